@@ -1,0 +1,51 @@
+//! The commands about users, which are decided apart from projects.
+
+use uuid::Uuid;
+
+use crate::record::{record_enum, user_command};
+
+user_command! {
+    /// Makes a user known, or lets a real account take over a placeholder.
+    RegisterUser = 14 {
+        /// E-mail in lower case; none for a placeholder.
+        email: Option<String>,
+        /// Name for people.
+        name: String,
+        /// Outside source of a placeholder, such as github.
+        source: Option<String>,
+        /// Login at the outside source, for a placeholder.
+        login: Option<String>,
+        /// Whether the user is to be an administrator.
+        admin: bool,
+    }
+}
+
+record_enum! {
+    /// A record of `user.commands`, whose key is the user key.
+    UserCommand {
+        /// Makes a user known.
+        RegisterUser(RegisterUser),
+    }
+    get {
+        /// Id of the command, and its idempotency key.
+        command_id: Uuid,
+        /// Id of the user who issues the command.
+        actor_id: Uuid,
+        /// Whether the actor is an administrator.
+        actor_admin: bool,
+        /// When the sender issued it, by the sender's clock, in milliseconds since 1970-01-01T00:00Z.
+        issued_at: i64,
+        /// Id that ties together everything one request caused.
+        correlation_id: Uuid,
+    }
+}
+
+impl UserCommand {
+    /// Who the user is: the e-mail in lower case, or source:login for a placeholder.
+    #[must_use]
+    pub fn user_key(&self) -> &str {
+        match self {
+            Self::RegisterUser(command) => &command.user_key,
+        }
+    }
+}

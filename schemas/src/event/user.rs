@@ -1,0 +1,55 @@
+//! The events of users: the only place, beside the mail outbox, with personal data, so that it can be erased.
+
+use uuid::Uuid;
+
+use crate::record::{record_enum, user_event};
+
+user_event! {
+    /// A user became known; the record has the whole state of the user.
+    UserCreated = 113 {
+        /// E-mail in lower case; none for a placeholder.
+        email: Option<String>,
+        /// Name for people.
+        name: String,
+        /// Role in the system: member or admin.
+        role: String,
+        /// Outside source of a placeholder, such as github.
+        login_source: Option<String>,
+        /// Login at the outside source, for a placeholder.
+        login: Option<String>,
+        /// When it was made, in milliseconds since 1970-01-01T00:00Z.
+        created_at: i64,
+    }
+}
+
+record_enum! {
+    /// A record of `user.events`, whose key is the id of the user. The topic is compacted.
+    UserEvent {
+        /// A user became known.
+        UserCreated(UserCreated),
+    }
+    get {
+        /// Id of the event.
+        event_id: Uuid,
+        /// Id that ties together everything one request caused.
+        correlation_id: Uuid,
+        /// Id of the command that made the event.
+        causation_id: Uuid,
+        /// When the event was made, in milliseconds since 1970-01-01T00:00Z (stream time).
+        published_at: i64,
+        /// Id of the user.
+        user_id: Uuid,
+        /// Position in the user's own order of events, from 1 without gaps.
+        sequence: i64,
+    }
+}
+
+impl UserEvent {
+    /// Name of the event for those outside, such as `user.created`. These names do not change.
+    #[must_use]
+    pub fn event_name(&self) -> &'static str {
+        match self {
+            Self::UserCreated(_) => "user.created",
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The Confluent frame: 0x00, four bytes of schema id (big endian), then the record in Avro.
+//!
+//! Reading takes the schema that the record was written with. What it has and the struct has not is skipped; what the
+//! struct has and it has not gets its default. Nothing is allocated beside the value's own texts.
+
+use std::io::BufRead;
+use std::sync::Arc;
+
+use serde_avro_fast::de::read::SliceRead;
+use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
+use serde_avro_fast::ser::SerializerConfig;
+
+use crate::error::SchemaError;
+use crate::published::WriterSchema;
+use crate::record::Record;
+use crate::registry::{self, Lookup, SchemaRegistry};
+
+/// Length of what stands before the Avro bytes.
+pub const PREFIX_LEN: usize = 5;
+
+const MAGIC: u8 = 0;
+
+/// Appends the framed `value` to `out`, which stays as it was if that fails.
+///
+/// # Errors
+/// The value does not fit its schema.
+pub fn encode<T: Record>(value: &T, out: &mut Vec<u8>) -> Result<(), SchemaError> {
+    let writer = T::published().writer()?;
+    let start = out.len();
+    out.push(MAGIC);
+    out.extend_from_slice(&T::SCHEMA_ID.to_be_bytes());
+    // Its buffers stay empty, as fields come in the order of the schema: making one costs nothing.
+    let mut config = SerializerConfig::new(writer.schema());
+    match serde_avro_fast::to_datum(value, &mut *out, &mut config) {
+        Ok(_) => Ok(()),
+        Err(source) => {
+            out.truncate(start);
+            Err(SchemaError::Unwritable { record: T::NAME, source })
+        }
+    }
+}
+
+/// The id of the schema that the framed record `bytes` was written with.
+///
+/// # Errors
+/// The bytes are no framed record.
+pub fn schema_id(bytes: &[u8]) -> Result<u32, SchemaError> {
+    split(bytes).map(|(id, _)| id)
+}
+
+/// Reads a framed record whose schema is in the embedded registry.
+///
+/// # Errors
+/// The bytes are no framed record, their schema is unknown or another record's, or they do not fit it.
+pub fn decode<T: Record>(bytes: &[u8]) -> Result<T, SchemaError> {
+    let (writer, datum) = open(bytes)?;
+    decode_datum(writer, datum)
+}
+
+/// Reads a framed record whose schema `registry` knows.
+///
+/// # Errors
+/// As [`decode`]; and [`SchemaError::RegistryUnreachable`], after which it can be tried again.
+pub fn decode_with<T: Record>(registry: &dyn SchemaRegistry, bytes: &[u8]) -> Result<T, SchemaError> {
+    let (writer, datum) = open_with(registry, bytes)?;
+    decode_datum(&writer, datum)
+}
+
+/// Splits a framed record into its schema, from the embedded registry, and the Avro bytes.
+pub(crate) fn open(bytes: &[u8]) -> Result<(&'static WriterSchema, &[u8]), SchemaError> {
+    let (id, datum) = split(bytes)?;
+    let published = registry::published(id).ok_or(SchemaError::UnknownSchema { id })?;
+    Ok((published.writer()?, datum))
+}
+
+/// Splits a framed record into its schema, from `registry`, and the Avro bytes.
+pub(crate) fn open_with<'a>(
+    registry: &dyn SchemaRegistry,
+    bytes: &'a [u8],
+) -> Result<(Arc<WriterSchema>, &'a [u8]), SchemaError> {
+    let (id, datum) = split(bytes)?;
+    match registry.schema(id) {
+        Lookup::Known(writer) => Ok((writer, datum)),
+        Lookup::Unknown => Err(SchemaError::UnknownSchema { id }),
+        Lookup::Unreachable(reason) => Err(SchemaError::RegistryUnreachable { id, reason }),
+    }
+}
+
+/// Reads Avro bytes as a `T`, which is known to be the record that `writer` describes.
+pub(crate) fn read<T: Record>(writer: &WriterSchema, datum: &[u8]) -> Result<T, SchemaError> {
+    let mut config = DeserializerConfig::new(writer.schema());
+    // Each element takes a byte at least: a longer array is a lie, and not worth a long loop.
+    config.max_seq_size = datum.len();
+    let mut state = DeserializerState::with_config(SliceRead::new(datum), config);
+    let value = T::deserialize(state.deserializer()).map_err(|source| SchemaError::Malformed {
+        record: T::NAME,
+        id: writer.id(),
+        source,
+    })?;
+    let trailing = state.into_reader().fill_buf().map_or(0, <[u8]>::len);
+    if trailing > 0 {
+        return Err(SchemaError::TrailingBytes { record: T::NAME, id: writer.id(), trailing });
+    }
+    Ok(value)
+}
+
+fn decode_datum<T: Record>(writer: &WriterSchema, datum: &[u8]) -> Result<T, SchemaError> {
+    if writer.record() == T::NAME { read(writer, datum) } else { Err(writer.unexpected(T::NAME)) }
+}
+
+fn split(bytes: &[u8]) -> Result<(u32, &[u8]), SchemaError> {
+    match bytes {
+        [MAGIC, a, b, c, d, datum @ ..] => Ok((u32::from_be_bytes([*a, *b, *c, *d]), datum)),
+        [found, ..] if *found != MAGIC => Err(SchemaError::WrongMagic { found: *found }),
+        _ => Err(SchemaError::TooShort { len: bytes.len() }),
+    }
+}

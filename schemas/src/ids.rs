@@ -1,0 +1,107 @@
+//! Ids that follow from what they name, so that a replay, or another process, makes the same ones.
+
+use uuid::{Builder, Uuid};
+
+/// Namespace of the ids of projects.
+pub const NAMESPACE_PROJECT: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b01);
+/// Namespace of the ids of users.
+pub const NAMESPACE_USER: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b02);
+/// Namespace of the hash in the ids of tickets.
+pub const NAMESPACE_TICKET: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b03);
+/// Namespace of the ids of events.
+pub const NAMESPACE_EVENT: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b04);
+/// Namespace of the ids of comments.
+pub const NAMESPACE_COMMENT: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b05);
+/// Namespace of the digests of texts.
+pub const NAMESPACE_DIGEST: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b06);
+
+/// Id of the project with this key. One partition so decides who gets a key.
+#[must_use]
+pub fn project_id(key: &str) -> Uuid {
+    Uuid::new_v5(&NAMESPACE_PROJECT, key.as_bytes())
+}
+
+/// Id of the user with this user key: the e-mail in lower case, or `source:login` for a placeholder.
+#[must_use]
+pub fn user_id(user_key: &str) -> Uuid {
+    Uuid::new_v5(&NAMESPACE_USER, user_key.as_bytes())
+}
+
+/// User key of someone known only by a login of another system, such as `github:octocat`.
+#[must_use]
+pub fn placeholder_key(source: &str, login: &str) -> String {
+    format!("{source}:{login}").to_lowercase()
+}
+
+/// Id of the ticket that `command` makes in `project`: a UUIDv7 of the record's timestamp (milliseconds since
+/// 1970-01-01T00:00Z; earlier counts as 0) and 74 bits of a hash, so that ids sort by time and a replay makes the same.
+#[must_use]
+pub fn ticket_id(timestamp_ms: i64, project: Uuid, command: Uuid) -> Uuid {
+    let mut name = [0; 32];
+    name[..16].copy_from_slice(project.as_bytes());
+    name[16..].copy_from_slice(command.as_bytes());
+    let hash = Uuid::new_v5(&NAMESPACE_TICKET, &name);
+    // The bytes that hold the hash's version and variant are fixed in part: 0..6 and 9..13 are not.
+    let b = hash.as_bytes();
+    let random = [b[0], b[1], b[2], b[3], b[4], b[5], b[9], b[10], b[11], b[12]];
+    Builder::from_unix_timestamp_millis(u64::try_from(timestamp_ms).unwrap_or(0), &random).into_uuid()
+}
+
+/// Id of the event that stands at `index` (from 0) among those of `command`.
+#[must_use]
+pub fn event_id(command: Uuid, index: u32) -> Uuid {
+    let mut name = [0; 20];
+    name[..16].copy_from_slice(command.as_bytes());
+    name[16..].copy_from_slice(&index.to_be_bytes());
+    Uuid::new_v5(&NAMESPACE_EVENT, &name)
+}
+
+/// Id of the comment that `command` makes.
+#[must_use]
+pub fn comment_id(command: Uuid) -> Uuid {
+    Uuid::new_v5(&NAMESPACE_COMMENT, command.as_bytes())
+}
+
+/// Digest of a text: tells whether two texts differ without keeping them.
+#[must_use]
+pub fn digest(text: &[u8]) -> Uuid {
+    Uuid::new_v5(&NAMESPACE_DIGEST, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn should_never_change_the_id_of_a_project_or_user() {
+        assert_eq!(project_id("SYNC").to_string(), "");
+        assert_eq!(user_id("ada@example.org").to_string(), "");
+        assert_eq!(user_id(&placeholder_key("github", "Octocat")), user_id("github:octocat"));
+    }
+
+    #[test]
+    fn should_make_the_same_ticket_id_again_and_another_for_another_command() {
+        let project = project_id("SYNC");
+        let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let id = ticket_id(1_700_000_000_000, project, first);
+        assert_eq!(id, ticket_id(1_700_000_000_000, project, first));
+        assert_ne!(id, ticket_id(1_700_000_000_000, project, second));
+        assert_ne!(id, ticket_id(1_700_000_000_000, project_id("OTHER"), first));
+    }
+
+    #[test]
+    fn should_sort_ticket_ids_by_time() {
+        let project = project_id("SYNC");
+        let ids: Vec<Uuid> = (0..100).map(|n| ticket_id(n, project, Uuid::from_u128(1000 - n as u128))).collect();
+        assert!(ids.is_sorted());
+        assert!(ids.iter().all(|id| id.get_version_num() == 7));
+        assert_eq!(ticket_id(-5, project, Uuid::nil()), ticket_id(0, project, Uuid::nil()));
+    }
+
+    #[test]
+    fn should_tell_the_events_of_a_command_apart() {
+        let command = Uuid::from_u128(7);
+        assert_ne!(event_id(command, 0), event_id(command, 1));
+        assert_ne!(event_id(command, 0), comment_id(command));
+    }
+}

@@ -1,0 +1,204 @@
+//! What `verify` reads: the event log, the state stores and the read model, each behind a trait.
+//!
+//! The pure fold that recomputes them knows only these traits and rows; whoever owns the data implements them.
+//! A row has every column of the read model, so that any difference can be seen.
+
+use uuid::Uuid;
+
+use crate::event::{TicketEvent, UserEvent};
+
+/// Why something could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {what}: {reason}")]
+pub struct ReadError {
+    /// What was to be read, such as `ticket.events` or a table.
+    pub what: String,
+    /// What went wrong.
+    pub reason: String,
+}
+
+/// The event log, which everything else is recomputed from.
+pub trait EventLog {
+    /// Hands over every ticket event, those of one project in their order.
+    ///
+    /// # Errors
+    /// The log cannot be read to its end, or has a record that is no event.
+    fn ticket_events(&self, each: &mut dyn FnMut(TicketEvent)) -> Result<(), ReadError>;
+
+    /// Hands over every user event, those of one user in their order.
+    ///
+    /// # Errors
+    /// As [`Self::ticket_events`].
+    fn user_events(&self, each: &mut dyn FnMut(UserEvent)) -> Result<(), ReadError>;
+}
+
+/// The state stores of all tasks.
+pub trait Stores {
+    /// Hands over every key and value of the store with this name, whatever task holds them, in no order.
+    ///
+    /// # Errors
+    /// The store is not there or cannot be read.
+    fn entries(&self, store: &str, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), ReadError>;
+}
+
+/// The read model: what sinks made of the events. Rows come in no order.
+pub trait ReadModel {
+    /// Hands over every project.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    fn projects(&self, each: &mut dyn FnMut(ProjectRow)) -> Result<(), ReadError>;
+
+    /// Hands over every membership.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    fn members(&self, each: &mut dyn FnMut(MemberRow)) -> Result<(), ReadError>;
+
+    /// Hands over every ticket.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    fn tickets(&self, each: &mut dyn FnMut(TicketRow)) -> Result<(), ReadError>;
+
+    /// Hands over every comment.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    fn comments(&self, each: &mut dyn FnMut(CommentRow)) -> Result<(), ReadError>;
+
+    /// Hands over every user.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError>;
+}
+
+/// A project in the read model. Times are in milliseconds since 1970-01-01T00:00Z, here and in the other rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProjectRow {
+    /// Id.
+    pub id: Uuid,
+    /// Key.
+    pub key: String,
+    /// Name.
+    pub name: String,
+    /// Text in Markdown.
+    pub description: String,
+    /// User who owns it.
+    pub owner_id: Uuid,
+    /// Whether viewers may comment.
+    pub viewer_comments: bool,
+    /// Sequence of the project's last event.
+    pub sequence: i64,
+    /// When it was made.
+    pub created_at: i64,
+    /// When what it says of itself was last changed.
+    pub updated_at: i64,
+}
+
+/// A membership in the read model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MemberRow {
+    /// Id of the project.
+    pub project_id: Uuid,
+    /// Id of the user.
+    pub user_id: Uuid,
+    /// Name for `@handle`.
+    pub handle: String,
+    /// Role in the project.
+    pub role: String,
+    /// Weight of open work that the member can take.
+    pub capacity: i32,
+    /// Labels that the member can work on.
+    pub skills: Vec<String>,
+    /// Whether the member can be given work.
+    pub available: bool,
+}
+
+/// A ticket in the read model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TicketRow {
+    /// Id.
+    pub id: Uuid,
+    /// Id of the project.
+    pub project_id: Uuid,
+    /// Number in the project, from 1.
+    pub number: i64,
+    /// Code, such as SYNC-101.
+    pub code: String,
+    /// Title.
+    pub title: String,
+    /// Text in Markdown.
+    pub description: String,
+    /// Priority.
+    pub priority: String,
+    /// State of the workflow.
+    pub status: String,
+    /// Labels.
+    pub labels: Vec<String>,
+    /// User who reported it.
+    pub reporter_id: Uuid,
+    /// User who is to do the work.
+    pub assignee_id: Option<Uuid>,
+    /// When it is due.
+    pub due_date: Option<i64>,
+    /// Outside system that it comes from.
+    pub external_source: Option<String>,
+    /// Id in the outside system.
+    pub external_id: Option<String>,
+    /// Address in the outside system.
+    pub external_url: Option<String>,
+    /// Version; counts what people edit.
+    pub version: i64,
+    /// Sequence of the last event that touched it.
+    pub sequence: i64,
+    /// Whether it was imported.
+    pub imported: bool,
+    /// When it was made.
+    pub created_at: i64,
+    /// When it was last changed.
+    pub updated_at: i64,
+}
+
+/// A comment in the read model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommentRow {
+    /// Id.
+    pub id: Uuid,
+    /// Id of the project.
+    pub project_id: Uuid,
+    /// Id of the ticket.
+    pub ticket_id: Uuid,
+    /// User who wrote it.
+    pub author_id: Uuid,
+    /// Text in Markdown.
+    pub content: String,
+    /// Comment that it answers.
+    pub parent_id: Option<Uuid>,
+    /// Sequence of the event that made it.
+    pub sequence: i64,
+    /// When it was made.
+    pub created_at: i64,
+}
+
+/// A user in the read model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserRow {
+    /// Id.
+    pub id: Uuid,
+    /// E-mail in lower case; none for a placeholder.
+    pub email: Option<String>,
+    /// Name.
+    pub name: String,
+    /// Role in the system.
+    pub role: String,
+    /// Outside source of a placeholder.
+    pub source: Option<String>,
+    /// Login at the outside source.
+    pub login: Option<String>,
+    /// Sequence of the user's last event.
+    pub sequence: i64,
+    /// When the user became known.
+    pub created_at: i64,
+}

@@ -1,0 +1,136 @@
+//! The values of the state stores. Avro too, so that they can evolve under a store that exists.
+//! What the keys are made of stands with each record.
+
+use uuid::Uuid;
+
+use crate::record::state_record;
+
+state_record! {
+    /// A project. Key: project id (16 bytes).
+    ProjectState = 401 {
+        /// Key of the project, as in the code of its tickets: 2 to 10 capital letters and digits.
+        key: String,
+        /// Name for people.
+        name: String,
+        /// Text in Markdown; empty if there is none.
+        description: String,
+        /// User who owns it.
+        owner_id: Uuid,
+        /// Whether viewers may comment.
+        viewer_comments: bool,
+        /// When it was made, in milliseconds since 1970-01-01T00:00Z.
+        created_at: i64,
+        /// Number of members.
+        members: i32,
+        /// Number of members with the role owner.
+        owners: i32,
+    }
+}
+
+state_record! {
+    /// The counters of a project. Key: project id (16 bytes).
+    ProjectCounters = 402 {
+        /// Sequence last given to an event; 0: none yet.
+        sequence: i64,
+        /// Number last given to a ticket; 0: none yet.
+        last_number: i64,
+    }
+}
+
+state_record! {
+    /// A membership. Key: project id, user id (32 bytes).
+    MemberState = 403 {
+        /// Name for @handle, unique in the project.
+        handle: String,
+        /// Role in the project: owner, maintainer, member or viewer.
+        role: String,
+        /// Weight of open work that the member can take.
+        capacity: i32,
+        /// Labels that the member can work on.
+        #[serde(default)]
+        skills: Vec<String>,
+        /// Whether the member can be given work (false: away).
+        available: bool,
+    }
+}
+
+state_record! {
+    /// Whose a handle is. Key: project id, handle.
+    HandleState = 404 {
+        /// Id of the user: the UUIDv5 of the user key.
+        user_id: Uuid,
+    }
+}
+
+state_record! {
+    /// What the rules need to know of a ticket. Key: project id, number (8 bytes, big endian).
+    TicketState = 405 {
+        /// Id of the ticket: a UUIDv7 of the time and a hash of project and command.
+        ticket_id: Uuid,
+        /// Title, 1 to 200 characters.
+        title: String,
+        /// Priority: LOW, MEDIUM, HIGH or URGENT.
+        priority: String,
+        /// State of the project's workflow, such as OPEN.
+        status: String,
+        /// Labels.
+        #[serde(default)]
+        labels: Vec<String>,
+        /// User who reported it.
+        reporter_id: Uuid,
+        /// User who is to do the work.
+        assignee_id: Option<Uuid>,
+        /// When it is due, in milliseconds since 1970-01-01T00:00Z.
+        due_date: Option<i64>,
+        /// UUIDv5 of the description: tells whether it changed without keeping it.
+        description_digest: Uuid,
+        /// Version of the ticket, from 1; counts what people edit.
+        version: i64,
+        /// Number of comments.
+        comments: i64,
+        /// When it was made, in milliseconds since 1970-01-01T00:00Z.
+        created_at: i64,
+        /// When it was last changed, in milliseconds since 1970-01-01T00:00Z.
+        updated_at: i64,
+    }
+}
+
+state_record! {
+    /// The ticket that an external reference became. Key: project id, source, 0x00, external id.
+    ExternalState = 406 {
+        /// Number of the ticket in its project, from 1.
+        number: i64,
+        /// UUIDv5 of the imported content: tells whether an import brings anything new.
+        digest: Uuid,
+    }
+}
+
+state_record! {
+    /// A comment that exists. Key: project id, number (8 bytes, big endian), comment id.
+    CommentState = 407 {
+        /// User who wrote it.
+        author_id: Uuid,
+    }
+}
+
+state_record! {
+    /// A user. Key: user key.
+    UserState = 408 {
+        /// Id of the user: the UUIDv5 of the user key.
+        user_id: Uuid,
+        /// E-mail in lower case; none for a placeholder.
+        email: Option<String>,
+        /// Name for people.
+        name: String,
+        /// Role in the system: member or admin.
+        role: String,
+        /// Outside source of a placeholder, such as github.
+        source: Option<String>,
+        /// Login at the outside source, for a placeholder.
+        login: Option<String>,
+        /// When it was made, in milliseconds since 1970-01-01T00:00Z.
+        created_at: i64,
+        /// Sequence last given to an event of the user; 0: none yet.
+        sequence: i64,
+    }
+}
