@@ -1,0 +1,60 @@
+//! The domain: every rule about tickets, projects, members and users, and the one pipeline made of them.
+//!
+//! No IO, no clock, no randomness: times and ids come in with the record, so a replay decides as the first run did.
+//! Neither Kafka, SQL nor HTTP is known here, only `topology` (the engine) and `schemas` (the records).
+//!
+//! | module | what |
+//! |---|---|
+//! | `decide/` | [`decide`]: (state, command, timestamp) to events or a [`Rejection`]; one file a command, guards in order |
+//! | `evolve.rs` | [`evolve`]: (state, event) to state, the only way state changes |
+//! | `view.rs`, `model.rs`, `stores.rs` | the state as the rules see it; in memory; in a task's stores |
+//! | `fields.rs`, `role.rs`, `workflow.rs`, `guard.rs` | rules of single fields, roles, states; guards that commands share |
+//! | `user.rs` | the same for users |
+//! | `ticket_processor.rs`, `user_processor.rs` | the processors: command memory, routing, outcomes around the rules |
+//! | `pipeline.rs` | [`pipeline`]: the topology that worker, tests and simulation all run |
+//! | `fold.rs` | what stores and read model should hold, recomputed from the events, for `verify` |
+//!
+//! ```
+//! use processors::{Decision, ProjectModel, decide, evolve};
+//! use schemas::{CreateProject, TicketCommand, ids};
+//!
+//! let mut project = ProjectModel::default();
+//! let command = CreateProject {
+//!     project_id: ids::project_id("SYNC"),
+//!     key: "SYNC".to_owned(),
+//!     name: "SyncroBoard".to_owned(),
+//!     ..CreateProject::default()
+//! };
+//! let Decision::Accepted(accepted) = decide(&project, TicketCommand::from(command), 1_700_000_000_000)? else {
+//!     unreachable!("only AddMember has to look up a user")
+//! };
+//! for event in &accepted.events {
+//!     evolve(&mut project, event)?;
+//! }
+//! assert_eq!(project.counters.sequence, 2, "the project, and its owner's membership");
+//! # Ok::<(), processors::Refused>(())
+//! ```
+
+mod decide;
+mod decision;
+mod digest;
+mod evolve;
+pub mod fields;
+mod guard;
+mod model;
+mod outcome;
+mod rejection;
+mod role;
+mod user;
+mod view;
+pub mod workflow;
+
+pub use decide::{decide, decide_added_member};
+pub use decision::{Accepted, Decision, TicketRef};
+pub use evolve::evolve;
+pub use model::ProjectModel;
+pub use outcome::{Answer, repeated};
+pub use rejection::{Needed, Rejection};
+pub use role::Role;
+pub use user::{decide_user, evolve_user, handle_of};
+pub use view::{Fault, ProjectStateMut, ProjectView, Refused};

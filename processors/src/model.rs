@@ -1,0 +1,119 @@
+//! The state of a project in memory: for tests, and for the fold that `verify` compares with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use schemas::{CommentState, ExternalState, MemberState, ProjectCounters, ProjectState, TicketState};
+use uuid::Uuid;
+
+use crate::view::{Fault, ProjectStateMut, ProjectView};
+
+/// All that the stores hold of one project, in the order of their keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProjectModel {
+    /// The project.
+    pub project: Option<Arc<ProjectState>>,
+    /// Its counters.
+    pub counters: ProjectCounters,
+    /// Memberships by user.
+    pub members: BTreeMap<Uuid, Arc<MemberState>>,
+    /// Users by handle.
+    pub handles: BTreeMap<String, Uuid>,
+    /// Tickets by number.
+    pub tickets: BTreeMap<i64, Arc<TicketState>>,
+    /// External references by source and id.
+    pub externals: BTreeMap<(String, String), ExternalState>,
+    /// Comments by number of the ticket and id.
+    pub comments: BTreeMap<(i64, Uuid), CommentState>,
+}
+
+impl ProjectView for ProjectModel {
+    fn project(&self) -> Result<Option<Arc<ProjectState>>, Fault> {
+        Ok(self.project.clone())
+    }
+
+    fn counters(&self) -> Result<ProjectCounters, Fault> {
+        Ok(self.counters.clone())
+    }
+
+    fn member(&self, user_id: Uuid) -> Result<Option<Arc<MemberState>>, Fault> {
+        Ok(self.members.get(&user_id).cloned())
+    }
+
+    fn handle_taken(&self, handle: &str) -> Result<bool, Fault> {
+        Ok(self.handles.contains_key(handle))
+    }
+
+    fn ticket(&self, number: i64) -> Result<Option<Arc<TicketState>>, Fault> {
+        Ok(self.tickets.get(&number).cloned())
+    }
+
+    fn external(&self, source: &str, id: &str) -> Result<Option<ExternalState>, Fault> {
+        Ok(self.externals.get(&(source.to_owned(), id.to_owned())).cloned())
+    }
+
+    fn comment(&self, number: i64, comment_id: Uuid) -> Result<Option<CommentState>, Fault> {
+        Ok(self.comments.get(&(number, comment_id)).cloned())
+    }
+}
+
+impl ProjectStateMut for ProjectModel {
+    fn take_project(&mut self) -> Result<Option<ProjectState>, Fault> {
+        Ok(self.project.take().map(Arc::unwrap_or_clone))
+    }
+
+    fn put_project(&mut self, project: ProjectState) -> Result<(), Fault> {
+        self.project = Some(Arc::new(project));
+        Ok(())
+    }
+
+    fn put_counters(&mut self, counters: ProjectCounters) -> Result<(), Fault> {
+        self.counters = counters;
+        Ok(())
+    }
+
+    fn put_member(&mut self, user_id: Uuid, member: MemberState) -> Result<(), Fault> {
+        self.members.insert(user_id, Arc::new(member));
+        Ok(())
+    }
+
+    fn remove_member(&mut self, user_id: Uuid) -> Result<(), Fault> {
+        self.members.remove(&user_id);
+        Ok(())
+    }
+
+    fn put_handle(&mut self, handle: &str, user_id: Uuid) -> Result<(), Fault> {
+        self.handles.insert(handle.to_owned(), user_id);
+        Ok(())
+    }
+
+    fn remove_handle(&mut self, handle: &str) -> Result<(), Fault> {
+        self.handles.remove(handle);
+        Ok(())
+    }
+
+    fn take_ticket(&mut self, number: i64) -> Result<Option<TicketState>, Fault> {
+        Ok(self.tickets.remove(&number).map(Arc::unwrap_or_clone))
+    }
+
+    fn put_ticket(&mut self, number: i64, ticket: TicketState) -> Result<(), Fault> {
+        self.tickets.insert(number, Arc::new(ticket));
+        Ok(())
+    }
+
+    fn remove_ticket(&mut self, number: i64) -> Result<(), Fault> {
+        self.tickets.remove(&number);
+        self.comments.retain(|(of, _), _| *of != number);
+        Ok(())
+    }
+
+    fn put_external(&mut self, source: &str, id: &str, external: ExternalState) -> Result<(), Fault> {
+        self.externals.insert((source.to_owned(), id.to_owned()), external);
+        Ok(())
+    }
+
+    fn put_comment(&mut self, number: i64, comment_id: Uuid, comment: CommentState) -> Result<(), Fault> {
+        self.comments.insert((number, comment_id), comment);
+        Ok(())
+    }
+}

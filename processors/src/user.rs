@@ -1,0 +1,121 @@
+//! The rules about users: RegisterUser, and who a user key means.
+//!
+//! Guards in their order: email_invalid or login_invalid, insufficient_role, name_too_long, email_taken. A placeholder
+//! may be registered by anyone, a user with an e-mail by themselves or an admin, an admin by an admin.
+
+use schemas::{RegisterUser, UserCreated, UserEvent, UserState, event, ids};
+
+use crate::fields;
+use crate::rejection::{Needed, Rejection};
+
+const ROLE_MEMBER: &str = "member";
+const ROLE_ADMIN: &str = "admin";
+
+/// Decides about a RegisterUser. `known` is the user that has the key already; `at` is the timestamp of the command's
+/// record, in milliseconds since the Unix epoch.
+///
+/// # Errors
+/// The rules refuse the command.
+pub fn decide_user(known: Option<&UserState>, command: RegisterUser, at: i64) -> Result<UserEvent, Rejection> {
+    let who = Who::of(&command)?;
+    let user_id = ids::user_id(&command.user_key);
+    let oneself = command.actor_id == user_id;
+    if who.email.is_some() && !oneself && !command.actor_admin {
+        return Err(Rejection::InsufficientRole { needed: Needed::SelfOrAdmin });
+    }
+    if command.admin && !command.actor_admin {
+        return Err(Rejection::InsufficientRole { needed: Needed::Admin });
+    }
+    let name = match fields::name(command.name) {
+        Err(Rejection::NameEmpty) => who.nickname.clone(),
+        name => name?,
+    };
+    if known.is_some() {
+        return Err(Rejection::EmailTaken { user_key: command.user_key });
+    }
+    Ok(UserEvent::from(UserCreated {
+        event_id: ids::event_id(command.command_id, 0),
+        correlation_id: command.correlation_id,
+        causation_id: command.command_id,
+        published_at: at,
+        version: event::VERSION,
+        source: event::SOURCE.to_owned(),
+        user_id,
+        sequence: 1,
+        email: who.email,
+        name,
+        role: if command.admin { ROLE_ADMIN } else { ROLE_MEMBER }.to_owned(),
+        login_source: who.source,
+        login: who.login,
+        created_at: at,
+    }))
+}
+
+/// The state of a user after an event, with the key that it is stored under.
+#[must_use]
+pub fn evolve_user(event: &UserEvent) -> (String, UserState) {
+    match event {
+        UserEvent::UserCreated(e) => {
+            let key = match (&e.email, &e.login_source, &e.login) {
+                (Some(email), _, _) => email.clone(),
+                (None, source, login) => {
+                    ids::placeholder_key(source.as_deref().unwrap_or_default(), login.as_deref().unwrap_or_default())
+                }
+            };
+            let state = UserState {
+                user_id: e.user_id,
+                email: e.email.clone(),
+                name: e.name.clone(),
+                role: e.role.clone(),
+                source: e.login_source.clone(),
+                login: e.login.clone(),
+                created_at: e.created_at,
+                sequence: e.sequence,
+            };
+            (key, state)
+        }
+    }
+}
+
+/// The handle that a user's e-mail or login suggests.
+#[must_use]
+pub fn handle_of(user: &UserState) -> Option<String> {
+    let local = user.email.as_deref().and_then(|email| email.split('@').next());
+    fields::suggested_handle(local.or(user.login.as_deref())?)
+}
+
+/// Who a RegisterUser is about.
+struct Who {
+    email: Option<String>,
+    source: Option<String>,
+    login: Option<String>,
+    /// The name of someone who gave none.
+    nickname: String,
+}
+
+impl Who {
+    /// email_invalid, login_invalid: also if the key is not what e-mail or login make it.
+    fn of(command: &RegisterUser) -> Result<Self, Rejection> {
+        if let Some(raw) = &command.email {
+            let email = fields::email(raw)?;
+            if email != command.user_key {
+                return Err(Rejection::EmailInvalid { email: raw.clone() });
+            }
+            let nickname = email.split('@').next().unwrap_or_default().to_owned();
+            return Ok(Self { email: Some(email), source: None, login: None, nickname });
+        }
+        let (Some(source), Some(login)) = (&command.source, &command.login) else {
+            return Err(Rejection::LoginInvalid);
+        };
+        let good = fields::is_reference(source)
+            && fields::is_reference(login)
+            && !source.contains([':', '@'])
+            && !source.contains(char::is_whitespace)
+            && !login.contains(char::is_whitespace)
+            && ids::placeholder_key(source, login) == command.user_key;
+        if !good {
+            return Err(Rejection::LoginInvalid);
+        }
+        Ok(Self { email: None, source: Some(source.clone()), login: Some(login.clone()), nickname: login.clone() })
+    }
+}
