@@ -51,15 +51,16 @@ fn taken_away(older: &Schema, newer: &Schema) -> Option<String> {
         (Schema::Record(older), Schema::Record(newer)) => older.fields.iter().find_map(|field| {
             match newer.fields.iter().find(|candidate| candidate.name == field.name) {
                 None => Some(field.name.clone()),
-                Some(found) => {
-                    taken_away(&field.schema, &found.schema).map(|inner| format!("{}.{inner}", field.name))
-                }
+                Some(found) => taken_away(&field.schema, &found.schema).map(|inner| format!("{}.{inner}", field.name)),
             }
         }),
         (Schema::Array(older), Schema::Array(newer)) => taken_away(&older.items, &newer.items),
         (Schema::Map(older), Schema::Map(newer)) => taken_away(&older.types, &newer.types),
         (Schema::Union(older), Schema::Union(newer)) => older.variants().iter().find_map(|variant| {
-            let same = newer.variants().iter().find(|candidate| candidate.name() == variant.name())?;
+            let same = newer
+                .variants()
+                .iter()
+                .find(|candidate| candidate.name() == variant.name())?;
             taken_away(variant, same)
         }),
         _ => None,

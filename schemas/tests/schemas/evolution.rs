@@ -1,0 +1,256 @@
+//! FULL_TRANSITIVE: every version of a schema that was ever published and today's read each other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use schemas::compatibility::{self, Incompatible};
+use schemas::{
+    CreateTicket, Lookup, Record, RegisterError, SchemaError, SchemaRegistry, TicketCommand, WriterSchema, frame,
+    registry,
+};
+use serde_json::{Value, json};
+
+use crate::for_each_record;
+use crate::oracle::framed;
+
+#[test]
+fn should_go_together_with_every_version_ever_published() {
+    let history = history();
+    for schema in registry::all() {
+        let versions = history
+            .get(schema.record())
+            .unwrap_or_else(|| panic!("{} has no history", schema.record()));
+        for (version, avsc) in versions {
+            compatibility::check(avsc, schema.avsc())
+                .unwrap_or_else(|error| panic!("{} and its version {version}: {error}", schema.record()));
+        }
+    }
+}
+
+#[test]
+fn should_keep_the_current_version_of_every_schema_in_the_history() {
+    let history = history();
+    for_each_record!(check_kept(&history));
+}
+
+fn check_kept<T: Record>(history: &History) {
+    let (version, newest) = history[T::NAME].last_key_value().unwrap();
+    assert_eq!(
+        newest,
+        T::AVSC,
+        "{} changed: keep it as avro/history/{}.v{}.avsc, with an id of its own",
+        T::NAME,
+        T::NAME,
+        version + 1
+    );
+}
+
+#[test]
+fn should_refuse_a_change_that_breaks_a_reader() {
+    let taken = changed(|fields| fields.retain(|field| field["name"] != "title"));
+    assert!(matches!(
+        compatibility::check(CreateTicket::AVSC, &taken),
+        Err(Incompatible::Forward(_))
+    ));
+
+    let optional_taken = changed(|fields| fields.retain(|field| field["name"] != "dueDate"));
+    let error = compatibility::check(CreateTicket::AVSC, &optional_taken).unwrap_err();
+    assert!(
+        matches!(&error, Incompatible::FieldTakenAway(field) if field == "dueDate"),
+        "{error}"
+    );
+
+    let no_default = changed(|fields| fields.push(json!({ "name": "weight", "type": "int" })));
+    assert!(matches!(
+        compatibility::check(CreateTicket::AVSC, &no_default),
+        Err(Incompatible::Backward(_))
+    ));
+
+    let retyped = changed(|fields| {
+        fields.iter_mut().for_each(|field| {
+            if field["name"] == "title" {
+                field["type"] = json!("long");
+            }
+        })
+    });
+    assert!(compatibility::check(CreateTicket::AVSC, &retyped).is_err());
+
+    // A reader of the old version cannot read a null.
+    let opened = changed(|fields| {
+        fields.iter_mut().for_each(|field| {
+            if field["name"] == "title" {
+                field["type"] = json!(["null", "string"]);
+            }
+        })
+    });
+    assert!(matches!(
+        compatibility::check(CreateTicket::AVSC, &opened),
+        Err(Incompatible::Forward(_))
+    ));
+}
+
+#[test]
+fn should_look_into_named_types_instead_of_comparing_their_names() {
+    let schema = |inner: &str| {
+        let fields = json!([
+            { "name": "first", "type": { "type": "record", "name": "Inner", "fields": [{ "name": "x", "type": inner }] } },
+            { "name": "second", "type": "Inner" },
+        ]);
+        json!({ "type": "record", "name": "Outer", "fields": fields }).to_string()
+    };
+    assert!(compatibility::check(&schema("long"), &schema("long")).is_ok());
+    assert!(compatibility::check(&schema("long"), &schema("string")).is_err());
+    let moved = json!({ "type": "record", "name": "Outer", "fields": [
+        { "name": "second", "type": { "type": "record", "name": "Inner", "fields": [{ "name": "x", "type": "string" }] } },
+        { "name": "first", "type": "Inner" },
+    ] });
+    assert!(compatibility::check(&schema("long"), &moved.to_string()).is_err());
+}
+
+#[test]
+fn should_accept_a_new_field_with_a_default() {
+    let newer = changed(|fields| fields.push(json!({ "name": "weight", "type": ["null", "int"], "default": null })));
+    compatibility::check(CreateTicket::AVSC, &newer).unwrap();
+    // Where in the record it stands does not matter either.
+    let newer = changed(|fields| fields.insert(0, json!({ "name": "weight", "type": "int", "default": 1 })));
+    compatibility::check(CreateTicket::AVSC, &newer).unwrap();
+}
+
+#[test]
+fn should_read_what_an_older_and_a_newer_version_wrote() {
+    let command = CreateTicket {
+        title: "Füße".to_owned(),
+        ..CreateTicket::default()
+    };
+    let mut wire = Vec::new();
+    frame::encode(&command, &mut wire).unwrap();
+    let datum = &wire[frame::PREFIX_LEN..];
+
+    // The older has no dueDate, which comes last: one byte less. The newer has a text more.
+    let older = changed(|fields| fields.retain(|field| field["name"] != "dueDate"));
+    let newer = changed(|fields| fields.push(json!({ "name": "mood", "type": "string", "default": "" })));
+    let registry = Foreign(vec![(9001, older), (9002, newer)]);
+
+    let decoded = TicketCommand::decode_with(&registry, &framed(9001, &datum[..datum.len() - 1])).unwrap();
+    assert_eq!(decoded, TicketCommand::CreateTicket(command.clone()));
+    let decoded: CreateTicket = frame::decode_with(&registry, &framed(9002, &[datum, b"\x08calm"].concat())).unwrap();
+    assert_eq!(decoded, command);
+}
+
+/// A field with a default may be missing in what an older version wrote: the struct must give the schema's default.
+#[test]
+fn should_give_a_missing_field_the_default_of_its_schema() {
+    for_each_record!(check_defaults());
+}
+
+fn check_defaults<T: Record + Default + PartialEq + std::fmt::Debug>() {
+    let full: Value = serde_json::from_str(T::AVSC).unwrap();
+    let mut stripped = full.clone();
+    let fields = stripped["fields"].as_array_mut().unwrap();
+    fields.retain(|field| field.get("default").is_none());
+    let stripped = stripped.to_string();
+
+    // Every default is that of the Rust type, so the default value, without these fields, must come back whole.
+    let reader = apache_avro::Schema::parse_str(&stripped).unwrap();
+    let writer = apache_avro::writer::datum::GenericDatumWriter::builder(&reader)
+        .build()
+        .unwrap();
+    let mut wire = Vec::new();
+    frame::encode(&T::default(), &mut wire).unwrap();
+    let whole = crate::oracle::read(&crate::oracle::schema_of::<T>(), &wire[frame::PREFIX_LEN..]);
+    let apache_avro::types::Value::Record(values) = whole else {
+        panic!("a record")
+    };
+    let kept = |name: &str| stripped.contains(&format!("\"name\":\"{name}\""));
+    let values = values.into_iter().filter(|(name, _)| kept(name)).collect();
+    let datum = writer
+        .write_value_to_vec(apache_avro::types::Value::Record(values))
+        .unwrap();
+
+    let decoded: T = frame::decode_with(&Foreign(vec![(9001, stripped)]), &framed(9001, &datum)).unwrap();
+    assert_eq!(decoded, T::default());
+    for field in full["fields"].as_array().unwrap() {
+        if let Some(default) = field.get("default") {
+            assert!(
+                [json!(null), json!([]), json!(false)].contains(default),
+                "{}: {field}",
+                T::NAME
+            );
+        }
+    }
+}
+
+#[test]
+fn should_tell_not_yet_from_bad() {
+    let wire = framed(6, b"");
+    let not_yet = TicketCommand::decode_with(&Down, &wire).unwrap_err();
+    assert!(not_yet.not_yet());
+    assert!(matches!(not_yet, SchemaError::RegistryUnreachable { id: 6, .. }));
+    // What is no frame is bad, whatever the registry would say.
+    assert!(!TicketCommand::decode_with(&Down, b"junk").unwrap_err().not_yet());
+    assert!(
+        !TicketCommand::decode_with(&Foreign(vec![]), &wire)
+            .unwrap_err()
+            .not_yet()
+    );
+}
+
+type History = BTreeMap<String, BTreeMap<u32, String>>;
+
+/// The files of `avro/history`: by record, by version.
+fn history() -> History {
+    let mut history = History::new();
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/avro/history")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let (record, version) = name
+            .strip_suffix(".avsc")
+            .and_then(|stem| stem.split_once(".v"))
+            .unwrap();
+        let avsc = std::fs::read_to_string(&path).unwrap();
+        history
+            .entry(record.to_owned())
+            .or_default()
+            .insert(version.parse().unwrap(), avsc);
+    }
+    history
+}
+
+/// CreateTicket's schema with its fields changed.
+fn changed(change: impl FnOnce(&mut Vec<Value>)) -> String {
+    let mut schema: Value = serde_json::from_str(CreateTicket::AVSC).unwrap();
+    change(schema["fields"].as_array_mut().unwrap());
+    schema.to_string()
+}
+
+/// A registry with ids of its own.
+struct Foreign(Vec<(u32, String)>);
+
+impl SchemaRegistry for Foreign {
+    fn schema(&self, id: u32) -> Lookup {
+        match self.0.iter().find(|(known, _)| *known == id) {
+            Some((id, avsc)) => Lookup::Known(Arc::new(WriterSchema::parse(*id, avsc).unwrap())),
+            None => Lookup::Unknown,
+        }
+    }
+
+    fn register(&self, _subject: &str, _avsc: &str) -> Result<u32, RegisterError> {
+        unreachable!("nothing is registered here")
+    }
+}
+
+/// A registry that cannot be reached.
+struct Down;
+
+impl SchemaRegistry for Down {
+    fn schema(&self, _id: u32) -> Lookup {
+        Lookup::Unreachable("connection refused".to_owned())
+    }
+
+    fn register(&self, subject: &str, _avsc: &str) -> Result<u32, RegisterError> {
+        Err(RegisterError::Unreachable {
+            subject: subject.to_owned(),
+            reason: "connection refused".to_owned(),
+        })
+    }
+}

@@ -1,0 +1,27 @@
+//! The contracts, held to what they promise: the bytes, the evolution, the ids.
+
+mod evolution;
+mod golden;
+mod malformed;
+mod oracle;
+mod round_trip;
+mod table;
+
+/// Calls a generic function for each record type, so that no test forgets one. `table` checks that it is complete.
+macro_rules! for_each_record {
+    (@expand [$($record:ident)*] $function:ident $arguments:tt) => {
+        $( $function::<schemas::$record> $arguments; )*
+    };
+    ($($call:tt)*) => {
+        crate::for_each_record!(@expand [
+            CreateProject UpdateProject AddMember UpdateMember RemoveMember CreateTicket ImportTicket EditTicket
+            MoveTicket AssignTicket UnassignTicket CommentTicket DeleteTicket RegisterUser
+            ProjectCreated ProjectUpdated ProjectMemberAdded ProjectMemberUpdated ProjectMemberRemoved
+            TicketCreated TicketUpdated TicketStatusUpdated TicketAssigned TicketUnassigned TicketCommented
+            TicketDeleted UserCreated CommandAccepted CommandRejected CommandFailed
+            UserLookupRequested UserLookupReplied ProjectState ProjectCounters MemberState HandleState TicketState
+            ExternalState CommentState UserState
+        ] $($call)*)
+    };
+}
+pub(crate) use for_each_record;

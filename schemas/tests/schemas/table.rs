@@ -1,0 +1,208 @@
+//! The table of schemas: ids, names, files and the order of fields.
+
+use std::collections::BTreeSet;
+
+use schemas::{EmbeddedRegistry, Lookup, Record, SchemaRegistry, registry};
+use serde_json::Value;
+
+use crate::for_each_record;
+
+const TICKET_COMMAND: &[&str] = &[
+    "commandId",
+    "actorId",
+    "actorAdmin",
+    "issuedAt",
+    "correlationId",
+    "traceparent",
+    "projectId",
+];
+const USER_COMMAND: &[&str] = &[
+    "commandId",
+    "actorId",
+    "actorAdmin",
+    "issuedAt",
+    "correlationId",
+    "traceparent",
+    "userKey",
+];
+const TICKET_EVENT: &[&str] = &[
+    "eventId",
+    "correlationId",
+    "causationId",
+    "publishedAt",
+    "version",
+    "source",
+    "projectId",
+    "sequence",
+];
+const USER_EVENT: &[&str] = &[
+    "eventId",
+    "correlationId",
+    "causationId",
+    "publishedAt",
+    "version",
+    "source",
+    "userId",
+    "sequence",
+];
+const OUTCOME: &[&str] = &[
+    "commandId",
+    "correlationId",
+    "commandType",
+    "decidedAt",
+    "duplicate",
+    "projectId",
+    "sequence",
+];
+
+#[test]
+fn should_give_every_schema_an_id_of_its_own_in_the_range_of_its_kind() {
+    let mut ids = BTreeSet::new();
+    for schema in registry::all() {
+        assert!(ids.insert(schema.id()), "{} is used twice", schema.id());
+        let range = match directory_of(schema.record()) {
+            "commands" => 1..=100,
+            "events" => 101..=200,
+            "outcomes" => 201..=300,
+            "internal" => 301..=400,
+            _ => 401..=511,
+        };
+        assert!(
+            range.contains(&schema.id()),
+            "{} has id {}",
+            schema.record(),
+            schema.id()
+        );
+        let found = registry::published(schema.id()).unwrap();
+        assert_eq!((found.id(), found.record()), (schema.id(), schema.record()));
+    }
+}
+
+#[test]
+fn should_know_every_record_of_this_build() {
+    let mut names = BTreeSet::new();
+    for_each_record!(check_known(&mut names));
+    let known: BTreeSet<&str> = registry::all().iter().map(|schema| schema.record()).collect();
+    assert_eq!(names, known);
+    assert_eq!(
+        names,
+        DIRECTORIES
+            .iter()
+            .flat_map(|directory| files(directory))
+            .map(leak)
+            .collect()
+    );
+}
+
+fn check_known<T: Record>(names: &mut BTreeSet<&'static str>) {
+    assert_eq!(
+        registry::published(T::SCHEMA_ID).map(schemas::Published::avsc),
+        Some(T::AVSC),
+        "{}",
+        T::NAME
+    );
+    let writer = T::published().writer().unwrap();
+    assert_eq!((writer.id(), writer.record()), (T::SCHEMA_ID, T::NAME));
+    assert!(matches!(EmbeddedRegistry.schema(T::SCHEMA_ID), Lookup::Known(known) if known.record() == T::NAME));
+    assert_eq!(EmbeddedRegistry.register(T::NAME, T::AVSC).unwrap(), T::SCHEMA_ID);
+    assert!(names.insert(T::NAME));
+}
+
+#[test]
+fn should_begin_every_record_with_the_envelope_of_its_kind() {
+    for schema in registry::all() {
+        let envelope = match (directory_of(schema.record()), schema.record()) {
+            ("commands", "RegisterUser") => USER_COMMAND,
+            ("commands", _) => TICKET_COMMAND,
+            ("events", "UserCreated") => USER_EVENT,
+            ("events", _) => TICKET_EVENT,
+            ("outcomes", _) => OUTCOME,
+            _ => continue,
+        };
+        let parsed: Value = serde_json::from_str(schema.avsc()).unwrap();
+        let fields: Vec<&str> = fields(&parsed)
+            .iter()
+            .map(|field| field["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(fields[..envelope.len()], *envelope, "{}", schema.record());
+    }
+}
+
+#[test]
+fn should_describe_every_record_and_field_and_give_optional_ones_a_default() {
+    for schema in registry::all() {
+        let parsed: Value = serde_json::from_str(schema.avsc()).unwrap();
+        assert_eq!(parsed["namespace"], "io.syncroboard");
+        assert_eq!(parsed["name"], schema.record());
+        assert!(parsed["doc"].is_string(), "{}", schema.record());
+        for field in fields(&parsed) {
+            let doc = field["doc"].as_str().unwrap_or_default();
+            assert!(!doc.is_empty(), "{}: {field}", schema.record());
+            let nested = field["type"]["type"] == "record";
+            if !nested && field["type"].to_string().contains("timestamp-millis") {
+                assert!(
+                    doc.contains("milliseconds since 1970"),
+                    "{}: no unit: {doc}",
+                    schema.record()
+                );
+            }
+            let open = field["type"].is_array() || field["type"]["type"] == "array";
+            assert!(!open || field.get("default").is_some(), "{}: {field}", schema.record());
+        }
+    }
+}
+
+#[test]
+fn should_nest_the_current_command_in_the_user_lookups() {
+    let command: Value = serde_json::from_str(schemas::AddMember::AVSC).unwrap();
+    for avsc in [schemas::UserLookupRequested::AVSC, schemas::UserLookupReplied::AVSC] {
+        let lookup: Value = serde_json::from_str(avsc).unwrap();
+        assert_eq!(lookup["fields"][0]["type"], command);
+    }
+}
+
+#[test]
+fn should_refuse_to_register_what_is_not_in_the_code() {
+    let other = r#"{ "type": "record", "name": "Other", "fields": [] }"#;
+    assert!(EmbeddedRegistry.register("ticket.commands-Other", other).is_err());
+    assert!(
+        EmbeddedRegistry
+            .register("ticket.commands-Other", "not a schema")
+            .is_err()
+    );
+}
+
+const DIRECTORIES: [&str; 5] = ["commands", "events", "outcomes", "internal", "state"];
+
+fn directory_of(record: &str) -> &'static str {
+    DIRECTORIES
+        .into_iter()
+        .find(|directory| files(directory).iter().any(|file| file == record))
+        .unwrap()
+}
+
+/// Names of the schemas in a directory of `avro`.
+fn files(directory: &str) -> Vec<String> {
+    let path = format!("{}/avro/{directory}", env!("CARGO_MANIFEST_DIR"));
+    let entries = std::fs::read_dir(path).unwrap();
+    entries
+        .map(|entry| {
+            entry
+                .unwrap()
+                .file_name()
+                .to_str()
+                .unwrap()
+                .strip_suffix(".avsc")
+                .unwrap()
+                .to_owned()
+        })
+        .collect()
+}
+
+fn fields(schema: &Value) -> &[Value] {
+    schema["fields"].as_array().unwrap()
+}
+
+fn leak(name: String) -> &'static str {
+    Box::leak(name.into_boxed_str())
+}
