@@ -54,6 +54,7 @@ mod spec;
 mod step;
 mod task_state;
 mod transaction;
+mod visit;
 
 pub use budget::StateMemory;
 pub use error::StateError;
@@ -62,3 +63,4 @@ pub use set_aside::set_aside;
 pub use spec::{StoreId, StoreSpec};
 pub use step::{StepHook, StoreStep};
 pub use task_state::{OpenReport, TaskState};
+pub use visit::{Visit, VisitChange};

@@ -61,11 +61,8 @@ impl MemoryStore {
     }
 
     pub(crate) fn cursor(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> MemoryCursor<'_> {
-        let mut rest = if is_inverted(from, to) {
-            btree_map::Range::default()
-        } else {
-            self.entries.range::<[u8], _>((from, to))
-        };
+        let mut rest =
+            if is_inverted(from, to) { btree_map::Range::default() } else { self.entries.range::<[u8], _>((from, to)) };
         let current = rest.next();
         MemoryCursor { current, rest }
     }

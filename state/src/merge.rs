@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
-use crate::StateError;
 use crate::expiry::visible;
 use crate::overlay::Overlay;
+use crate::{StateError, Visit};
 
 /// A position in a backend, moving up in key order.
 pub(crate) trait Cursor {
@@ -30,7 +30,7 @@ pub(crate) fn merge(
     numbers: &[usize],
     cursor: &mut impl Cursor,
     reading: Reading,
-    each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    each: &mut Visit<'_>,
 ) -> Result<(), StateError> {
     let mut numbers = numbers.iter().copied().peekable();
     loop {

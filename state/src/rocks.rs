@@ -13,7 +13,7 @@ use rocksdb::{
 };
 
 use crate::merge::Cursor;
-use crate::set_aside::{classify, file_error};
+use crate::set_aside::{classify, classify_write, file_error};
 use crate::{StateError, StateMemory, StoreSpec, rocks_options};
 
 const STREAM_TIME_KEY: &[u8] = b"stream-time";
@@ -172,7 +172,8 @@ impl Rocks {
         options.set_wait(true);
         // By name: a flush that is asked for takes the families that it is given and no other, also under atomic_flush.
         let all: Vec<&ColumnFamily> = self.families.iter().filter_map(|name| self.db.cf_handle(name)).collect();
-        self.db.flush_cfs_opt(&all.iter().collect::<Vec<_>>(), &options).map_err(|error| self.fault("*", error))
+        let flushed = self.db.flush_cfs_opt(&all.iter().collect::<Vec<_>>(), &options);
+        flushed.map_err(|error| classify_write(&self.path, error))
     }
 
     /// Compacts one store down to the last level: what has expired or was deleted is gone from the disk.
@@ -267,7 +268,7 @@ impl<'a> RocksBatch<'a> {
 
     pub(crate) fn write(self) -> Result<(), StateError> {
         let Self { rocks, batch } = self;
-        rocks.db.write_opt(batch, &rocks.writing).map_err(|error| rocks.fault("*", error))
+        rocks.db.write_opt(batch, &rocks.writing).map_err(|error| classify_write(&rocks.path, error))
     }
 }
 

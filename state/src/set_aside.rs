@@ -13,8 +13,12 @@ use crate::StateError;
 /// at opening; this is for [`StateError::Corrupt`] met later.
 pub fn set_aside(dir: &Path) -> Result<PathBuf, StateError> {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    let free = (1..).map(|n: u32| dir.with_file_name(format!("{name}.corrupt-{n}"))).find(|path| !path.exists());
-    let target = free.unwrap_or_else(|| dir.with_file_name(format!("{name}.corrupt")));
+    let mut n = 1u32;
+    let mut target = dir.with_file_name(format!("{name}.corrupt-{n}"));
+    while target.exists() {
+        n += 1;
+        target = dir.with_file_name(format!("{name}.corrupt-{n}"));
+    }
     fs::rename(dir, &target).map_err(|error| file_error(dir, &error))?;
     tracing::warn!(from = %dir.display(), to = %target.display(), "state set aside");
     Ok(target)
@@ -26,9 +30,9 @@ pub(crate) fn damage_without_current(dir: &Path) -> Option<String> {
         return None;
     }
     let entries = fs::read_dir(dir).ok()?;
-    let data = entries.filter_map(Result::ok).map(|entry| entry.file_name().to_string_lossy().into_owned());
-    data.into_iter()
-        .find(|name| name.starts_with("MANIFEST") || name.ends_with(".sst"))
+    let mut names = entries.filter_map(Result::ok).map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names
+        .find(|name| name.starts_with("MANIFEST") || Path::new(name).extension().is_some_and(|kind| kind == "sst"))
         .map(|name| format!("CURRENT is missing, but {name} is there"))
 }
 
@@ -47,6 +51,14 @@ pub(crate) fn classify(store: &str, path: &Path, error: rocksdb::Error) -> State
         }
         _ => StateError::Io { store, path, message },
     }
+}
+
+/// As [`classify`], for writes and flushes: that the medium refused says nothing about what is on it already.
+pub(crate) fn classify_write(path: &Path, error: rocksdb::Error) -> StateError {
+    if error.kind() == ErrorKind::IOError {
+        return StateError::Io { store: "*".to_owned(), path: path.to_owned(), message: error.into_string() };
+    }
+    classify("*", path, error)
 }
 
 pub(crate) fn file_error(path: &Path, error: &io::Error) -> StateError {

@@ -1,6 +1,6 @@
 //! All state stores of one task.
 
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use crate::expiry::{NO_STREAM_TIME, horizon, visible};
@@ -9,7 +9,7 @@ use crate::merge::{Reading, merge};
 use crate::overlay::Overlay;
 use crate::rocks::{Family, Rocks};
 use crate::set_aside::{damage_without_current, set_aside};
-use crate::{StateError, StateMemory, StepHook, StoreId, StoreSpec, StoreStep};
+use crate::{StateError, StateMemory, StepHook, StoreId, StoreSpec, StoreStep, Visit};
 
 /// The stores of one task, with the writes of the open transaction laid over what is committed.
 ///
@@ -64,9 +64,7 @@ impl TaskState {
             return Ok((state, report));
         }
         let opened = match damage_without_current(dir) {
-            Some(message) => {
-                Err(StateError::Corrupt { store: "*".to_owned(), path: dir.to_owned(), message })
-            }
+            Some(message) => Err(StateError::Corrupt { store: "*".to_owned(), path: dir.to_owned(), message }),
             None => Rocks::open(dir, &families, memory),
         };
         let rocks = match opened {
@@ -153,7 +151,7 @@ impl TaskState {
         store: StoreId,
         from: Bound<&[u8]>,
         to: Bound<&[u8]>,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        each: &mut Visit<'_>,
     ) -> Result<(), StateError> {
         let store = &self.stores[store.0];
         let reading = store.reading(self.stream_time);
@@ -174,12 +172,7 @@ impl TaskState {
     ///
     /// # Errors
     /// As [`range`](Self::range).
-    pub fn prefix(
-        &self,
-        store: StoreId,
-        prefix: &[u8],
-        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StateError> {
+    pub fn prefix(&self, store: StoreId, prefix: &[u8], each: &mut Visit<'_>) -> Result<(), StateError> {
         let end = end_of_prefix(prefix);
         let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         self.range(store, Bound::Included(prefix), to, each)

@@ -2,8 +2,8 @@
 
 use crate::expiry::horizon;
 use crate::rocks::Rocks;
-use crate::task_state::Backend;
-use crate::{StateError, StoreId, StoreStep, TaskState};
+use crate::task_state::{Backend, Store};
+use crate::{StateError, StoreId, StoreStep, TaskState, VisitChange};
 
 /// Bytes that RocksDB's write batch adds to an entry, at most: kind, column family, two lengths.
 const BATCH_ENTRY_BYTES: usize = 16;
@@ -23,7 +23,7 @@ impl TaskState {
 
     /// Visits every key written since the last commit with its newest value (`None`: deleted) and the timestamp of that
     /// write (0 in stores that do not expire), in first-write order. This is what belongs into the changelog.
-    pub fn changes(&self, store: StoreId, each: &mut dyn FnMut(&[u8], Option<&[u8]>, i64)) {
+    pub fn changes(&self, store: StoreId, each: &mut VisitChange<'_>) {
         for (key, change) in self.stores[store.0].overlay.changes() {
             each(key, change.value, change.timestamp);
         }
@@ -206,7 +206,7 @@ impl TaskState {
             batch.extend(family, overlay.stored())?;
         }
         self.add_checkpoints(&mut batch, checkpoints);
-        if self.stream_time > self.committed_stream_time && self.stores.iter().any(|store| store.stamped()) {
+        if self.stream_time > self.committed_stream_time && self.stores.iter().any(Store::stamped) {
             batch.stream_time(self.stream_time);
         }
         batch.write()

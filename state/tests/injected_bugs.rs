@@ -33,7 +33,8 @@ fn should_write_the_checkpoint_ahead_of_the_data_only_while_the_bug_is_on() {
     for (bug, expected) in [(None, None), (Some(Bug::CheckpointAheadOfData), Some(5))] {
         set(bug);
         let dir = tempfile::tempdir().expect("a directory");
-        let open = || TaskState::open(dir.path(), &[StoreSpec::new("tickets")], &StateMemory::default()).expect("open").0;
+        let open =
+            || TaskState::open(dir.path(), &[StoreSpec::new("tickets")], &StateMemory::default()).expect("open").0;
         let mut state = open();
         state.put(TICKETS, b"a", b"1");
         // The crash comes at the last moment before the data is written.

@@ -6,6 +6,8 @@ use std::ops::{Bound, ControlFlow};
 use proptest::prelude::*;
 use state::{StateMemory, StoreId, StoreSpec, TaskState};
 
+/// What the stores hold and which changelog offsets they have reached.
+type Snapshot = ([Map; STORES], [i64; STORES]);
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
 const STORES: usize = 2;
@@ -59,7 +61,7 @@ struct Model {
     committed: [Map; STORES],
     offset: [i64; STORES],
     /// What is on disk for sure: contents and offsets, as they were at each offset.
-    history: Vec<([Map; STORES], [i64; STORES])>,
+    history: Vec<Snapshot>,
 }
 
 fn contents(state: &TaskState, store: StoreId, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -95,7 +97,10 @@ fn check(state: &TaskState, model: &Model) {
                 None => replayed.remove(key),
             };
         });
-        assert_eq!(&replayed, now, "changes of store {store} do not lead from the committed contents to the present ones");
+        assert_eq!(
+            &replayed, now,
+            "changes of store {store} do not lead from the committed contents to the present ones"
+        );
         let (low, high) = (key(5), key(14));
         let expected: Vec<_> = now.range(low.clone()..high.clone()).map(|(k, v)| (k.clone(), v.clone())).collect();
         assert_eq!(contents(state, id, Bound::Included(&low), Bound::Excluded(&high)), expected);
