@@ -1,6 +1,9 @@
 //! The memory that all tasks of a process share.
 
-use rocksdb::{Cache, WriteBufferManager};
+use rocksdb::{Cache, LruCacheOptions, WriteBufferManager};
+
+/// Two shards: few threads share the cache, and a shard must hold a table's whole filter.
+const CACHE_SHARD_BITS: i32 = 1;
 
 /// One block cache and one write-buffer budget for every task of the process. Cloning shares it.
 #[derive(Clone)]
@@ -15,8 +18,13 @@ impl StateMemory {
     /// Reaching the write-buffer budget starts a flush; it never stalls the stream thread.
     #[must_use]
     pub fn new(block_cache_bytes: usize, write_buffer_bytes: usize) -> Self {
+        let mut cache = LruCacheOptions::default();
+        cache.set_capacity(block_cache_bytes);
+        // The default makes 64 shards of 1 MB here, and the filter of one large table does not fit into any of them:
+        // every miss then read it anew, at 50 µs and more.
+        cache.set_num_shard_bits(CACHE_SHARD_BITS);
         Self {
-            cache: Cache::new_lru_cache(block_cache_bytes),
+            cache: Cache::new_lru_cache_opts(&cache),
             write_buffers: WriteBufferManager::new_write_buffer_manager(write_buffer_bytes, false),
             write_buffer_bytes,
         }

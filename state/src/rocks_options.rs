@@ -61,7 +61,8 @@ pub(crate) fn family(memory: &StateMemory, horizon: Option<Arc<AtomicI64>>) -> O
     options.set_optimize_filters_for_hits(false);
     options.set_level_compaction_dynamic_level_bytes(false);
     options.set_max_bytes_for_level_base(512 << 20);
-    options.set_target_file_size_base(64 << 20);
+    // Small tables have small filters, which the cache can hold or drop one by one.
+    options.set_target_file_size_base(16 << 20);
     options.set_level_zero_file_num_compaction_trigger(6);
     let mut compression = [DBCompressionType::Lz4; 7];
     compression[..2].fill(DBCompressionType::None);
