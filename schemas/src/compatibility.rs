@@ -1,4 +1,4 @@
-//! Whether the versions of a schema can read each other: FULL_TRANSITIVE, and no field is ever taken away.
+//! Whether the versions of a schema can read each other: `FULL_TRANSITIVE`, and no field is ever taken away.
 //!
 //! apache-avro compares references to named types by their name only, so they are replaced by what they stand for first.
 

@@ -33,7 +33,7 @@ pub fn placeholder_key(source: &str, login: &str) -> String {
     format!("{source}:{login}").to_lowercase()
 }
 
-/// Id of the ticket that `command` makes in `project`: a UUIDv7 of the record's timestamp (milliseconds since
+/// Id of the ticket that `command` makes in `project`: a `UUIDv7` of the record's timestamp (milliseconds since
 /// 1970-01-01T00:00Z; earlier counts as 0) and 74 bits of a hash, so that ids sort by time and a replay makes the same.
 #[must_use]
 pub fn ticket_id(timestamp_ms: i64, project: Uuid, command: Uuid) -> Uuid {
@@ -99,7 +99,7 @@ mod tests {
     fn should_sort_ticket_ids_by_time() {
         let project = project_id("SYNC");
         let ids: Vec<Uuid> = (0..100)
-            .map(|n| ticket_id(n, project, Uuid::from_u128(1000 - n as u128)))
+            .map(|n| ticket_id(i64::from(n), project, Uuid::from_u128(u128::from(1000u32 - n))))
             .collect();
         assert!(ids.is_sorted());
         assert!(ids.iter().all(|id| id.get_version_num() == 7));

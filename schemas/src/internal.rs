@@ -6,7 +6,7 @@ use crate::command::AddMember;
 use crate::record::internal_record;
 
 internal_record! {
-    /// Asks the user sub-topology whether the user that AddMember names is known. Keyed by user key.
+    /// Asks the user sub-topology whether the user that `AddMember` names is known. Keyed by user key.
     UserLookupRequested = 301 {
         /// The command that waits for the answer.
         command: AddMember,
@@ -20,7 +20,7 @@ internal_record! {
 }
 
 internal_record! {
-    /// Answers UserLookupRequested. Keyed by project.
+    /// Answers [`UserLookupRequested`]. Keyed by project.
     UserLookupReplied = 302 {
         /// The command that waits for the answer.
         command: AddMember,

@@ -25,7 +25,7 @@ outcome! {
 outcome! {
     /// The command was refused and changed nothing.
     CommandRejected = 202 {
-        /// Code of the rejection, such as transition_illegal.
+        /// Code of the rejection, such as `transition_illegal`.
         rejection: String,
         /// Explanation for people.
         detail: String,

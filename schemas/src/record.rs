@@ -65,7 +65,7 @@ macro_rules! ticket_command {
             correlation_id: Uuid,
             /// W3C trace context of the sender, if traced.
             traceparent: Option<String>,
-            /// Id of the project: the UUIDv5 of its key.
+            /// Id of the project: the `UUIDv5` of its key.
             project_id: Uuid,
             $($body)*
         } }
@@ -99,7 +99,7 @@ macro_rules! user_command {
 macro_rules! ticket_event {
     ($(#[$meta:meta])* $name:ident = $id:literal { $($body:tt)* }) => {
         $crate::record::define_record! { "events", $(#[$meta])* $name = $id {
-            /// Id of the event: the UUIDv5 of the command and the position among its events.
+            /// Id of the event: the `UUIDv5` of the command and the position among its events.
             event_id: Uuid,
             /// Id that ties together everything one request caused.
             correlation_id: Uuid,
@@ -111,7 +111,7 @@ macro_rules! ticket_event {
             version: i32,
             /// Who made the event: syncroboard.
             source: String,
-            /// Id of the project: the UUIDv5 of its key.
+            /// Id of the project: the `UUIDv5` of its key.
             project_id: Uuid,
             /// Position in the project's own order of events, from 1 without gaps.
             sequence: i64,
@@ -124,7 +124,7 @@ macro_rules! ticket_event {
 macro_rules! user_event {
     ($(#[$meta:meta])* $name:ident = $id:literal { $($body:tt)* }) => {
         $crate::record::define_record! { "events", $(#[$meta])* $name = $id {
-            /// Id of the event: the UUIDv5 of the command and the position among its events.
+            /// Id of the event: the `UUIDv5` of the command and the position among its events.
             event_id: Uuid,
             /// Id that ties together everything one request caused.
             correlation_id: Uuid,
@@ -136,7 +136,7 @@ macro_rules! user_event {
             version: i32,
             /// Who made the event: syncroboard.
             source: String,
-            /// Id of the user: the UUIDv5 of the user key.
+            /// Id of the user: the `UUIDv5` of the user key.
             user_id: Uuid,
             /// Position in the user's own order of events, from 1 without gaps.
             sequence: i64,
@@ -153,7 +153,7 @@ macro_rules! outcome {
             command_id: Uuid,
             /// Id that ties together everything one request caused.
             correlation_id: Uuid,
-            /// Record name of the command, such as CreateTicket.
+            /// Record name of the command, such as `CreateTicket`.
             command_type: String,
             /// When it was decided, in milliseconds since 1970-01-01T00:00Z (stream time).
             decided_at: i64,

@@ -57,7 +57,7 @@ state_record! {
 state_record! {
     /// Whose a handle is. Key: project id, handle.
     HandleState = 404 {
-        /// Id of the user: the UUIDv5 of the user key.
+        /// Id of the user: the `UUIDv5` of the user key.
         user_id: Uuid,
     }
 }
@@ -65,7 +65,7 @@ state_record! {
 state_record! {
     /// What the rules need to know of a ticket. Key: project id, number (8 bytes, big endian).
     TicketState = 405 {
-        /// Id of the ticket: a UUIDv7 of the time and a hash of project and command.
+        /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
         ticket_id: Uuid,
         /// Title, 1 to 200 characters.
         title: String,
@@ -82,7 +82,7 @@ state_record! {
         assignee_id: Option<Uuid>,
         /// When it is due, in milliseconds since 1970-01-01T00:00Z.
         due_date: Option<i64>,
-        /// UUIDv5 of the description: tells whether it changed without keeping it.
+        /// `UUIDv5` of the description: tells whether it changed without keeping it.
         description_digest: Uuid,
         /// Version of the ticket, from 1; counts what people edit.
         version: i64,
@@ -100,7 +100,7 @@ state_record! {
     ExternalState = 406 {
         /// Number of the ticket in its project, from 1.
         number: i64,
-        /// UUIDv5 of the imported content: tells whether an import brings anything new.
+        /// `UUIDv5` of the imported content: tells whether an import brings anything new.
         digest: Uuid,
     }
 }
@@ -116,7 +116,7 @@ state_record! {
 state_record! {
     /// A user. Key: user key.
     UserState = 408 {
-        /// Id of the user: the UUIDv5 of the user key.
+        /// Id of the user: the `UUIDv5` of the user key.
         user_id: Uuid,
         /// E-mail in lower case; none for a placeholder.
         email: Option<String>,

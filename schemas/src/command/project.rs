@@ -50,7 +50,7 @@ ticket_command! {
 ticket_command! {
     /// Changes a membership.
     UpdateMember = 4 {
-        /// Id of the user: the UUIDv5 of the user key.
+        /// Id of the user: the `UUIDv5` of the user key.
         user_id: Uuid,
         /// Role in the project: owner, maintainer, member or viewer; none: stays as it is.
         role: Option<String>,
@@ -66,7 +66,7 @@ ticket_command! {
 ticket_command! {
     /// Ends a membership.
     RemoveMember = 5 {
-        /// Id of the user: the UUIDv5 of the user key.
+        /// Id of the user: the `UUIDv5` of the user key.
         user_id: Uuid,
     }
 }

@@ -86,7 +86,7 @@ ticket_command! {
         number: i64,
         /// Version that the ticket must have (If-Match); none: any.
         expected_version: Option<i64>,
-        /// State to move it to, such as IN_PROGRESS.
+        /// State to move it to, such as `IN_PROGRESS`.
         status: String,
         /// What the actor says about it.
         comment: Option<String>,

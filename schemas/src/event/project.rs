@@ -39,7 +39,7 @@ ticket_event! {
 ticket_event! {
     /// A user became a member.
     ProjectMemberAdded = 103 {
-        /// Id of the user: the UUIDv5 of the user key.
+        /// Id of the user: the `UUIDv5` of the user key.
         user_id: Uuid,
         /// Name for @handle, unique in the project.
         handle: String,
@@ -62,7 +62,7 @@ ticket_event! {
 ticket_event! {
     /// A membership changed; the event has its whole new state.
     ProjectMemberUpdated = 104 {
-        /// Id of the user: the UUIDv5 of the user key.
+        /// Id of the user: the `UUIDv5` of the user key.
         user_id: Uuid,
         /// Name for @handle, unique in the project.
         handle: String,
@@ -85,7 +85,7 @@ ticket_event! {
 ticket_event! {
     /// A membership ended.
     ProjectMemberRemoved = 105 {
-        /// Id of the user: the UUIDv5 of the user key.
+        /// Id of the user: the `UUIDv5` of the user key.
         user_id: Uuid,
         /// User who made the change.
         changed_by: Uuid,

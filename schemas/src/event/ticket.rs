@@ -7,7 +7,7 @@ use crate::record::ticket_event;
 ticket_event! {
     /// A ticket was made, or imported.
     TicketCreated = 106 {
-        /// Id of the ticket: a UUIDv7 of the time and a hash of project and command.
+        /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
         ticket_id: Uuid,
         /// Number of the ticket in its project, from 1.
         number: i64,
@@ -52,7 +52,7 @@ ticket_event! {
 ticket_event! {
     /// What a ticket says changed; the event has only what changed.
     TicketUpdated = 107 {
-        /// Id of the ticket: a UUIDv7 of the time and a hash of project and command.
+        /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
         ticket_id: Uuid,
         /// Number of the ticket in its project, from 1.
         number: i64,
@@ -81,7 +81,7 @@ ticket_event! {
 ticket_event! {
     /// A ticket moved to another state of its project's workflow.
     TicketStatusUpdated = 108 {
-        /// Id of the ticket: a UUIDv7 of the time and a hash of project and command.
+        /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
         ticket_id: Uuid,
         /// Number of the ticket in its project, from 1.
         number: i64,
@@ -103,7 +103,7 @@ ticket_event! {
 ticket_event! {
     /// A ticket was given to a member.
     TicketAssigned = 109 {
-        /// Id of the ticket: a UUIDv7 of the time and a hash of project and command.
+        /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
         ticket_id: Uuid,
         /// Number of the ticket in its project, from 1.
         number: i64,
@@ -123,7 +123,7 @@ ticket_event! {
 ticket_event! {
     /// A ticket was taken from its assignee.
     TicketUnassigned = 110 {
-        /// Id of the ticket: a UUIDv7 of the time and a hash of project and command.
+        /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
         ticket_id: Uuid,
         /// Number of the ticket in its project, from 1.
         number: i64,
@@ -141,11 +141,11 @@ ticket_event! {
 ticket_event! {
     /// A comment was added to a ticket.
     TicketCommented = 111 {
-        /// Id of the ticket: a UUIDv7 of the time and a hash of project and command.
+        /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
         ticket_id: Uuid,
         /// Number of the ticket in its project, from 1.
         number: i64,
-        /// Id of the comment: the UUIDv5 of the command.
+        /// Id of the comment: the `UUIDv5` of the command.
         comment_id: Uuid,
         /// User who wrote it.
         author_id: Uuid,
@@ -161,7 +161,7 @@ ticket_event! {
 ticket_event! {
     /// A ticket was deleted.
     TicketDeleted = 112 {
-        /// Id of the ticket: a UUIDv7 of the time and a hash of project and command.
+        /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
         ticket_id: Uuid,
         /// Number of the ticket in its project, from 1.
         number: i64,

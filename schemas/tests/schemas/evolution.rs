@@ -1,4 +1,4 @@
-//! FULL_TRANSITIVE: every version of a schema that was ever published and today's read each other.
+//! `FULL_TRANSITIVE`: every version of a schema that was ever published and today's read each other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,21 +67,21 @@ fn should_refuse_a_change_that_breaks_a_reader() {
     ));
 
     let retyped = changed(|fields| {
-        fields.iter_mut().for_each(|field| {
+        for field in fields {
             if field["name"] == "title" {
                 field["type"] = json!("long");
             }
-        })
+        }
     });
     assert!(compatibility::check(CreateTicket::AVSC, &retyped).is_err());
 
     // A reader of the old version cannot read a null.
     let opened = changed(|fields| {
-        fields.iter_mut().for_each(|field| {
+        for field in fields {
             if field["name"] == "title" {
                 field["type"] = json!(["null", "string"]);
             }
-        })
+        }
     });
     assert!(matches!(
         compatibility::check(CreateTicket::AVSC, &opened),
@@ -216,7 +216,7 @@ fn history() -> History {
     history
 }
 
-/// CreateTicket's schema with its fields changed.
+/// `CreateTicket`'s schema with its fields changed.
 fn changed(change: impl FnOnce(&mut Vec<Value>)) -> String {
     let mut schema: Value = serde_json::from_str(CreateTicket::AVSC).unwrap();
     change(schema["fields"].as_array_mut().unwrap());

@@ -1,5 +1,8 @@
 //! The contracts, held to what they promise: the bytes, the evolution, the ids.
 
+// A helper of a test may panic as the test itself may.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
 mod evolution;
 mod golden;
 mod malformed;
