@@ -1,0 +1,170 @@
+//! Which project a repository's issues go to.
+
+use std::collections::{HashMap, HashSet};
+
+use super::args::is_project_key;
+use super::error::ImportError;
+use super::github::Repository;
+
+/// What stands under a project's key on the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum KeyUse {
+    Free,
+    Taken {
+        name: String,
+        description: String,
+    },
+    /// There is a project, and this token may not read it.
+    Hidden,
+}
+
+/// Finds a key for each repository: the given one, or one made of the repository's name, the same in every run.
+#[derive(Debug, Default)]
+pub(super) struct ProjectKeys {
+    given: Option<String>,
+    by_repository: HashMap<Repository, String>,
+    used: HashSet<String>,
+}
+
+/// So many keys are tried for one repository name.
+const MAX_CANDIDATES: u32 = 999;
+
+impl ProjectKeys {
+    pub(super) fn new(given: Option<String>) -> Self {
+        Self {
+            given,
+            ..Self::default()
+        }
+    }
+
+    /// The key of the repository's project. A key that another repository's project has is not taken: the next one is.
+    pub(super) fn key_of(
+        &mut self,
+        repository: &Repository,
+        look_up: &mut dyn FnMut(&str) -> Result<KeyUse, ImportError>,
+    ) -> Result<String, ImportError> {
+        if let Some(key) = &self.given {
+            return Ok(key.clone());
+        }
+        if let Some(key) = self.by_repository.get(repository) {
+            return Ok(key.clone());
+        }
+        for number in 1..=MAX_CANDIDATES {
+            let key = candidate(&repository.name, number);
+            if self.used.contains(&key) {
+                continue;
+            }
+            let ours = match look_up(&key)? {
+                KeyUse::Free => true,
+                KeyUse::Hidden => false,
+                KeyUse::Taken { name, description } => {
+                    name == repository.full_name() || description.contains(&repository.url())
+                }
+            };
+            if ours {
+                self.used.insert(key.clone());
+                self.by_repository.insert(repository.clone(), key.clone());
+                return Ok(key);
+            }
+        }
+        Err(ImportError::Usage(format!(
+            "no free project key for {}: give one with --project",
+            repository.full_name()
+        )))
+    }
+}
+
+/// `next.js` -> `NEXTJS`, `NEXTJS2`, ...; at most ten characters, and a letter first.
+fn candidate(name: &str, number: u32) -> String {
+    let mut stem: String = name
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
+    if !stem.starts_with(|c: char| c.is_ascii_uppercase()) {
+        stem.insert(0, 'P');
+    }
+    if stem.len() < 2 {
+        stem.push('X');
+    }
+    let suffix = if number == 1 { String::new() } else { number.to_string() };
+    stem.truncate(10 - suffix.len());
+    stem.push_str(&suffix);
+    debug_assert!(is_project_key(&stem));
+    stem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn repository(owner: &str, name: &str) -> Repository {
+        Repository {
+            host: None,
+            owner: owner.into(),
+            name: name.into(),
+        }
+    }
+
+    #[rstest]
+    #[case("datasets", 1, "DATASETS")]
+    #[case("next.js", 1, "NEXTJS")]
+    #[case("next.js", 2, "NEXTJS2")]
+    #[case("kubernetes-dashboard", 1, "KUBERNETES")]
+    #[case("kubernetes-dashboard", 12, "KUBERNET12")]
+    #[case("2048", 1, "P2048")]
+    #[case("c", 1, "CX")]
+    #[case("---", 1, "PX")]
+    fn should_make_a_key_of_a_repository_name(#[case] name: &str, #[case] number: u32, #[case] expected: &str) {
+        assert_eq!(candidate(name, number), expected);
+        assert!(is_project_key(expected));
+    }
+
+    #[test]
+    fn should_not_mix_two_repositories_of_one_name() {
+        let mut keys = ProjectKeys::default();
+        let mut free = |_: &str| Ok(KeyUse::Free);
+        assert_eq!(keys.key_of(&repository("a", "docs"), &mut free).unwrap(), "DOCS");
+        assert_eq!(keys.key_of(&repository("b", "docs"), &mut free).unwrap(), "DOCS2");
+        assert_eq!(keys.key_of(&repository("a", "docs"), &mut free).unwrap(), "DOCS");
+    }
+
+    #[test]
+    fn should_find_its_own_project_again_and_leave_the_others_alone() {
+        let mut look_up = |key: &str| {
+            Ok(match key {
+                "DOCS" => KeyUse::Taken {
+                    name: "Our documents".into(),
+                    description: String::new(),
+                },
+                "DOCS2" => KeyUse::Hidden,
+                "DOCS3" => KeyUse::Taken {
+                    name: "a/docs".into(),
+                    description: String::new(),
+                },
+                _ => KeyUse::Free,
+            })
+        };
+        assert_eq!(
+            ProjectKeys::default()
+                .key_of(&repository("a", "docs"), &mut look_up)
+                .unwrap(),
+            "DOCS3"
+        );
+        assert_eq!(
+            ProjectKeys::default()
+                .key_of(&repository("b", "docs"), &mut look_up)
+                .unwrap(),
+            "DOCS4"
+        );
+    }
+
+    #[test]
+    fn should_take_the_given_key_for_all() {
+        let mut keys = ProjectKeys::new(Some("ALL".into()));
+        let mut never = |_: &str| -> Result<KeyUse, ImportError> { panic!("asked the server") };
+        assert_eq!(keys.key_of(&repository("a", "docs"), &mut never).unwrap(), "ALL");
+        assert_eq!(keys.key_of(&repository("b", "code"), &mut never).unwrap(), "ALL");
+    }
+}

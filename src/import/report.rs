@@ -1,0 +1,239 @@
+//! What an import tells at its end.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use super::batch::{Place, Position, Setup};
+use super::error::Exit;
+
+/// So many rejections are printed; the file has all.
+const SHOWN: usize = 20;
+const SHOWN_DETAIL_CHARS: usize = 160;
+
+/// Counts of what became of the records.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    files: Vec<String>,
+    created: u64,
+    unchanged: u64,
+    rejected: BTreeMap<String, u64>,
+    shown: Vec<String>,
+    made: [u64; 3],
+    /// What could not be made, though records need it.
+    problems: BTreeMap<String, u64>,
+}
+
+impl Report {
+    pub(super) fn new(files: &[String]) -> Self {
+        Self {
+            files: files.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn created(&mut self) {
+        self.created += 1;
+    }
+
+    pub(super) fn unchanged(&mut self) {
+        self.unchanged += 1;
+    }
+
+    pub(super) fn rejected(&mut self, position: &Position, code: &str, detail: &str) {
+        *self.rejected.entry(code.to_owned()).or_default() += 1;
+        if self.shown.len() < SHOWN {
+            let place = match position.place {
+                Place::Line(line) => format!("line {line}"),
+                Place::Item(item) => format!("item {item}"),
+            };
+            let file = match self.files.get(position.file) {
+                Some(name) if self.files.len() > 1 => format!("{name}, "),
+                _ => String::new(),
+            };
+            self.shown
+                .push(format!("  {file}{place}: {code}: {}", shortened(detail)));
+        }
+    }
+
+    pub(super) fn made(&mut self, what: Setup) {
+        self.made[what as usize] += 1;
+    }
+
+    pub(super) fn not_made(&mut self, what: Setup, code: &str, detail: &str) {
+        let what = match what {
+            Setup::User => "a user could not be registered",
+            Setup::Project => "a project could not be made",
+            Setup::Member => "a member could not be added",
+        };
+        *self
+            .problems
+            .entry(format!("{what}: {code}: {}", shortened(detail)))
+            .or_default() += 1;
+    }
+
+    /// How many records have their verdict.
+    pub(super) fn records(&self) -> u64 {
+        self.created + self.unchanged + self.rejected_total()
+    }
+
+    fn rejected_total(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        if self.rejected.is_empty() && self.problems.is_empty() {
+            Exit::Done
+        } else {
+            Exit::Rejected
+        }
+    }
+
+    /// The report as text, with the rejections first and the sum last.
+    pub(super) fn text(&self, took: Duration, rejects: Option<&Path>) -> String {
+        let mut text = String::new();
+        let rejected = self.rejected_total();
+        if rejected > 0 {
+            text.push_str("Rejected:\n");
+            for line in &self.shown {
+                let _ = writeln!(text, "{line}");
+            }
+            let more = rejected.saturating_sub(self.shown.len() as u64);
+            if more > 0 {
+                let _ = writeln!(text, "  ... and {} more", grouped(more));
+            }
+        }
+        for (problem, times) in &self.problems {
+            let _ = writeln!(text, "{problem} ({} times)", grouped(*times));
+        }
+        let [users, projects, members] = self.made;
+        if users + projects + members > 0 {
+            let _ = writeln!(
+                text,
+                "Made on the way: {} users, {} projects, {} members",
+                grouped(users),
+                grouped(projects),
+                grouped(members)
+            );
+        }
+        let seconds = took.as_secs_f64().max(0.001);
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss
+        )]
+        let rate = (self.records() as f64 / seconds) as u64;
+        let _ = writeln!(
+            text,
+            "{} records in {seconds:.1} s ({}/s): {} created, {} unchanged, {} rejected",
+            grouped(self.records()),
+            grouped(rate),
+            grouped(self.created),
+            grouped(self.unchanged),
+            grouped(rejected)
+        );
+        for (code, times) in &self.rejected {
+            let _ = writeln!(text, "  {code}: {}", grouped(*times));
+        }
+        if let Some(path) = rejects.filter(|_| rejected > 0) {
+            let _ = writeln!(
+                text,
+                "The rejected records are in {}: correct them and import that file.",
+                path.display()
+            );
+        }
+        text
+    }
+}
+
+/// `1234567` -> `1,234,567`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// One line of bounded length, without anything that could move the cursor of a terminal.
+fn shortened(detail: &str) -> String {
+    let clean = |c: char| if c.is_control() { ' ' } else { c };
+    let mut text: String = detail.chars().take(SHOWN_DETAIL_CHARS).map(clean).collect();
+    if detail.chars().nth(SHOWN_DETAIL_CHARS).is_some() {
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn should_group_digits() {
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(grouped),
+            ["0", "999", "1,000", "1,234,567"]
+        );
+    }
+
+    #[test]
+    fn should_tell_the_first_rejections_and_count_the_rest() {
+        let mut report = Report::new(&["a".into()]);
+        for line in 1..=25 {
+            report.rejected(
+                &Position {
+                    file: 0,
+                    place: Place::Line(line),
+                },
+                "title_empty",
+                "the title\u{1b} is empty",
+            );
+        }
+        report.created();
+        let text = report.text(Duration::from_secs(2), Some(Path::new("a.rejects.ndjson")));
+        assert!(text.contains("  line 1: title_empty: the title  is empty\n"), "{text}");
+        assert!(
+            text.contains("... and 5 more\n") && !text.contains("line 21:"),
+            "{text}"
+        );
+        assert!(
+            text.contains("26 records in 2.0 s (13/s): 1 created, 0 unchanged, 25 rejected\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("  title_empty: 25\n") && text.contains("a.rejects.ndjson"),
+            "{text}"
+        );
+        assert_eq!(report.exit(), Exit::Rejected);
+    }
+
+    #[test]
+    fn should_name_the_file_where_there_are_several() {
+        let mut report = Report::new(&["a".into(), "b".into()]);
+        report.rejected(
+            &Position {
+                file: 1,
+                place: Place::Item(3),
+            },
+            "malformed",
+            "",
+        );
+        assert!(report.text(Duration::ZERO, None).contains("  b, item 3: malformed"));
+    }
+
+    #[test]
+    fn should_end_well_if_all_is_in() {
+        let mut report = Report::new(&[]);
+        report.unchanged();
+        report.made(Setup::User);
+        assert_eq!(report.exit(), Exit::Done);
+        report.not_made(Setup::Member, "insufficient_role", "no");
+        assert_eq!(report.exit(), Exit::Rejected);
+    }
+}
