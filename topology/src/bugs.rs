@@ -1,0 +1,24 @@
+//! Bugs put in on purpose, so that the simulation can be shown to find them. Compiled only with `injected-bugs`.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// A bug of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Bug {
+    /// Stores are written before the broker has committed.
+    StoresBeforeCommit = 1,
+    /// Consumed offsets do not join the transaction.
+    OffsetsNotCommitted = 2,
+}
+
+static BUG: AtomicU8 = AtomicU8::new(0);
+
+/// Switches a bug on, or all off.
+pub fn set(bug: Option<Bug>) {
+    BUG.store(bug.map_or(0, |b| b as u8), Ordering::SeqCst);
+}
+
+pub(crate) fn is(bug: Bug) -> bool {
+    BUG.load(Ordering::SeqCst) == bug as u8
+}

@@ -1,0 +1,123 @@
+//! From a topology to the topics of an application: which there must be, with how many partitions.
+
+use std::collections::BTreeMap;
+
+use crate::broker::{Cleanup, TopicName, TopicSpec};
+use crate::errors::TopologyError;
+use crate::sub_topology::{SubTopology, TopicRef};
+use crate::task::TaskPlan;
+use crate::topology::Topology;
+
+/// A deleted key's tombstone and a duplicate's memory need no longer than this in an expiring store's changelog, beyond
+/// the store's own retention.
+const CHANGELOG_GRACE_MS: i64 = 24 * 3_600 * 1_000;
+
+/// Everything that is known once the partition counts of the sources are.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) tasks: Vec<TaskPlan>,
+    /// Topics that the application makes for itself.
+    pub(crate) internal: Vec<TopicSpec>,
+    /// Topics that only the application writes and reads, to be purged once processed.
+    pub(crate) repartitions: Vec<TopicName>,
+}
+
+pub(crate) fn plan(
+    topology: &Topology,
+    application_id: &str,
+    existing: &BTreeMap<TopicName, u32>,
+    max_record_bytes: usize,
+) -> Result<Plan, TopologyError> {
+    let inner = &topology.inner;
+    let counts = partition_counts(&inner.sub_topologies, existing)?;
+    let mut internal: BTreeMap<TopicName, TopicSpec> = BTreeMap::new();
+    let mut repartitions = Vec::new();
+    let mut known = existing.clone();
+    for (sub, &partitions) in inner.sub_topologies.iter().zip(&counts) {
+        let mut add = |topic: &TopicRef, cleanup| {
+            let name = topic.resolve(application_id);
+            known.insert(name.clone(), partitions);
+            internal.insert(name.clone(), TopicSpec { name, partitions, cleanup, log_append_time: false });
+        };
+        for (_, topic) in &sub.sources {
+            if matches!(topic, TopicRef::Repartition(_)) {
+                add(topic, Cleanup::Keep);
+                repartitions.push(topic.resolve(application_id));
+            }
+            if sub.dead_letters {
+                add(&TopicRef::DeadLetter(Box::new(topic.clone())), Cleanup::Keep);
+            }
+        }
+        for store in sub.stores.iter().map(|s| &inner.stores[*s].spec).filter(|s| s.logged) {
+            let cleanup = store.retention_ms.map_or(Cleanup::Compact, |retention_ms| Cleanup::CompactAndRetain {
+                retention_ms: retention_ms.saturating_add(CHANGELOG_GRACE_MS),
+            });
+            add(&TopicRef::Changelog(store.name.clone()), cleanup);
+        }
+    }
+    let mut tasks = Vec::new();
+    for (index, (sub, &partitions)) in inner.sub_topologies.iter().zip(&counts).enumerate() {
+        let mut outputs = Vec::new();
+        for topic in sub.outputs(&inner.stores) {
+            let name = topic.resolve(application_id);
+            let Some(&count) = known.get(&name) else {
+                return Err(TopologyError(format!("topic `{name}`, which sub-topology `{}` writes, does not exist", sub.name)));
+            };
+            outputs.push((topic, name, count));
+        }
+        tasks.push(TaskPlan {
+            sub_topology: index,
+            application_id: application_id.to_owned(),
+            partitions,
+            sources: sub.sources.iter().map(|(_, t)| t.resolve(application_id)).collect(),
+            outputs,
+            max_record_bytes,
+        });
+    }
+    Ok(Plan { tasks, internal: internal.into_values().collect(), repartitions })
+}
+
+/// The partition count of each sub-topology: that of its external sources, or, where it has none, the highest of those
+/// that write to it.
+fn partition_counts(subs: &[SubTopology], existing: &BTreeMap<TopicName, u32>) -> Result<Vec<u32>, TopologyError> {
+    let mut counts: Vec<Option<u32>> = Vec::new();
+    for sub in subs {
+        let mut found: Option<(&TopicName, u32)> = None;
+        for (_, topic) in &sub.sources {
+            let TopicRef::External(name) = topic else { continue };
+            let Some(&count) = existing.get(name) else {
+                return Err(TopologyError(format!(
+                    "source topic `{name}` of sub-topology `{}` does not exist",
+                    sub.name
+                )));
+            };
+            match found {
+                Some((other, n)) if n != count => {
+                    return Err(TopologyError(format!(
+                        "topics `{other}` and `{name}` are read together by sub-topology `{}`, but have {n} and {count} partitions",
+                        sub.name
+                    )));
+                }
+                _ => found = Some((name, count)),
+            }
+        }
+        counts.push(found.map(|(_, n)| n));
+    }
+    // Repartition topics may chain: settle from the known ones on.
+    for _ in 0..subs.len() {
+        for (reader, sub) in subs.iter().enumerate() {
+            if counts[reader].is_some() {
+                continue;
+            }
+            let writes_to_it = |other: &SubTopology| {
+                other.sinks.iter().any(|(_, t)| matches!(t, TopicRef::Repartition(_)) && sub.sources.iter().any(|(_, s)| s == t))
+            };
+            let upstream = subs.iter().enumerate().filter(|(_, o)| writes_to_it(o)).filter_map(|(w, _)| counts[w]);
+            counts[reader] = upstream.max();
+        }
+    }
+    let named = subs.iter().zip(counts);
+    named
+        .map(|(sub, n)| n.ok_or_else(|| TopologyError(format!("nothing writes to the sources of sub-topology `{}`", sub.name))))
+        .collect()
+}

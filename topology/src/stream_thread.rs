@@ -1,0 +1,456 @@
+//! A stream thread: one consumer, one transactional producer, the tasks that it was assigned; poll, process, commit.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use state::TaskState;
+
+use crate::broker::{Broker, BrokerError, Consumer, Polled, TopicName, TopicPartition, TransactionalProducer, Waker};
+use crate::config::StreamsConfig;
+use crate::errors::StreamsError;
+use crate::metrics::{EngineMetrics, TaskMetrics};
+use crate::plan::Plan;
+use crate::restore::{Restoration, recoverable};
+use crate::step::Step;
+use crate::task::{Progress, Task};
+use crate::topology::Topology;
+
+/// Batches of this size are handed to the producer before the commit, so that buffers stay small.
+const SEND_BYTES: usize = 256 << 10;
+/// Records processed between two polls.
+const RECORDS_PER_ROUND: usize = 1_000;
+/// How often processed repartition records are purged.
+const PURGE_INTERVAL_MS: i64 = 30_000;
+
+/// What one round of a thread did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Round {
+    /// Records processed.
+    pub processed: usize,
+    /// Whether a transaction was committed.
+    pub committed: bool,
+    /// Whether the assignment changed, or a task was restored.
+    pub moved: bool,
+}
+
+impl Round {
+    /// True if nothing happened.
+    #[must_use]
+    pub const fn idle(&self) -> bool {
+        self.processed == 0 && !self.committed && !self.moved
+    }
+}
+
+/// What a thread is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ThreadState {
+    /// It waits for its first assignment.
+    Starting,
+    /// Some of its tasks do not have their state yet.
+    Restoring,
+    /// All its tasks have their state.
+    Running,
+}
+
+/// A stream thread's work, round by round. [`crate::Streams`] runs it on a thread; a simulation steps it.
+pub struct StreamThread {
+    topology: Topology,
+    config: StreamsConfig,
+    plan: Arc<Plan>,
+    broker: Arc<dyn Broker>,
+    consumer: Box<dyn Consumer>,
+    producer: Option<Box<dyn TransactionalProducer>>,
+    transactional_id: String,
+    in_transaction: bool,
+    owned: BTreeSet<TopicPartition>,
+    tasks: Vec<Running>,
+    assigned_once: bool,
+    last_commit: i64,
+    last_purge: i64,
+    metrics: Arc<EngineMetrics>,
+}
+
+/// A task and, while its state is being restored, how far that is.
+struct Running {
+    task: Task,
+    restoration: Option<Restoration>,
+    paused: BTreeSet<TopicPartition>,
+}
+
+impl StreamThread {
+    /// Joins the application's group as the `index`th thread of its instance.
+    pub(crate) fn new(
+        topology: Topology,
+        config: StreamsConfig,
+        plan: Arc<Plan>,
+        broker: Arc<dyn Broker>,
+        index: usize,
+        metrics: Arc<EngineMetrics>,
+    ) -> Result<Self, StreamsError> {
+        let member = format!("{}-{index}", config.instance_id);
+        let mut consumer = broker.consumer(&config.application_id, &member)?;
+        let topics: BTreeSet<TopicName> = plan.tasks.iter().flat_map(|t| t.sources.iter().cloned()).collect();
+        consumer.subscribe(&topics.into_iter().collect::<Vec<_>>())?;
+        let now = (config.clock)();
+        Ok(Self {
+            transactional_id: format!("{}-{member}", config.application_id),
+            topology,
+            config,
+            plan,
+            broker,
+            consumer,
+            producer: None,
+            in_transaction: false,
+            owned: BTreeSet::new(),
+            tasks: Vec::new(),
+            assigned_once: false,
+            last_commit: now,
+            last_purge: now,
+            metrics,
+        })
+    }
+
+    /// Wakes a round that waits for input, from another thread.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        self.consumer.waker()
+    }
+
+    /// What the thread is doing.
+    #[must_use]
+    pub fn state(&self) -> ThreadState {
+        if !self.assigned_once {
+            ThreadState::Starting
+        } else if self.tasks.iter().any(|t| t.restoration.is_some()) {
+            ThreadState::Restoring
+        } else {
+            ThreadState::Running
+        }
+    }
+
+    /// The names of its tasks.
+    #[must_use]
+    pub fn tasks(&self) -> Vec<crate::TaskId> {
+        self.tasks.iter().map(|t| t.task.id().clone()).collect()
+    }
+
+    /// One round: poll (waiting up to `idle` if there is nothing to do), restore, process, punctuate, commit.
+    pub fn run_once(&mut self, idle: Duration) -> Result<Round, StreamsError> {
+        match self.round(idle) {
+            Err(StreamsError::Broker(error)) if recoverable(&error) => {
+                self.recover(&error)?;
+                Ok(Round { moved: true, ..Round::default() })
+            }
+            other => other,
+        }
+    }
+
+    /// Commits what is done, writes all memtables to disk and leaves the group.
+    pub fn close(mut self) -> Result<(), StreamsError> {
+        let committed = self.commit().map(|_| ());
+        if committed.is_ok() {
+            for running in &self.tasks {
+                running.task.flush()?;
+            }
+        }
+        self.tasks.clear();
+        self.consumer.leave()?;
+        committed
+    }
+
+    fn round(&mut self, idle: Duration) -> Result<Round, StreamsError> {
+        let now = (self.config.clock)();
+        let busy = self.tasks.iter().any(|t| t.restoration.is_none() && t.task.ready(now));
+        let dirty = self.tasks.iter().any(|t| t.task.dirty());
+        let restoring = self.tasks.iter().any(|t| t.restoration.is_some());
+        let timeout = if busy || dirty || restoring { Duration::ZERO } else { self.idle_time(now, idle) };
+        let mut round = Round::default();
+        let quiet = match self.consumer.poll(timeout)? {
+            Polled::Nothing => true,
+            Polled::Batches(fetched) => {
+                for piece in fetched {
+                    self.enqueue(&piece.partition, piece.batch)?;
+                }
+                false
+            }
+            Polled::Assigned(partitions) => {
+                self.assigned(partitions)?;
+                round.moved = true;
+                false
+            }
+            Polled::Revoked(partitions) => {
+                self.revoked(&partitions)?;
+                round.moved = true;
+                false
+            }
+            Polled::Lost(partitions) => {
+                self.lost(&partitions);
+                round.moved = true;
+                false
+            }
+        };
+        round.moved |= self.restore()?;
+        let now = (self.config.clock)();
+        round.processed = self.process(now)?;
+        for running in self.tasks.iter_mut().filter(|t| t.restoration.is_none()) {
+            running.task.punctuate(now)?;
+        }
+        let waiting = self.tasks.iter().any(|t| t.restoration.is_none() && t.task.ready(now));
+        let full = self.tasks.iter().map(|t| t.task.dirty_bytes()).sum::<usize>() >= self.config.max_dirty_bytes;
+        if full || now - self.last_commit >= self.config.commit_interval_ms || (quiet && !waiting) {
+            round.committed = self.commit()?;
+            self.purge(now)?;
+        }
+        Ok(round)
+    }
+
+    fn idle_time(&self, now: i64, idle: Duration) -> Duration {
+        let due = self.tasks.iter().filter_map(|t| t.task.next_wall_clock()).min();
+        let until = |at: i64| Duration::from_millis(u64::try_from(at - now).unwrap_or_default());
+        due.map_or(idle, |at| idle.min(until(at)))
+    }
+
+    fn enqueue(&mut self, partition: &TopicPartition, batch: crate::RecordBatch) -> Result<(), StreamsError> {
+        for running in &mut self.tasks {
+            if running.task.partitions().any(|p| p == partition) {
+                let waiting = running.task.enqueue(partition, batch);
+                if waiting > self.config.max_buffered_records && running.paused.insert(partition.clone()) {
+                    self.consumer.pause(std::slice::from_ref(partition))?;
+                }
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn process(&mut self, now: i64) -> Result<usize, StreamsError> {
+        let mut total = 0;
+        for running in self.tasks.iter_mut().filter(|t| t.restoration.is_none()) {
+            let mut done = 0;
+            while done < RECORDS_PER_ROUND && running.task.process(now)? == Progress::Processed {
+                done += 1;
+            }
+            total += done;
+            if done > 0 {
+                send_full(&mut running.task, &mut self.producer, &mut self.in_transaction, SEND_BYTES, &self.config)?;
+            }
+            let half = self.config.max_buffered_records / 2;
+            let calm: Vec<_> = running.paused.iter().filter(|p| running.task.buffered(p) <= half).cloned().collect();
+            if !calm.is_empty() {
+                running.paused.retain(|p| !calm.contains(p));
+                self.consumer.resume(&calm)?;
+            }
+        }
+        Ok(total)
+    }
+
+    /// Commits all tasks in one transaction; answers whether there was anything to commit.
+    fn commit(&mut self) -> Result<bool, StreamsError> {
+        self.last_commit = (self.config.clock)();
+        if !self.tasks.iter().any(|t| t.task.dirty()) {
+            return Ok(false);
+        }
+        let started = Instant::now();
+        let steps = self.config.steps.clone();
+        for running in &mut self.tasks {
+            running.task.collect_changelog()?;
+            send_full(&mut running.task, &mut self.producer, &mut self.in_transaction, 0, &self.config)?;
+        }
+        let offsets: Vec<_> = self.tasks.iter().flat_map(|t| t.task.offsets()).collect();
+        let producer = begin(&mut self.producer, &mut self.in_transaction)?;
+        steps.reach(Step::BeforeOffsets)?;
+        #[cfg(feature = "injected-bugs")]
+        let offsets = if crate::bugs::is(crate::bugs::Bug::OffsetsNotCommitted) { Vec::new() } else { offsets };
+        producer.send_offsets(&offsets, &self.consumer.group_metadata())?;
+        steps.reach(Step::AfterOffsets)?;
+        #[cfg(feature = "injected-bugs")]
+        if crate::bugs::is(crate::bugs::Bug::StoresBeforeCommit) {
+            for running in &mut self.tasks {
+                running.task.committed(&[])?;
+            }
+        }
+        steps.reach(Step::BeforeCommit)?;
+        let ends = producer.commit()?;
+        self.in_transaction = false;
+        steps.reach(Step::AfterCommit)?;
+        for running in &mut self.tasks {
+            running.task.committed(&ends)?;
+        }
+        self.metrics.committed(started.elapsed());
+        Ok(true)
+    }
+
+    fn purge(&mut self, now: i64) -> Result<(), StreamsError> {
+        if now - self.last_purge < PURGE_INTERVAL_MS {
+            return Ok(());
+        }
+        self.last_purge = now;
+        let mine: Vec<_> = self.owned.iter().filter(|p| self.plan.repartitions.contains(&p.topic)).cloned().collect();
+        for (partition, offset) in mine.iter().zip(self.consumer.committed(&mine)?) {
+            if let Some(offset) = offset {
+                self.broker.delete_records(partition, offset)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), StreamsError> {
+        self.assigned_once = true;
+        self.owned.extend(partitions);
+        self.transactional_producer()?;
+        let plan = self.plan.clone();
+        for task_plan in &plan.tasks {
+            for partition in 0..task_plan.partitions {
+                let co_partitions = task_plan.sources.iter().map(|t| TopicPartition::new(t.clone(), partition));
+                let co_partitions: Vec<_> = co_partitions.collect();
+                let running = self.tasks.iter().any(|t| t.task.partitions().eq(co_partitions.iter()));
+                if running || !co_partitions.iter().all(|p| self.owned.contains(p)) {
+                    continue;
+                }
+                let task = self.open_task(task_plan, partition)?;
+                self.consumer.pause(&co_partitions)?;
+                self.start_restore(task)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn open_task(&self, plan: &crate::task::TaskPlan, partition: u32) -> Result<Task, StreamsError> {
+        let sub = &self.topology.inner.sub_topologies[plan.sub_topology];
+        let specs: Vec<_> = sub.stores.iter().map(|s| self.topology.inner.stores[*s].spec.clone()).collect();
+        let id = crate::TaskId { sub_topology: sub.name.clone(), partition };
+        let state = if specs.is_empty() {
+            TaskState::in_memory(&specs)
+        } else {
+            let dir: PathBuf = self.config.state_dir.join(&self.config.application_id).join(id.to_string());
+            let opened = TaskState::open(&dir, &specs, &self.config.memory);
+            let (state, report) = opened.map_err(|source| StreamsError::State { task: id.clone(), source })?;
+            if let Some(aside) = &report.set_aside {
+                let why = report.reason.as_deref().unwrap_or("it cannot be read");
+                tracing::error!(task = %id, set_aside = %aside.display(), "state set aside and restored from its changelogs: {why}");
+            }
+            state
+        };
+        let metrics = TaskMetrics::new(self.metrics.clone());
+        Ok(Task::new(&self.topology, plan, partition, state, self.config.steps.clone(), metrics)?)
+    }
+
+    fn start_restore(&mut self, mut task: Task) -> Result<(), StreamsError> {
+        let restoration = Restoration::begin(&mut task, &*self.broker, &self.metrics, &self.config.steps)?;
+        self.tasks.push(Running { task, restoration: Some(restoration), paused: BTreeSet::new() });
+        Ok(())
+    }
+
+    /// One step of each restoration; the tasks that are done start where the group's committed offsets are.
+    fn restore(&mut self) -> Result<bool, StreamsError> {
+        let mut any = false;
+        for running in &mut self.tasks {
+            let Some(restoration) = &mut running.restoration else { continue };
+            any = true;
+            if !restoration.step(&mut running.task, Duration::from_millis(10))? {
+                continue;
+            }
+            running.restoration = None;
+            let partitions: Vec<_> = running.task.partitions().cloned().collect();
+            let committed = self.consumer.committed(&partitions)?;
+            for (partition, offset) in partitions.iter().zip(committed) {
+                let start = match offset {
+                    Some(offset) => offset,
+                    None => self.broker.watermarks(partition)?.0,
+                };
+                running.task.start_at(partition, start);
+                self.consumer.seek(partition, start)?;
+            }
+            self.consumer.resume(&partitions)?;
+            tracing::debug!(task = %running.task.id(), "running");
+        }
+        Ok(any)
+    }
+
+    fn revoked(&mut self, partitions: &[TopicPartition]) -> Result<(), StreamsError> {
+        self.commit()?;
+        let gone = self.take_tasks(partitions);
+        gone.iter().try_for_each(|running| running.task.flush())
+    }
+
+    fn lost(&mut self, partitions: &[TopicPartition]) {
+        if self.in_transaction {
+            // Its commit would be fenced: a new producer settles it.
+            self.producer = None;
+            self.in_transaction = false;
+        }
+        self.take_tasks(partitions).iter_mut().for_each(|running| running.task.abort());
+    }
+
+    fn take_tasks(&mut self, partitions: &[TopicPartition]) -> Vec<Running> {
+        self.owned.retain(|p| !partitions.contains(p));
+        let lost = |t: &Running| t.task.partitions().any(|p| partitions.contains(p));
+        let (gone, kept) = std::mem::take(&mut self.tasks).into_iter().partition(lost);
+        self.tasks = kept;
+        gone
+    }
+
+    /// The transaction is lost, or nobody knows: a new producer fences the old one and settles it, the uncommitted work
+    /// is dropped, and every task restores its changelogs' tails before it reads its committed offsets, since the commit
+    /// may have landed.
+    fn recover(&mut self, error: &BrokerError) -> Result<(), StreamsError> {
+        tracing::warn!("transaction given up, work since the last commit is done again: {error}");
+        self.metrics.aborted();
+        self.producer = None;
+        self.in_transaction = false;
+        self.transactional_producer()?;
+        for mut running in std::mem::take(&mut self.tasks) {
+            running.task.abort();
+            let partitions: Vec<_> = running.task.partitions().cloned().collect();
+            self.consumer.pause(&partitions)?;
+            self.start_restore(running.task)?;
+        }
+        Ok(())
+    }
+
+    fn transactional_producer(&mut self) -> Result<(), StreamsError> {
+        if self.producer.is_none() {
+            self.producer = Some(self.broker.transactional_producer(&self.transactional_id)?);
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for StreamThread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StreamThread({}, {:?}, {:?})", self.transactional_id, self.state(), self.tasks())
+    }
+}
+
+type Producer = Option<Box<dyn TransactionalProducer>>;
+
+fn begin<'p>(
+    producer: &'p mut Producer,
+    in_transaction: &mut bool,
+) -> Result<&'p mut Box<dyn TransactionalProducer>, StreamsError> {
+    let lost = || BrokerError::Abortable("there is no producer".to_owned());
+    let producer = producer.as_mut().ok_or_else(lost)?;
+    if !*in_transaction {
+        producer.begin()?;
+        *in_transaction = true;
+    }
+    Ok(producer)
+}
+
+fn send_full(
+    task: &mut Task,
+    producer: &mut Producer,
+    in_transaction: &mut bool,
+    min_bytes: usize,
+    config: &StreamsConfig,
+) -> Result<(), StreamsError> {
+    task.drain(min_bytes, |partition, batch| {
+        config.steps.reach(Step::BeforeProduce)?;
+        begin(producer, in_transaction)?.send(partition, batch)?;
+        config.steps.reach(Step::AfterProduce)?;
+        Ok::<_, StreamsError>(())
+    })
+}

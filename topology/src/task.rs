@@ -1,0 +1,495 @@
+//! A task: one sub-topology's nodes on one partition, with their state. It is the same for threads and for the test driver.
+
+use std::collections::VecDeque;
+
+use state::{StoreId, TaskState};
+
+use crate::batch::{Cursor, RecordBatch, RecordRef};
+use crate::broker::{TopicName, TopicPartition};
+use crate::collector::Collector;
+use crate::errors::{Failure, FailureKind, ProcessingError, Replacement, Response, StreamsError, TopologyError};
+use crate::metrics::TaskMetrics;
+use crate::node::{NodeError, Sourced};
+use crate::processor::{Core, NO_HEADERS, Punctuation, PunctuationType, Schedule};
+use crate::record::TaskId;
+use crate::step::{Step, Steps};
+use crate::sub_topology::TopicRef;
+use crate::topology::{Nodes, Topology};
+
+/// How long a partition rests when its next record cannot be read yet.
+const NOT_YET_MS: i64 = 200;
+
+/// The topics of one sub-topology, resolved and counted, and what all its tasks share.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskPlan {
+    pub(crate) sub_topology: usize,
+    pub(crate) application_id: String,
+    pub(crate) partitions: u32,
+    /// Each input's topic.
+    pub(crate) sources: Vec<TopicName>,
+    /// Each output as declared, resolved, and its partition count.
+    pub(crate) outputs: Vec<(TopicRef, TopicName, u32)>,
+    pub(crate) max_record_bytes: usize,
+}
+
+pub(crate) struct Task {
+    topology: Topology,
+    core: Core,
+    nodes: Nodes,
+    inputs: Vec<Input>,
+    /// Each logged store with the index of its changelog among the outputs.
+    changelogs: Vec<(StoreId, usize)>,
+    outputs: Vec<(TopicRef, TopicName, u32)>,
+    steps: Steps,
+    metrics: TaskMetrics,
+    last_input: usize,
+}
+
+/// A source partition: what was fetched and not yet processed.
+struct Input {
+    partition: TopicPartition,
+    node: usize,
+    batches: VecDeque<RecordBatch>,
+    cursor: Cursor,
+    buffered: usize,
+    /// Timestamp of the next record; `None` when nothing is buffered.
+    head: Option<i64>,
+    /// Offset of the next record to process.
+    position: i64,
+    committed: i64,
+    blocked_until: i64,
+}
+
+/// What became of a call to [`Task::process`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Processed,
+    Idle,
+}
+
+impl Task {
+    pub(crate) fn new(
+        topology: &Topology,
+        plan: &TaskPlan,
+        partition: u32,
+        state: TaskState,
+        steps: Steps,
+        metrics: TaskMetrics,
+    ) -> Result<Self, TopologyError> {
+        let inner = &topology.inner;
+        let sub = &inner.sub_topologies[plan.sub_topology];
+        let refs: Vec<TopicRef> = plan.outputs.iter().map(|(r, _, _)| r.clone()).collect();
+        let nodes = topology.instantiate(sub, &plan.application_id, &refs)?;
+        let counts: Vec<(TopicName, u32)> = plan.outputs.iter().map(|(_, name, n)| (name.clone(), *n)).collect();
+        let mut stores = Vec::new();
+        let mut changelogs = Vec::new();
+        for index in &sub.stores {
+            let decl = &inner.stores[*index];
+            let changelog = TopicRef::Changelog(decl.spec.name.clone());
+            let Some(id) = state.store_id(&decl.spec.name) else {
+                return Err(TopologyError(format!("store `{}` was not opened", decl.spec.name)));
+            };
+            stores.push((decl.make)(id, &changelog.resolve(&plan.application_id)));
+            if let Some(output) = refs.iter().position(|r| *r == changelog) {
+                changelogs.push((id, output));
+            }
+        }
+        let input = |(node, topic): (usize, &TopicName)| Input {
+            partition: TopicPartition::new(topic.clone(), partition),
+            node,
+            batches: VecDeque::new(),
+            cursor: Cursor::default(),
+            buffered: 0,
+            head: None,
+            position: 0,
+            committed: 0,
+            blocked_until: i64::MIN,
+        };
+        let inputs: Vec<Input> = sub.sources.iter().map(|s| s.0).zip(&plan.sources).map(input).collect();
+        let core = Core {
+            id: TaskId { sub_topology: sub.name.clone(), partition },
+            state,
+            stores,
+            queues: Vec::new(),
+            ready: VecDeque::new(),
+            collector: Collector::new(&counts, plan.max_record_bytes),
+            topic: plan.sources.first().cloned().unwrap_or_else(|| "".into()),
+            offset: -1,
+            timestamp: 0,
+            stream_time: i64::MIN,
+            wall_clock: 0,
+            partitions: plan.partitions,
+            key_bytes: Vec::new(),
+            value_bytes: Vec::new(),
+        };
+        let mut task = Self {
+            topology: topology.clone(),
+            core,
+            nodes,
+            inputs,
+            changelogs,
+            outputs: plan.outputs.clone(),
+            steps,
+            metrics,
+            last_input: usize::MAX,
+        };
+        task.core.queues = std::mem::take(&mut task.nodes.queues);
+        Ok(task)
+    }
+
+    pub(crate) fn id(&self) -> &TaskId {
+        &self.core.id
+    }
+
+    pub(crate) fn state(&self) -> &TaskState {
+        &self.core.state
+    }
+
+    pub(crate) fn state_mut(&mut self) -> &mut TaskState {
+        &mut self.core.state
+    }
+
+    /// Its source partitions.
+    pub(crate) fn partitions(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.inputs.iter().map(|i| &i.partition)
+    }
+
+    /// Its stores' changelog partitions.
+    pub(crate) fn changelogs(&self) -> Vec<(StoreId, TopicPartition)> {
+        let partition = self.core.id.partition;
+        self.changelogs.iter().map(|(id, o)| (*id, TopicPartition::new(self.outputs[*o].1.clone(), partition))).collect()
+    }
+
+    /// Starts reading a source partition there, forgetting what was buffered of it.
+    pub(crate) fn start_at(&mut self, partition: &TopicPartition, offset: i64) {
+        for input in self.inputs.iter_mut().filter(|i| i.partition == *partition) {
+            input.batches.clear();
+            input.cursor = Cursor::default();
+            input.buffered = 0;
+            input.head = None;
+            input.position = offset;
+            input.committed = offset;
+            input.blocked_until = i64::MIN;
+        }
+    }
+
+    /// Takes what was fetched; answers how many records of that partition now wait.
+    pub(crate) fn enqueue(&mut self, partition: &TopicPartition, batch: RecordBatch) -> usize {
+        let Some(input) = self.inputs.iter_mut().find(|i| i.partition == *partition) else { return 0 };
+        input.buffered += batch.len();
+        input.batches.push_back(batch);
+        input.settle();
+        input.buffered
+    }
+
+    /// How many records of a partition wait.
+    pub(crate) fn buffered(&self, partition: &TopicPartition) -> usize {
+        self.inputs.iter().filter(|i| i.partition == *partition).map(|i| i.buffered).sum()
+    }
+
+    /// True if a record waits that could be processed now.
+    pub(crate) fn ready(&self, now: i64) -> bool {
+        self.inputs.iter().any(|i| i.head.is_some() && i.blocked_until <= now)
+    }
+
+    /// Processes the waiting record with the lowest timestamp, wholly or not at all.
+    pub(crate) fn process(&mut self, now: i64) -> Result<Progress, StreamsError> {
+        let next = self.inputs.iter().enumerate().filter(|(_, i)| i.blocked_until <= now);
+        let Some((_, chosen)) = next.filter_map(|(n, i)| i.head.map(|t| (t, n))).min() else {
+            return Ok(Progress::Idle);
+        };
+        self.steps.reach(Step::BeforeProcess)?;
+        let Self { core, nodes, inputs, .. } = self;
+        let input = &mut inputs[chosen];
+        let mut cursor = input.cursor;
+        let Some(record) = input.batches.front().and_then(|b| b.next(&mut cursor)) else {
+            input.settle();
+            return Ok(Progress::Idle);
+        };
+        if self.last_input != chosen {
+            core.topic = input.partition.topic.clone();
+            self.last_input = chosen;
+        }
+        core.begin(&record, now);
+        let node = input.node;
+        let sourced = nodes.nodes[node].as_mut().map(|n| n.source(core, &record));
+        let failure = match sourced {
+            None | Some(Sourced::Forwarded) => run(nodes, core).err(),
+            Some(Sourced::NotYet(why)) => {
+                tracing::info!(task = %core.id, topic = %core.topic, offset = record.offset, "waits: {why}");
+                core.rollback();
+                input.blocked_until = now + NOT_YET_MS;
+                return Ok(Progress::Idle);
+            }
+            Some(Sourced::Bad(why)) => Some(NodeError {
+                node,
+                kind: FailureKind::Deserialization,
+                error: ProcessingError::record("deserialization", why),
+            }),
+        };
+        if let Some(failure) = failure {
+            handle_failure(&self.topology, core, &self.outputs, &record, failure)?;
+            self.metrics.failed();
+        }
+        let next_offset = record.offset + 1;
+        input.advance(cursor, next_offset);
+        self.metrics.processed();
+        self.steps.reach(Step::AfterProcess)?;
+        Ok(Progress::Processed)
+    }
+
+    /// Runs the punctuations that are due; answers whether there were any.
+    pub(crate) fn punctuate(&mut self, now: i64) -> Result<bool, StreamsError> {
+        let mut any = false;
+        for index in 0..self.nodes.schedules.len() {
+            let schedule = self.nodes.schedules[index];
+            let time = match schedule.clock {
+                PunctuationType::WallClockTime => now,
+                PunctuationType::StreamTime if self.core.stream_time == i64::MIN => continue,
+                PunctuationType::StreamTime => self.core.stream_time,
+            };
+            let Some(due) = schedule.next else {
+                self.nodes.schedules[index].next = Some(time.saturating_add(schedule.interval_ms));
+                continue;
+            };
+            if time >= due {
+                self.nodes.schedules[index].next = Some(next_punctuation(due, time, schedule.interval_ms));
+                self.run_punctuation(&schedule, time, now)?;
+                any = true;
+            }
+        }
+        Ok(any)
+    }
+
+    /// When the next wall-clock punctuation is due.
+    pub(crate) fn next_wall_clock(&self) -> Option<i64> {
+        let wall = self.nodes.schedules.iter().filter(|s| s.clock == PunctuationType::WallClockTime);
+        wall.filter_map(|s| s.next).min()
+    }
+
+    fn run_punctuation(&mut self, schedule: &Schedule, time: i64, now: i64) -> Result<(), StreamsError> {
+        let Self { core, nodes, .. } = self;
+        core.begin_scope(now);
+        core.timestamp = time;
+        let which = Punctuation { id: schedule.id, timestamp: time };
+        let done = match nodes.nodes[schedule.node].as_mut() {
+            None => Ok(()),
+            Some(node) => node
+                .punctuate(core, which)
+                .map_err(|error| NodeError { node: schedule.node, kind: FailureKind::Processing, error })
+                .and_then(|()| run(nodes, core)),
+        };
+        let Err(failure) = done else { return Ok(()) };
+        core.rollback();
+        match failure.error {
+            ProcessingError::Record { class, message } => {
+                let node = &self.topology.inner.nodes[failure.node].name;
+                tracing::error!(task = %core.id, node, %class, "punctuation failed, tried again in its time: {message}");
+                Ok(())
+            }
+            ProcessingError::State(source) => Err(StreamsError::State { task: core.id.clone(), source }),
+            ProcessingError::Crash(crash) => Err(crash.into()),
+        }
+    }
+
+    /// True if there is anything to commit.
+    pub(crate) fn dirty(&self) -> bool {
+        self.core.state.dirty() || self.inputs.iter().any(|i| i.position != i.committed)
+    }
+
+    /// Bytes of uncommitted writes.
+    pub(crate) fn dirty_bytes(&self) -> usize {
+        self.core.state.dirty_bytes()
+    }
+
+    /// Hands over output batches of at least `min_bytes`.
+    pub(crate) fn drain<E>(
+        &mut self,
+        min_bytes: usize,
+        send: impl FnMut(&TopicPartition, RecordBatch) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.core.collector.drain(min_bytes, send)
+    }
+
+    /// Writes the final value of each changed key to its store's changelog.
+    pub(crate) fn collect_changelog(&mut self) -> Result<(), StreamsError> {
+        let Core { state, collector, stream_time, id, .. } = &mut self.core;
+        collector.begin_record();
+        for (store, output) in &self.changelogs {
+            let mut refused = None;
+            let timestamp = (*stream_time).max(0);
+            state.changes(*store, &mut |key, value, written| {
+                let timestamp = if written > 0 { written } else { timestamp };
+                if let Err(why) = collector.push(*output, id.partition, timestamp, Some(key), value, &NO_HEADERS) {
+                    refused = Some(why);
+                }
+            });
+            if let Some(why) = refused {
+                return Err(StreamsError::Topology(TopologyError(format!("changelog: {why}"))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Offsets to commit: of the next record of each input that has moved.
+    pub(crate) fn offsets(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
+        self.inputs.iter().filter(|i| i.position != i.committed).map(|i| (i.partition.clone(), i.position))
+    }
+
+    /// The transaction was committed; `ends` are the offsets after what was written. Writes the stores.
+    pub(crate) fn committed(&mut self, ends: &[(TopicPartition, i64)]) -> Result<(), StreamsError> {
+        for input in &mut self.inputs {
+            input.committed = input.position;
+        }
+        if !self.core.state.dirty() {
+            return Ok(());
+        }
+        self.steps.reach(Step::BeforeStoreWrite)?;
+        let changelogs = self.changelogs();
+        let end = |(id, p): &(StoreId, TopicPartition)| {
+            ends.iter().find(|(partition, _)| partition == p).map(|(_, offset)| (*id, *offset))
+        };
+        let checkpoints: Vec<_> = changelogs.iter().filter_map(end).collect();
+        let id = &self.core.id;
+        self.core.state.commit(&checkpoints).map_err(|source| StreamsError::State { task: id.clone(), source })?;
+        self.steps.reach(Step::AfterStoreWrite)?;
+        Ok(())
+    }
+
+    /// Throws uncommitted work away. The inputs must be started anew.
+    pub(crate) fn abort(&mut self) {
+        self.core.state.abort();
+        self.core.stores.iter_mut().for_each(|s| s.forget());
+        self.core.collector.clear();
+        self.core.clear_queues();
+        self.core.stream_time = i64::MIN;
+    }
+
+    /// All memtables to disk, so that a restart restores nothing.
+    pub(crate) fn flush(&self) -> Result<(), StreamsError> {
+        self.core.state.flush().map_err(|source| StreamsError::State { task: self.core.id.clone(), source })
+    }
+}
+
+impl Input {
+    fn advance(&mut self, cursor: Cursor, next_offset: i64) {
+        self.cursor = cursor;
+        self.position = next_offset;
+        self.buffered -= 1;
+        self.settle();
+    }
+
+    /// Drops batches that are read to their end and finds the next record's timestamp.
+    fn settle(&mut self) {
+        while let Some(batch) = self.batches.front() {
+            let mut cursor = self.cursor;
+            if let Some(record) = batch.next(&mut cursor) {
+                if record.offset < self.position {
+                    self.cursor = cursor;
+                    self.buffered = self.buffered.saturating_sub(1);
+                    continue;
+                }
+                self.head = Some(record.timestamp);
+                return;
+            }
+            self.position = self.position.max(batch.next_offset());
+            self.cursor = Cursor::default();
+            self.batches.pop_front();
+        }
+        self.head = None;
+    }
+}
+
+impl Core {
+    fn begin(&mut self, record: &RecordRef<'_>, now: i64) {
+        self.begin_scope(now);
+        self.offset = record.offset;
+        self.timestamp = record.timestamp;
+        if record.timestamp > self.stream_time {
+            self.stream_time = record.timestamp;
+            self.state.set_stream_time(record.timestamp);
+        }
+    }
+
+    fn begin_scope(&mut self, now: i64) {
+        self.wall_clock = now;
+        self.state.begin_record();
+        self.collector.begin_record();
+    }
+
+    fn rollback(&mut self) {
+        self.state.rollback_record();
+        self.stores.iter_mut().for_each(|s| s.forget());
+        self.collector.rollback_record();
+        self.clear_queues();
+    }
+
+    fn clear_queues(&mut self) {
+        self.ready.clear();
+        self.queues.iter_mut().flatten().for_each(|q| q.forget());
+    }
+}
+
+/// Runs nodes until nothing is forwarded any more.
+fn run(nodes: &mut Nodes, core: &mut Core) -> Result<(), NodeError> {
+    while let Some(next) = core.ready.pop_front() {
+        if let Some(node) = nodes.nodes[next].as_mut() {
+            node.run(core)?;
+        }
+    }
+    Ok(())
+}
+
+fn handle_failure(
+    topology: &Topology,
+    core: &mut Core,
+    outputs: &[(TopicRef, TopicName, u32)],
+    record: &RecordRef<'_>,
+    failed: NodeError,
+) -> Result<(), StreamsError> {
+    core.rollback();
+    let (class, message) = match failed.error {
+        ProcessingError::Record { class, message } => (class, message),
+        ProcessingError::State(source) => return Err(StreamsError::State { task: core.id.clone(), source }),
+        ProcessingError::Crash(crash) => return Err(crash.into()),
+    };
+    let partition = core.id.partition;
+    let failure = Failure {
+        kind: failed.kind,
+        class: &class,
+        message: &message,
+        node: &topology.inner.nodes[failed.node].name,
+        task: &core.id,
+        topic: &core.topic,
+        partition,
+        record: *record,
+    };
+    let refuse = |message: String| StreamsError::Record {
+        task: failure.task.clone(),
+        kind: failure.kind,
+        topic: failure.topic.clone(),
+        partition,
+        offset: record.offset,
+        message,
+    };
+    match topology.inner.handler.handle(&failure) {
+        Response::Fail => Err(refuse(message.clone())),
+        Response::Resume(replacements) => {
+            core.collector.begin_record();
+            for Replacement { topic, key, value, timestamp, headers } in replacements {
+                let Some(output) = outputs.iter().position(|(_, name, _)| *name == topic) else {
+                    return Err(refuse(format!("the exception handler writes to `{topic}`, which is no output")));
+                };
+                let to = partition % core.collector.partitions(output).max(1);
+                let pushed = core.collector.push(output, to, timestamp, key.as_deref(), value.as_deref(), &headers);
+                pushed.map_err(&refuse)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The first multiple of the interval, counted from `due`, that lies after `time`: what was missed is not made up for.
+fn next_punctuation(due: i64, time: i64, interval_ms: i64) -> i64 {
+    due.saturating_add(((time - due) / interval_ms + 1).saturating_mul(interval_ms))
+}
