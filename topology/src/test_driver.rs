@@ -1,0 +1,275 @@
+//! Runs a topology without a broker, synchronously, with the clock moved by hand: the very same tasks that threads run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use state::TaskState;
+
+use crate::batch::{BatchBuilder, Headers, RecordBatch};
+use crate::broker::{TopicPartition, partition_for_key};
+use crate::errors::StreamsError;
+use crate::metrics::{EngineMetrics, TaskMetrics};
+use crate::plan::{Plan, plan};
+use crate::step::Steps;
+use crate::sub_topology::TopicRef;
+use crate::task::{Progress, Task};
+use crate::topology::Topology;
+
+const MAX_RECORD_BYTES: usize = 1 << 20;
+
+/// A record that was written to a topic and committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputRecord {
+    /// Partition that it lies in.
+    pub partition: u32,
+    /// Its offset there.
+    pub offset: i64,
+    /// Milliseconds since the Unix epoch.
+    pub timestamp: i64,
+    /// Key.
+    pub key: Option<Vec<u8>>,
+    /// Value; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Headers.
+    pub headers: Headers,
+}
+
+/// A topology under test, with all its tasks and an in-memory log for each topic.
+pub struct TestDriver {
+    topology: Topology,
+    plan: Plan,
+    tasks: Vec<Task>,
+    logs: BTreeMap<TopicPartition, Log>,
+    partitions: u32,
+    auto_commit: bool,
+    clock: i64,
+    steps: Steps,
+}
+
+#[derive(Default)]
+struct Log {
+    batches: Vec<RecordBatch>,
+    /// Of the next record to be written.
+    end: i64,
+    /// What the application has committed as consumed.
+    consumed: i64,
+    /// Batches already handed to the task.
+    handed: usize,
+    /// Offset that [`TestDriver::read`] goes on from.
+    read: i64,
+}
+
+impl TestDriver {
+    /// All the topology's tasks; every topic has so many partitions. Each call that pipes a record also commits.
+    pub fn new(topology: &Topology, partitions: u32) -> Result<Self, StreamsError> {
+        let inner = &topology.inner;
+        let ends = inner.sub_topologies.iter().flat_map(|s| s.sources.iter().chain(&s.sinks));
+        let external = ends.filter_map(|(_, t)| match t {
+            TopicRef::External(name) => Some((name.clone(), partitions)),
+            _ => None,
+        });
+        let plan = plan(topology, "test", &external.collect(), MAX_RECORD_BYTES)?;
+        let mut driver = Self {
+            topology: topology.clone(),
+            plan,
+            tasks: Vec::new(),
+            logs: BTreeMap::new(),
+            partitions,
+            auto_commit: true,
+            clock: 0,
+            steps: Steps::default(),
+        };
+        driver.start()?;
+        Ok(driver)
+    }
+
+    /// Leaves commits to [`Self::commit`].
+    #[must_use]
+    pub fn manual_commit(mut self) -> Self {
+        self.auto_commit = false;
+        self
+    }
+
+    /// Writes a record to a source topic, on its key's partition, and runs until nothing is left to do.
+    pub fn pipe(&mut self, topic: &str, key: &[u8], value: &[u8], timestamp: i64) -> Result<(), StreamsError> {
+        let partition = partition_for_key(key, self.partitions);
+        self.pipe_to(topic, partition, Some(key), Some(value), timestamp, &Headers::new())
+    }
+
+    /// Writes a record to a partition of a source topic and runs until nothing is left to do.
+    pub fn pipe_to(
+        &mut self,
+        topic: &str,
+        partition: u32,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: i64,
+        headers: &Headers,
+    ) -> Result<(), StreamsError> {
+        let mut batch = BatchBuilder::new();
+        batch.push(timestamp, key, value, headers);
+        self.log(&TopicPartition::new(topic, partition)).append(batch.finish());
+        self.run()
+    }
+
+    /// Runs until no task has anything to do; commits after each round unless that is left to the caller.
+    pub fn run(&mut self) -> Result<(), StreamsError> {
+        loop {
+            let mut processed = false;
+            for task in &mut self.tasks {
+                for partition in task.partitions().cloned().collect::<Vec<_>>() {
+                    let log = self.logs.entry(partition.clone()).or_default();
+                    for batch in &log.batches[log.handed..] {
+                        task.enqueue(&partition, batch.clone());
+                    }
+                    log.handed = log.batches.len();
+                }
+                while task.process(self.clock)? == Progress::Processed {
+                    processed = true;
+                }
+                processed |= task.punctuate(self.clock)?;
+            }
+            if !processed {
+                return Ok(());
+            }
+            if self.auto_commit {
+                self.commit()?;
+            }
+        }
+    }
+
+    /// Commits all tasks: outputs become visible, stores are written.
+    pub fn commit(&mut self) -> Result<(), StreamsError> {
+        let mut ends = Vec::new();
+        for task in &mut self.tasks {
+            task.collect_changelog()?;
+            for (partition, offset) in task.offsets() {
+                self.logs.entry(partition).or_default().consumed = offset;
+            }
+            task.drain(0, |partition, batch| {
+                let log = self.logs.entry(partition.clone()).or_default();
+                log.append(batch);
+                ends.push((partition.clone(), log.end));
+                Ok::<_, StreamsError>(())
+            })?;
+        }
+        self.tasks.iter_mut().try_for_each(|task| task.committed(&ends))
+    }
+
+    /// Throws away what is not committed; it will be processed again by the next [`Self::run`].
+    pub fn abort(&mut self) {
+        for task in &mut self.tasks {
+            task.abort();
+        }
+        self.rewind();
+    }
+
+    /// Ends all tasks without a commit and starts them anew, their stores restored from the changelogs alone.
+    pub fn restart(&mut self) -> Result<(), StreamsError> {
+        self.start()
+    }
+
+    /// Moves the wall clock on and runs what is then due.
+    pub fn advance_wall_clock(&mut self, ms: i64) -> Result<(), StreamsError> {
+        self.clock += ms;
+        self.run()
+    }
+
+    /// What was committed to a topic since the last call, by partition and offset. Internal topics belong to the
+    /// application `test`: `test-counts-changelog`.
+    pub fn read(&mut self, topic: &str) -> Vec<OutputRecord> {
+        let mut out = Vec::new();
+        for (partition, log) in self.logs.iter_mut().filter(|(p, _)| *p.topic == *topic) {
+            out.extend(log.records(partition.partition, log.read));
+            log.read = log.end;
+        }
+        out
+    }
+
+    /// All that was ever committed to a topic.
+    #[must_use]
+    pub fn all(&self, topic: &str) -> Vec<OutputRecord> {
+        let logs = self.logs.iter().filter(|(p, _)| *p.topic == *topic);
+        logs.flat_map(|(p, log)| log.records(p.partition, 0)).collect()
+    }
+
+    /// Every entry of a store, in all tasks, as bytes, committed or not.
+    pub fn store_entries(&self, store: &str) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, StreamsError> {
+        let mut entries = BTreeMap::new();
+        for task in &self.tasks {
+            let Some(id) = task.state().store_id(store) else { continue };
+            let scanned = task.state().prefix(id, &[], &mut |key, value| {
+                entries.insert(key.to_vec(), value.to_vec());
+                std::ops::ControlFlow::Continue(())
+            });
+            scanned.map_err(|source| StreamsError::State { task: task.id().clone(), source })?;
+        }
+        Ok(entries)
+    }
+
+    fn start(&mut self) -> Result<(), StreamsError> {
+        self.tasks.clear();
+        for task_plan in &self.plan.tasks {
+            let sub = &self.topology.inner.sub_topologies[task_plan.sub_topology];
+            let specs: Vec<_> = sub.stores.iter().map(|s| self.topology.inner.stores[*s].spec.clone()).collect();
+            for partition in 0..task_plan.partitions {
+                let state = TaskState::in_memory(&specs);
+                let metrics = TaskMetrics::new(Arc::new(EngineMetrics::default()));
+                let mut task = Task::new(&self.topology, task_plan, partition, state, self.steps.clone(), metrics)?;
+                for (store, changelog) in task.changelogs() {
+                    let Some(log) = self.logs.get(&changelog) else { continue };
+                    for batch in &log.batches {
+                        let records = batch.iter().filter_map(|r| r.key.map(|key| (key, r.value, r.timestamp)));
+                        let restored = task.state_mut().restore(store, records, batch.next_offset());
+                        let id = task.id().clone();
+                        restored.map_err(|source| StreamsError::State { task: id, source })?;
+                    }
+                }
+                self.tasks.push(task);
+            }
+        }
+        self.rewind();
+        Ok(())
+    }
+
+    fn rewind(&mut self) {
+        for task in &mut self.tasks {
+            for partition in task.partitions().cloned().collect::<Vec<_>>() {
+                let log = self.logs.entry(partition.clone()).or_default();
+                task.start_at(&partition, log.consumed);
+                log.handed = 0;
+            }
+        }
+    }
+
+    fn log(&mut self, partition: &TopicPartition) -> &mut Log {
+        self.logs.entry(partition.clone()).or_default()
+    }
+}
+
+impl Log {
+    fn append(&mut self, batch: RecordBatch) {
+        let batch = batch.placed_at(self.end, None);
+        self.end = batch.next_offset();
+        self.batches.push(batch);
+    }
+
+    fn records(&self, partition: u32, from: i64) -> Vec<OutputRecord> {
+        let records = self.batches.iter().flat_map(|b| b.iter()).filter(|r| r.offset >= from);
+        let owned = records.map(|r| OutputRecord {
+            partition,
+            offset: r.offset,
+            timestamp: r.timestamp,
+            key: r.key.map(<[u8]>::to_vec),
+            value: r.value.map(<[u8]>::to_vec),
+            headers: r.headers.to_owned(),
+        });
+        owned.collect()
+    }
+}
+
+impl std::fmt::Debug for TestDriver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TestDriver({} tasks)", self.tasks.len())
+    }
+}
