@@ -14,10 +14,12 @@ pub(super) fn should_give_equal_partition_numbers_to_the_same_member(h: &dyn Har
     let mut a = member(broker.as_ref(), &group, "a", &topics)?;
     let mut b = member(broker.as_ref(), &group, "b", &topics)?;
     let (mut la, mut lb) = (Learnt::default(), Learnt::default());
-    let mut members: [(&mut dyn topology::broker::Consumer, &mut Learnt); 2] = [(a.as_mut(), &mut la), (b.as_mut(), &mut lb)];
+    let mut members: [(&mut dyn topology::broker::Consumer, &mut Learnt); 2] =
+        [(a.as_mut(), &mut la), (b.as_mut(), &mut lb)];
     poll_until(&mut members, "each has half", |l| l.iter().all(|l| l.held.len() == 4))?;
     for learnt in [&la, &lb] {
-        let of = |i: usize| learnt.held.iter().filter(|p| p.topic == topics[i]).map(|p| p.partition).collect::<Vec<_>>();
+        let of =
+            |i: usize| learnt.held.iter().filter(|p| p.topic == topics[i]).map(|p| p.partition).collect::<Vec<_>>();
         ensure!(of(0) == of(1), "not the same numbers of both topics: {:?}", learnt.held);
     }
     ensure!(la.held.iter().all(|p| !lb.held.contains(p)), "held twice: {:?} and {:?}", la.held, lb.held);
@@ -86,7 +88,8 @@ pub(super) fn should_fence_a_commit_of_partitions_that_moved(h: &dyn Harness) ->
     poll_until(&mut [(second.as_mut(), &mut learnt)], "it has moved", |l| l[0].held.len() == 1)?;
     let fresh = second.group_metadata();
     // A member that has gone, and a generation that the present owner has outlived.
-    for (n, metadata) in [stale, GroupMetadata { generation: fresh.generation - 1, ..fresh.clone() }].iter().enumerate() {
+    for (n, metadata) in [stale, GroupMetadata { generation: fresh.generation - 1, ..fresh.clone() }].iter().enumerate()
+    {
         let mut producer = broker.transactional_producer(&h.name(&format!("tx{n}")))?;
         producer.begin()?;
         let refused = |e: &BrokerError| matches!(e, BrokerError::Fenced(_) | BrokerError::Abortable(_));

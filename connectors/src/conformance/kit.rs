@@ -5,7 +5,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use topology::broker::{
-    Broker, BrokerError, Cleanup, Consumer, Fetched, NewRecord, Polled, Producer, TopicName, TopicPartition, TopicSpec, Written,
+    Broker, BrokerError, Cleanup, Consumer, Fetched, NewRecord, Polled, Producer, TopicName, TopicPartition, TopicSpec,
+    Written,
 };
 use topology::{BatchBuilder, Headers, RecordBatch};
 
@@ -69,7 +70,11 @@ pub(super) fn produce(
     produce_record(producer, partition, NewRecord { timestamp, key, value, headers: &headers })
 }
 
-pub(super) fn produce_record(producer: &dyn Producer, partition: &TopicPartition, record: NewRecord<'_>) -> Result<Written, Failure> {
+pub(super) fn produce_record(
+    producer: &dyn Producer,
+    partition: &TopicPartition,
+    record: NewRecord<'_>,
+) -> Result<Written, Failure> {
     let (tell, told) = mpsc::channel();
     producer.send(partition, record, Box::new(move |result| drop(tell.send(result))))?;
     Ok(told.recv_timeout(LIMIT).map_err(|_| broken("no delivery report"))??)
@@ -95,7 +100,9 @@ pub(super) fn read_all(broker: &dyn Broker, partition: &TopicPartition, from: i6
         ensure!(Instant::now() < deadline, "{partition} ends at {high}, but reading stays at {position}");
         for Fetched { batch, .. } in reader.poll(LIMIT)? {
             position = batch.next_offset();
-            seen.extend(batch.iter().map(|r| (r.offset, r.timestamp, r.key.map(<[u8]>::to_vec), r.value.map(<[u8]>::to_vec))));
+            seen.extend(
+                batch.iter().map(|r| (r.offset, r.timestamp, r.key.map(<[u8]>::to_vec), r.value.map(<[u8]>::to_vec))),
+            );
         }
     }
     Ok(seen)
@@ -112,7 +119,12 @@ pub(super) fn text(value: Option<&[u8]>) -> String {
 }
 
 /// A consumer that has subscribed.
-pub(super) fn member(broker: &dyn Broker, group: &str, id: &str, topics: &[TopicName]) -> Result<Box<dyn Consumer>, Failure> {
+pub(super) fn member(
+    broker: &dyn Broker,
+    group: &str,
+    id: &str,
+    topics: &[TopicName],
+) -> Result<Box<dyn Consumer>, Failure> {
     let mut consumer = broker.consumer(group, id)?;
     consumer.subscribe(topics)?;
     Ok(consumer)
@@ -168,7 +180,11 @@ pub(super) fn poll_until(
 }
 
 /// Fails unless the result is the error that is expected.
-pub(super) fn expect_error<T>(result: Result<T, BrokerError>, expected: impl Fn(&BrokerError) -> bool, what: &str) -> Outcome {
+pub(super) fn expect_error<T>(
+    result: Result<T, BrokerError>,
+    expected: impl Fn(&BrokerError) -> bool,
+    what: &str,
+) -> Outcome {
     match result {
         Err(e) if expected(&e) => Ok(()),
         Err(e) => Err(broken(format!("expected {what}, not: {e:?}"))),

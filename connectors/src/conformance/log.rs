@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 use topology::Headers;
 use topology::broker::{Broker, BrokerError, NewRecord};
 
-use super::kit::{LIMIT, MOMENT, at, batch, broken, ensure, expect_error, fill, produce, produce_record, read_all, spec, topic, values};
+use super::kit::{
+    LIMIT, MOMENT, at, batch, broken, ensure, expect_error, fill, produce, produce_record, read_all, spec, topic,
+    values,
+};
 use super::{Harness, Outcome};
 
 pub(super) fn should_give_back_records_in_order_with_keys_values_headers_and_timestamps(h: &dyn Harness) -> Outcome {
@@ -81,7 +84,8 @@ pub(super) fn should_keep_the_order_of_each_caller_under_concurrency(h: &dyn Har
                 for n in 0..each {
                     let value = format!("{caller}:{n}");
                     let headers = Headers::new();
-                    let record = NewRecord { timestamp: 1, key: None, value: Some(value.as_bytes()), headers: &headers };
+                    let record =
+                        NewRecord { timestamp: 1, key: None, value: Some(value.as_bytes()), headers: &headers };
                     let (tell, value) = (tell.clone(), value.clone());
                     // A refusal shows as a report that never comes.
                     drop(producer.send(&p, record, Box::new(move |result| drop(tell.send((value, result))))));

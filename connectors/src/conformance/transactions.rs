@@ -2,7 +2,7 @@
 
 use topology::broker::{Broker, BrokerError, GroupMetadata};
 
-use super::kit::{Learnt, LIMIT, at, batch, ensure, expect_error, fill, member, poll_until, topic, values};
+use super::kit::{LIMIT, Learnt, at, batch, ensure, expect_error, fill, member, poll_until, topic, values};
 use super::{Harness, Outcome};
 
 pub(super) fn should_show_a_transaction_only_after_its_commit(h: &dyn Harness) -> Outcome {

@@ -50,7 +50,8 @@ impl Progress {
         let (mut compacted_to, mut kept) = (0, 0);
         let key = layout::pair_key(b'C', partition.id);
         if let Some(value) = store.get_meta(&key)? {
-            (compacted_to, kept) = layout::decode_pair(&value).ok_or_else(|| BrokerError::corrupt("the progress of a compaction"))?;
+            (compacted_to, kept) =
+                layout::decode_pair(&value).ok_or_else(|| BrokerError::corrupt("the progress of a compaction"))?;
         }
         let end = store.last_base_offset(partition.id)?;
         Ok(end.map(|end| Self { compacted_to: compacted_to.max(partition.low()), kept, end }))
@@ -59,7 +60,8 @@ impl Progress {
 
 fn pass(core: &Core, partition: &Partition, now_ms: i64, progress: &mut Progress) -> Result<(), BrokerError> {
     let (latest, reach) = latest_offsets(core, partition, progress)?;
-    let tombstones_before = now_ms.saturating_sub(i64::try_from(core.config.tombstone_retention.as_millis()).unwrap_or(i64::MAX));
+    let tombstones_before =
+        now_ms.saturating_sub(i64::try_from(core.config.tombstone_retention.as_millis()).unwrap_or(i64::MAX));
     let keep = |r: &RecordRef<'_>| match r.key {
         None => true,
         Some(_) if r.value.is_none() && r.timestamp < tombstones_before => false,

@@ -27,7 +27,9 @@ pub(super) struct EmbeddedConsumer {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Membership {
     None,
-    Joined { generation: i64 },
+    Joined {
+        generation: i64,
+    },
     /// Another consumer has taken this one's id.
     Replaced,
 }

@@ -94,9 +94,18 @@ struct Owned {
 /// What a member learns at the start of a poll.
 pub(super) enum Step {
     /// No change; `look_again` is when another member may be overdue.
-    Steady { generation: i64, look_again: Option<Instant> },
-    Revoked { generation: i64, partitions: Vec<Arc<Partition>> },
-    Assigned { generation: i64, partitions: Vec<Arc<Partition>> },
+    Steady {
+        generation: i64,
+        look_again: Option<Instant>,
+    },
+    Revoked {
+        generation: i64,
+        partitions: Vec<Arc<Partition>>,
+    },
+    Assigned {
+        generation: i64,
+        partitions: Vec<Arc<Partition>>,
+    },
     /// No longer a member: polled too late.
     Expired,
     /// Someone else is this member now.
@@ -271,8 +280,12 @@ impl State {
             .cloned()
             .collect();
         let Some(me) = self.members.get_mut(member) else { return Step::Expired };
-        let revoked: Vec<_> =
-            me.owned.values().filter(|o| !me.target.contains_key(&o.partition.id)).map(|o| Arc::clone(&o.partition)).collect();
+        let revoked: Vec<_> = me
+            .owned
+            .values()
+            .filter(|o| !me.target.contains_key(&o.partition.id))
+            .map(|o| Arc::clone(&o.partition))
+            .collect();
         if !revoked.is_empty() {
             me.revoking = revoked.iter().map(|p| p.id).collect();
             return Step::Revoked { generation, partitions: revoked };

@@ -141,7 +141,13 @@ impl Queue {
         self.work.notify_one();
     }
 
-    fn produce(&self, core: &Core, name: &TopicPartition, r: NewRecord<'_>, delivery: Delivery) -> Result<(), BrokerError> {
+    fn produce(
+        &self,
+        core: &Core,
+        name: &TopicPartition,
+        r: NewRecord<'_>,
+        delivery: Delivery,
+    ) -> Result<(), BrokerError> {
         let (topic, partition) = core.topics.place(name)?;
         let log_append_time = topic.log_append_time();
         let mut state = self.state.lock();

@@ -35,7 +35,8 @@ impl Reader for EmbeddedReader {
         loop {
             self.fetcher.signal().clear_news();
             let fetched = self.fetcher.fetch(&self.core.store, |_| None)?;
-            if !fetched.is_empty() || self.fetcher.signal().take_woken() || !self.fetcher.signal().wait_until(deadline) {
+            if !fetched.is_empty() || self.fetcher.signal().take_woken() || !self.fetcher.signal().wait_until(deadline)
+            {
                 return Ok(fetched);
             }
         }

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use parking_lot::RwLock;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRawIterator, Options, WriteBatch,
-    WriteOptions,
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRawIterator, Options,
+    WriteBatch, WriteOptions,
 };
 use topology::RecordBatch;
 use topology::broker::BrokerError;
@@ -78,7 +78,10 @@ impl Store {
     }
 
     /// Every entry of `meta` with its key.
-    pub(super) fn scan_meta(&self, mut see: impl FnMut(&[u8], &[u8]) -> Result<(), BrokerError>) -> Result<(), BrokerError> {
+    pub(super) fn scan_meta(
+        &self,
+        mut see: impl FnMut(&[u8], &[u8]) -> Result<(), BrokerError>,
+    ) -> Result<(), BrokerError> {
         let mut entries = self.db.raw_iterator_cf(self.meta()?);
         entries.seek_to_first();
         while let Some((key, value)) = entries.item() {

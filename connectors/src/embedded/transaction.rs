@@ -125,11 +125,8 @@ impl TransactionalProducer for EmbeddedTransactionalProducer {
         self.open()?;
         let placed = offsets.iter().map(|(name, offset)| Ok((self.core.topics.partition(name)?, *offset)));
         let placed: Vec<_> = placed.collect::<Result<_, BrokerError>>()?;
-        let offsets = GroupOffsets {
-            group: self.core.groups.group(&group.group),
-            metadata: group.clone(),
-            offsets: placed,
-        };
+        let offsets =
+            GroupOffsets { group: self.core.groups.group(&group.group), metadata: group.clone(), offsets: placed };
         self.open()?.content.offsets.push(offsets);
         Ok(())
     }

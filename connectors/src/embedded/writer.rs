@@ -85,7 +85,12 @@ impl Writer {
             answer.send(Ok(*epoch));
         }
         let bytes: usize = waiting.produced.iter().map(|p| p.batch.len_bytes()).sum::<usize>()
-            + waiting.transactions.iter().flat_map(|t| &t.content.batches).map(|b| b.batch.bytes().len()).sum::<usize>();
+            + waiting
+                .transactions
+                .iter()
+                .flat_map(|t| &t.content.batches)
+                .map(|b| b.batch.bytes().len())
+                .sum::<usize>();
         let mut round = Round {
             batch: WriteBatch::with_capacity_bytes(bytes + bytes / 64 + 1024),
             appended: Vec::new(),
@@ -124,7 +129,12 @@ impl Writer {
     }
 
     /// Checks all before it stages anything.
-    fn stage_content(&mut self, content: Content, now: i64, round: &mut Round) -> Result<(Vec<GroupOffsets>, Ends), BrokerError> {
+    fn stage_content(
+        &mut self,
+        content: Content,
+        now: i64,
+        round: &mut Round,
+    ) -> Result<(Vec<GroupOffsets>, Ends), BrokerError> {
         self.core.store.check_writable()?;
         for unplaced in &content.batches {
             self.place(&unplaced.partition)?;
@@ -145,7 +155,8 @@ impl Writer {
         let mut ends: Ends = Vec::new();
         for unplaced in content.batches {
             let name = &unplaced.partition.name;
-            let end = self.append(&unplaced.partition, unplaced.log_append_time, unplaced.batch, now, round)?.next_offset();
+            let end =
+                self.append(&unplaced.partition, unplaced.log_append_time, unplaced.batch, now, round)?.next_offset();
             match ends.iter_mut().find(|(p, _)| p == name) {
                 Some(known) => known.1 = end,
                 None => ends.push((TopicPartition::clone(name), end)),
@@ -220,7 +231,11 @@ impl Writer {
         for Committed { transactional_id, offsets, ends, answer } in round.committed {
             offsets.iter().for_each(|o| o.group.settle(&o.offsets, true));
             let lost = self.core.config.fails_at(FaultPoint::AfterWrite { transactional_id: Some(&transactional_id) });
-            answer.send(if lost { Err(BrokerError::Suspect("a fault put in after the write".into())) } else { Ok(ends) });
+            answer.send(if lost {
+                Err(BrokerError::Suspect("a fault put in after the write".into()))
+            } else {
+                Ok(ends)
+            });
         }
         for Delivered { base_offset, append_time, deliveries } in round.produced {
             let lost = self.core.config.fails_at(FaultPoint::AfterWrite { transactional_id: None });
