@@ -1,0 +1,17 @@
+//! Everything that speaks to the outside.
+//!
+//! | module | what it speaks to |
+//! |---|---|
+//! | [`embedded`] | no one: the broker inside the process, on RocksDB |
+//! | [`gateway`] | the log: commands go out, outcomes come back |
+//! | [`sqlite`] | SQLite: the read model and the sink that fills it |
+//! | [`live`] | the rest of the process: how far the read model is, and the events |
+//! | [`read_model`] | any database: what can be asked of it |
+//! | [`conformance`] | any broker: the promises that every implementation is held to |
+
+pub mod conformance;
+pub mod embedded;
+pub mod gateway;
+pub mod live;
+pub mod read_model;
+pub mod sqlite;
