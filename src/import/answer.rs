@@ -23,11 +23,7 @@ pub(super) enum Verdict {
     /// Carried out before.
     Unchanged,
     /// Not carried out; `remembered` if the server decided this in an earlier run.
-    Rejected {
-        code: String,
-        detail: String,
-        remembered: bool,
-    },
+    Rejected { code: String, detail: String, remembered: bool },
     /// No decision yet: to be asked again.
     Unknown,
 }
@@ -66,21 +62,14 @@ impl Answer {
             "rejected" if self.is_known_and_equal() => Verdict::Unchanged,
             status => {
                 let code = self.code.unwrap_or_else(|| status.to_owned());
-                Verdict::Rejected {
-                    code,
-                    detail: self.detail.unwrap_or_default(),
-                    remembered: self.duplicate,
-                }
+                Verdict::Rejected { code, detail: self.detail.unwrap_or_default(), remembered: self.duplicate }
             }
         }
     }
 
     /// The detail of `already_imported` begins with what the server found when it compared the content.
     fn is_known_and_equal(&self) -> bool {
-        let differs = self
-            .detail
-            .as_deref()
-            .is_some_and(|detail| detail.starts_with("differs"));
+        let differs = self.detail.as_deref().is_some_and(|detail| detail.starts_with("differs"));
         self.code.as_deref() == Some("already_imported") && !differs
     }
 }
@@ -96,11 +85,7 @@ mod tests {
     use rstest::rstest;
 
     fn rejected(code: &str, remembered: bool) -> Verdict {
-        Verdict::Rejected {
-            code: code.into(),
-            detail: "why".into(),
-            remembered,
-        }
+        Verdict::Rejected { code: code.into(), detail: "why".into(), remembered }
     }
 
     #[rstest]
@@ -120,10 +105,7 @@ mod tests {
         Verdict::Unchanged
     )]
     #[case(r#"{"line":1,"status":"failed","detail":"why"}"#, rejected("failed", false))]
-    #[case(
-        r#"{"line":1,"status":"invalid","detail":"why","code":null}"#,
-        rejected("invalid", false)
-    )]
+    #[case(r#"{"line":1,"status":"invalid","detail":"why","code":null}"#, rejected("invalid", false))]
     fn should_tell_what_an_answer_means(#[case] line: &str, #[case] expected: Verdict) {
         assert_eq!(serde_json::from_str::<Answer>(line).unwrap().verdict(), expected);
     }

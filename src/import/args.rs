@@ -20,12 +20,7 @@ pub(crate) struct ImportArgs {
     pub(crate) project: Option<String>,
 
     /// Where the server listens.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "SYNCROBOARD_URL",
-        default_value = "http://127.0.0.1:8080"
-    )]
+    #[arg(long, value_name = "URL", env = "SYNCROBOARD_URL", default_value = "http://127.0.0.1:8080")]
     pub(crate) server: String,
 
     /// The bearer token; `syncroboard token --admin` makes one.
@@ -67,10 +62,7 @@ impl ImportArgs {
         if let Some(rejects) = &self.rejects
             && self.files.iter().any(|file| same_file(file, rejects))
         {
-            return Err(ImportError::Usage(format!(
-                "--rejects {} is also an input",
-                rejects.display()
-            )));
+            return Err(ImportError::Usage(format!("--rejects {} is also an input", rejects.display())));
         }
         Ok(())
     }
@@ -80,11 +72,7 @@ impl ImportArgs {
         if let Some(path) = &self.rejects {
             return path.clone();
         }
-        let first = if self.sample {
-            Some(Path::new("sample"))
-        } else {
-            self.files.first().map(PathBuf::as_path)
-        };
+        let first = if self.sample { Some(Path::new("sample")) } else { self.files.first().map(PathBuf::as_path) };
         default_rejects(first.unwrap_or(Path::new("-")))
     }
 }
@@ -93,24 +81,14 @@ impl ImportArgs {
 /// correction in progress is written over.
 fn default_rejects(input: &Path) -> PathBuf {
     const MARK: &str = ".rejects";
-    let name = input
-        .file_name()
-        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let mut stem = if name.is_empty() || name == "-" {
-        "stdin"
-    } else {
-        name.as_str()
-    };
+    let name = input.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let mut stem = if name.is_empty() || name == "-" { "stdin" } else { name.as_str() };
     for suffix in [".gz", ".ndjson", ".jsonl", ".json"] {
         stem = stem.strip_suffix(suffix).unwrap_or(stem);
     }
     let round = stem.rfind(MARK).and_then(|at| {
         let digits = &stem[at + MARK.len()..];
-        if digits.is_empty() {
-            Some((at, 1))
-        } else {
-            digits.strip_prefix('-')?.parse::<u32>().ok().map(|n| (at, n))
-        }
+        if digits.is_empty() { Some((at, 1)) } else { digits.strip_prefix('-')?.parse::<u32>().ok().map(|n| (at, n)) }
     });
     PathBuf::from(match round {
         Some((at, n)) => format!("{}{MARK}-{}.ndjson", &stem[..at], n.saturating_add(1)),
@@ -161,29 +139,13 @@ mod tests {
 
     #[test]
     fn should_refuse_what_cannot_work() {
-        let base = ImportArgs {
-            server: "http://127.0.0.1:1".into(),
-            files: vec!["a".into()],
-            ..ImportArgs::default()
-        };
+        let base = ImportArgs { server: "http://127.0.0.1:1".into(), files: vec!["a".into()], ..ImportArgs::default() };
         assert!(base.check().is_ok());
         for wrong in [
-            ImportArgs {
-                project: Some("web".into()),
-                ..base.clone()
-            },
-            ImportArgs {
-                server: "https://example.org".into(),
-                ..base.clone()
-            },
-            ImportArgs {
-                files: vec!["-".into(), "-".into()],
-                ..base.clone()
-            },
-            ImportArgs {
-                rejects: Some("a".into()),
-                ..base.clone()
-            },
+            ImportArgs { project: Some("web".into()), ..base.clone() },
+            ImportArgs { server: "https://example.org".into(), ..base.clone() },
+            ImportArgs { files: vec!["-".into(), "-".into()], ..base.clone() },
+            ImportArgs { rejects: Some("a".into()), ..base.clone() },
         ] {
             assert!(matches!(wrong.check(), Err(ImportError::Usage(_))), "{wrong:?}");
         }

@@ -20,7 +20,7 @@ pub(super) struct Patience {
     pub(super) first_contact: Duration,
     /// After that: long enough for a server to be restarted.
     pub(super) without_progress: Duration,
-    /// Without a single result line on an open connection.
+    /// Without a single result line on an open connection; longer than the server itself waits for an outcome.
     pub(super) idle: Duration,
 }
 
@@ -28,8 +28,8 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             first_contact: Duration::from_secs(3),
-            without_progress: Duration::from_secs(90),
-            idle: Duration::from_secs(30),
+            without_progress: Duration::from_mins(2),
+            idle: Duration::from_secs(70),
         }
     }
 }
@@ -68,13 +68,7 @@ impl Client {
             .build()
             .map_err(|error| ImportError::Server(format!("no HTTP client: {}", chain(&error))))?;
         let base = server.trim_end_matches('/').to_owned();
-        Ok(Self {
-            http,
-            base,
-            token,
-            patience,
-            met: Cell::new(false),
-        })
+        Ok(Self { http, base, token, patience, met: Cell::new(false) })
     }
 
     /// What stands under a project's key.
@@ -90,28 +84,17 @@ impl Client {
     }
 
     async fn try_project(&self, key: &str) -> Result<KeyUse, Fault> {
-        let request = self
-            .http
-            .get(format!("{}/projects/{key}", self.base))
-            .timeout(self.patience.idle);
+        let request = self.http.get(format!("{}/projects/{key}", self.base)).timeout(self.patience.idle);
         let response = self.heard(request.bearer_auth(&self.token).send().await)?;
         match response.status() {
             StatusCode::NOT_FOUND => return Ok(KeyUse::Free),
             StatusCode::FORBIDDEN => return Ok(KeyUse::Hidden),
             _ => {}
         }
-        let body = self
-            .accepted(response)
-            .await?
-            .bytes()
-            .await
-            .map_err(|error| passing(&error))?;
+        let body = self.accepted(response).await?.bytes().await.map_err(|error| passing(&error))?;
         let project: serde_json::Value = serde_json::from_slice(&body).map_err(|_| self.stranger("no project"))?;
         let text = |name: &str| project[name].as_str().unwrap_or_default().to_owned();
-        Ok(KeyUse::Taken {
-            name: text("name"),
-            description: text("description"),
-        })
+        Ok(KeyUse::Taken { name: text("name"), description: text("description") })
     }
 
     /// Sends a batch until every line has its verdict; `told` hears each once, with the index of its line.
@@ -157,15 +140,11 @@ impl Client {
             .header(header::CONTENT_TYPE, "application/x-ndjson")
             .header(header::ACCEPT, "application/x-ndjson")
             .body(body);
-        let sent = tokio::time::timeout(self.patience.idle, request.send())
-            .await
-            .map_err(|_| self.silent())?;
+        let sent = tokio::time::timeout(self.patience.idle, request.send()).await.map_err(|_| self.silent())?;
         let mut response = self.accepted(self.heard(sent)?).await?;
         let mut rest = Vec::new();
         loop {
-            let chunk = tokio::time::timeout(self.patience.idle, response.chunk())
-                .await
-                .map_err(|_| self.silent())?;
+            let chunk = tokio::time::timeout(self.patience.idle, response.chunk()).await.map_err(|_| self.silent())?;
             let ended = match chunk.map_err(|error| passing(&error))? {
                 Some(chunk) => {
                     rest.extend_from_slice(&chunk);
@@ -224,17 +203,11 @@ impl Client {
         if status.is_success() {
             return Ok(response);
         }
-        let header = response
-            .headers()
-            .get(header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok());
+        let header = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         let after = header.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
         let body = response.bytes().await.unwrap_or_default();
         let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-        let detail = problem["detail"]
-            .as_str()
-            .or(problem["title"].as_str())
-            .unwrap_or("no detail given");
+        let detail = problem["detail"].as_str().or(problem["title"].as_str()).unwrap_or("no detail given");
         let why = format!("{} answered {status}: {detail}", self.base);
         Err(match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => Fault::Passing { why, after },
@@ -253,18 +226,12 @@ impl Client {
     }
 
     fn stranger(&self, what: &str) -> Fault {
-        Fault::Final(ImportError::Server(format!(
-            "{} sent {what}: is it a SyncroBoard server?",
-            self.base
-        )))
+        Fault::Final(ImportError::Server(format!("{} sent {what}: is it a SyncroBoard server?", self.base)))
     }
 }
 
 fn passing(error: &reqwest::Error) -> Fault {
-    Fault::Passing {
-        why: chain(error),
-        after: None,
-    }
+    Fault::Passing { why: chain(error), after: None }
 }
 
 /// An error with its causes: reqwest's own sentence does not say that a connection was refused.
@@ -290,34 +257,20 @@ struct Wait<'a> {
 
 impl<'a> Wait<'a> {
     fn new(client: &'a Client) -> Self {
-        Self {
-            client,
-            since: Instant::now(),
-            pause: BACKOFF_FIRST,
-        }
+        Self { client, since: Instant::now(), pause: BACKOFF_FIRST }
     }
 
     /// Waits, or gives up when patience is at its end.
     async fn before_next_try(&mut self, why: &str, after: Option<Duration>) -> Result<(), ImportError> {
         let met = self.client.met.get();
         let patience = self.client.patience;
-        let limit = if met {
-            patience.without_progress
-        } else {
-            patience.first_contact
-        };
+        let limit = if met { patience.without_progress } else { patience.first_contact };
         let pause = after.map_or(self.pause, |after| after.clamp(self.pause, BACKOFF_MAX));
         if self.since.elapsed() + pause > limit {
             return Err(ImportError::Server(if met {
-                format!(
-                    "gave up after {} s without progress: {why}",
-                    self.since.elapsed().as_secs()
-                )
+                format!("gave up after {} s without progress: {why}", self.since.elapsed().as_secs())
             } else {
-                format!(
-                    "no server at {}: is `syncroboard dev` running? ({why})",
-                    self.client.base
-                )
+                format!("no server at {}: is `syncroboard dev` running? ({why})", self.client.base)
             }));
         }
         tokio::time::sleep(pause).await;

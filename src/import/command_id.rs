@@ -11,11 +11,7 @@ const OPENING: &[u8] = b"{\"commandId\":\"";
 /// The id of a command with this content; `ordinal` counts the identical ones before it in the same input.
 pub(super) fn of_content(content: &[u8], ordinal: u32) -> Uuid {
     let id = Uuid::new_v5(&NAMESPACE, content);
-    if ordinal == 0 {
-        id
-    } else {
-        Uuid::new_v5(&id, format!("copy {ordinal}").as_bytes())
-    }
+    if ordinal == 0 { id } else { Uuid::new_v5(&id, format!("copy {ordinal}").as_bytes()) }
 }
 
 /// The id under which a command is asked again after its remembered rejection: a chain that is the same in every run.
@@ -54,10 +50,7 @@ mod tests {
         let mut line = format!("{{\"commandId\":\"{}\",\"x\":1}}", Uuid::nil()).into_bytes();
         let id = of_content(b"a", 0);
         assert!(stamp(&mut line, id));
-        assert_eq!(
-            String::from_utf8(line).unwrap(),
-            format!("{{\"commandId\":\"{id}\",\"x\":1}}")
-        );
+        assert_eq!(String::from_utf8(line).unwrap(), format!("{{\"commandId\":\"{id}\",\"x\":1}}"));
         assert!(!stamp(&mut b"{\"x\":1}".to_vec(), id));
     }
 }

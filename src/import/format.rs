@@ -49,14 +49,8 @@ mod tests {
     #[rstest]
     #[case(r#"{"type":"CreateTicket","project":"WEB","title":"x"}"#, Some(Format::Commands))]
     #[case(r#"{"type":"MoveTicket","ticket":"WEB-1","status":"DONE"}"#, Some(Format::Commands))]
-    #[case(
-        r#"{"html_url":"https://github.com/a/b/issues/1","number":1,"title":"x"}"#,
-        Some(Format::Github)
-    )]
-    #[case(
-        r#"{"number":1,"title":"x","type":{"name":"Bug"},"html_url":"u"}"#,
-        Some(Format::Github)
-    )]
+    #[case(r#"{"html_url":"https://github.com/a/b/issues/1","number":1,"title":"x"}"#, Some(Format::Github))]
+    #[case(r#"{"number":1,"title":"x","type":{"name":"Bug"},"html_url":"u"}"#, Some(Format::Github))]
     #[case(r#"{"number":1,"title":"x","type":null}"#, Some(Format::Github))]
     #[case(r#"{"title":"x"}"#, None)]
     #[case("[1]", None)]

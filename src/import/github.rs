@@ -72,23 +72,14 @@ impl Repository {
     }
 
     pub(super) fn url(&self) -> String {
-        format!(
-            "https://{}/{}/{}",
-            self.host.as_deref().unwrap_or("github.com"),
-            self.owner,
-            self.name
-        )
+        format!("https://{}/{}/{}", self.host.as_deref().unwrap_or("github.com"), self.owner, self.name)
     }
 
     fn new(host: &str, owner: &str, name: &str) -> Option<Self> {
         let host = host.strip_prefix("www.").unwrap_or(host);
         let host = (host != "github.com" && host != "api.github.com").then(|| host.to_owned());
         let usable = !owner.is_empty() && !name.is_empty();
-        usable.then(|| Self {
-            host,
-            owner: owner.to_owned(),
-            name: name.to_owned(),
-        })
+        usable.then(|| Self { host, owner: owner.to_owned(), name: name.to_owned() })
     }
 
     /// From `https://api.github.com/repos/o/n`, or `https://ghe.example.org/api/v3/repos/o/n`.
@@ -113,27 +104,17 @@ fn split_url(url: &str) -> Option<(&str, &str)> {
 impl Issue {
     /// Reads a record.
     pub(super) fn read(record: &[u8]) -> Result<Self, Unusable> {
-        serde_json::from_slice(record).map_err(|error| Unusable {
-            code: "malformed",
-            detail: error.to_string(),
-        })
+        serde_json::from_slice(record).map_err(|error| Unusable { code: "malformed", detail: error.to_string() })
     }
 
     /// The repository, from whichever field names it.
     pub(super) fn repository(&self) -> Result<Repository, Unusable> {
-        let field = self
-            .repository
-            .as_ref()
-            .and_then(|repository| repository.full_name.as_deref());
+        let field = self.repository.as_ref().and_then(|repository| repository.full_name.as_deref());
         self.repository_url
             .as_deref()
             .and_then(Repository::from_api_url)
             .or_else(|| self.html_url.as_deref().and_then(Repository::from_page_url))
-            .or_else(|| {
-                field?
-                    .split_once('/')
-                    .and_then(|(owner, name)| Repository::new("github.com", owner, name))
-            })
+            .or_else(|| field?.split_once('/').and_then(|(owner, name)| Repository::new("github.com", owner, name)))
             .ok_or_else(|| not_an_issue("neither repository_url nor html_url names a repository"))
     }
 
@@ -151,19 +132,13 @@ impl Issue {
     /// The command that imports it into the project with this key.
     pub(super) fn command(&self, project: &str, repository: &Repository) -> Result<Command, Unusable> {
         let number = self.number.ok_or_else(|| not_an_issue("number is missing"))?;
-        let created_at = self
-            .created_at
-            .as_deref()
-            .ok_or_else(|| not_an_issue("created_at is missing"))?;
+        let created_at = self.created_at.as_deref().ok_or_else(|| not_an_issue("created_at is missing"))?;
         let status = match self.state.as_deref() {
             Some(state) if state.eq_ignore_ascii_case("open") => "OPEN",
             Some(state) if state.eq_ignore_ascii_case("closed") => "DONE",
             other => {
                 let detail = format!("state is {other:?}; open and closed are known");
-                return Err(Unusable {
-                    code: "status_unknown",
-                    detail,
-                });
+                return Err(Unusable { code: "status_unknown", detail });
             }
         };
         let command = ImportTicket {
@@ -206,18 +181,11 @@ pub(super) fn user_key(login: &str) -> String {
 }
 
 fn login(person: Option<&Person>) -> Option<&str> {
-    person?
-        .login
-        .as_deref()
-        .map(str::trim)
-        .filter(|login| !login.is_empty())
+    person?.login.as_deref().map(str::trim).filter(|login| !login.is_empty())
 }
 
 fn not_an_issue(detail: &str) -> Unusable {
-    Unusable {
-        code: "not_an_issue",
-        detail: detail.into(),
-    }
+    Unusable { code: "not_an_issue", detail: detail.into() }
 }
 
 /// A line that is ready to be sent, with the id that follows from what it says.
@@ -229,10 +197,7 @@ pub(super) struct Command {
 
 impl Command {
     fn of(command: &ImportTicket<'_>) -> Result<Self, Unusable> {
-        let unwritable = |detail: String| Unusable {
-            code: "malformed",
-            detail,
-        };
+        let unwritable = |detail: String| Unusable { code: "malformed", detail };
         let mut line = serde_json::to_vec(command).map_err(|error| unwritable(error.to_string()))?;
         let id = command_id::of_content(&line, 0);
         if !command_id::stamp(&mut line, id) {

@@ -31,10 +31,7 @@ const MAX_CANDIDATES: u32 = 999;
 
 impl ProjectKeys {
     pub(super) fn new(given: Option<String>) -> Self {
-        Self {
-            given,
-            ..Self::default()
-        }
+        Self { given, ..Self::default() }
     }
 
     /// The key of the repository's project. A key that another repository's project has is not taken: the next one is.
@@ -67,20 +64,13 @@ impl ProjectKeys {
                 return Ok(key);
             }
         }
-        Err(ImportError::Usage(format!(
-            "no free project key for {}: give one with --project",
-            repository.full_name()
-        )))
+        Err(ImportError::Usage(format!("no free project key for {}: give one with --project", repository.full_name())))
     }
 }
 
 /// `next.js` -> `NEXTJS`, `NEXTJS2`, ...; at most ten characters, and a letter first.
 fn candidate(name: &str, number: u32) -> String {
-    let mut stem: String = name
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_uppercase())
-        .collect();
+    let mut stem: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
     if !stem.starts_with(|c: char| c.is_ascii_uppercase()) {
         stem.insert(0, 'P');
     }
@@ -100,11 +90,7 @@ mod tests {
     use rstest::rstest;
 
     fn repository(owner: &str, name: &str) -> Repository {
-        Repository {
-            host: None,
-            owner: owner.into(),
-            name: name.into(),
-        }
+        Repository { host: None, owner: owner.into(), name: name.into() }
     }
 
     #[rstest]
@@ -134,30 +120,14 @@ mod tests {
     fn should_find_its_own_project_again_and_leave_the_others_alone() {
         let mut look_up = |key: &str| {
             Ok(match key {
-                "DOCS" => KeyUse::Taken {
-                    name: "Our documents".into(),
-                    description: String::new(),
-                },
+                "DOCS" => KeyUse::Taken { name: "Our documents".into(), description: String::new() },
                 "DOCS2" => KeyUse::Hidden,
-                "DOCS3" => KeyUse::Taken {
-                    name: "a/docs".into(),
-                    description: String::new(),
-                },
+                "DOCS3" => KeyUse::Taken { name: "a/docs".into(), description: String::new() },
                 _ => KeyUse::Free,
             })
         };
-        assert_eq!(
-            ProjectKeys::default()
-                .key_of(&repository("a", "docs"), &mut look_up)
-                .unwrap(),
-            "DOCS3"
-        );
-        assert_eq!(
-            ProjectKeys::default()
-                .key_of(&repository("b", "docs"), &mut look_up)
-                .unwrap(),
-            "DOCS4"
-        );
+        assert_eq!(ProjectKeys::default().key_of(&repository("a", "docs"), &mut look_up).unwrap(), "DOCS3");
+        assert_eq!(ProjectKeys::default().key_of(&repository("b", "docs"), &mut look_up).unwrap(), "DOCS4");
     }
 
     #[test]

@@ -30,5 +30,4 @@ mod runner;
 mod tests;
 
 pub(crate) use args::ImportArgs;
-pub(crate) use error::{Exit, ImportError};
 pub(crate) use runner::run;

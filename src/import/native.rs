@@ -40,10 +40,7 @@ pub(super) struct NativeReader {
 
 impl NativeReader {
     pub(super) fn new(project: Option<String>) -> Self {
-        Self {
-            project,
-            seen: HashMap::new(),
-        }
+        Self { project, seen: HashMap::new() }
     }
 
     pub(super) fn read(&mut self, record: &[u8]) -> Result<NativeCommand, Unusable> {
@@ -76,12 +73,7 @@ impl NativeReader {
             line.push(b',');
         }
         line.extend_from_slice(&content[1..]);
-        Ok(NativeCommand {
-            id,
-            line,
-            own_id: given.is_none(),
-            stage: stage(&kind),
-        })
+        Ok(NativeCommand { id, line, own_id: given.is_none(), stage: stage(&kind) })
     }
 }
 
@@ -93,48 +85,33 @@ fn stage(kind: &str) -> Stage {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Borrowed<'a>(#[serde(borrow)] BTreeMap<Cow<'a, str>, &'a RawValue>);
+
 /// A command's fields by name, their values untouched: the order in which a line gives them means nothing.
 struct Fields<'a>(BTreeMap<Cow<'a, str>, Cow<'a, RawValue>>);
 
 impl<'a> Fields<'a> {
     fn read(record: &'a [u8]) -> Result<Self, Unusable> {
-        let malformed = |detail: String| Unusable {
-            code: "malformed",
-            detail,
-        };
+        let malformed = |detail: String| Unusable { code: "malformed", detail };
         if !record.starts_with(b"{") {
-            return Err(malformed(
-                "expected an object, such as {\"type\":\"CreateTicket\",...}".into(),
-            ));
+            return Err(malformed("expected an object, such as {\"type\":\"CreateTicket\",...}".into()));
         }
-        #[derive(Deserialize)]
-        #[serde(transparent)]
-        struct Borrowed<'a>(#[serde(borrow)] BTreeMap<Cow<'a, str>, &'a RawValue>);
         let fields: Borrowed<'a> = serde_json::from_slice(record).map_err(|error| malformed(error.to_string()))?;
-        Ok(Self(
-            fields
-                .0
-                .into_iter()
-                .map(|(name, value)| (name, Cow::Borrowed(value)))
-                .collect(),
-        ))
+        Ok(Self(fields.0.into_iter().map(|(name, value)| (name, Cow::Borrowed(value))).collect()))
     }
 
     /// A field's text; an error if it is there and no text.
     fn text(&self, name: &str) -> Result<Option<String>, Unusable> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
-        let wrong = || Unusable {
-            code: "invalid",
-            detail: format!("{name}: expected text, found {}", value.get()),
-        };
+        let wrong = || Unusable { code: "invalid", detail: format!("{name}: expected text, found {}", value.get()) };
         serde_json::from_str(value.get()).map(Some).map_err(|_| wrong())
     }
 
     /// Whether the ticket is named by its code (`WEB-12`), which names the project too.
     fn names_a_code(&self) -> bool {
-        self.0
-            .get("ticket")
-            .is_some_and(|ticket| ticket.get().starts_with('"') && ticket.get().contains('-'))
+        self.0.get("ticket").is_some_and(|ticket| ticket.get().starts_with('"') && ticket.get().contains('-'))
     }
 
     fn set(&mut self, name: &'static str, text: &str) {
@@ -210,19 +187,10 @@ mod tests {
         let mut project = |line: &str| {
             let command = reader.read(line.as_bytes()).unwrap();
             let value: serde_json::Value = serde_json::from_slice(&command.line).unwrap();
-            value
-                .get("project")
-                .and_then(|project| project.as_str())
-                .map(str::to_owned)
+            value.get("project").and_then(|project| project.as_str()).map(str::to_owned)
         };
-        assert_eq!(
-            project(r#"{"type":"CreateTicket","title":"x"}"#).as_deref(),
-            Some("WEB")
-        );
-        assert_eq!(
-            project(r#"{"type":"CreateTicket","title":"x","project":"OPS"}"#).as_deref(),
-            Some("OPS")
-        );
+        assert_eq!(project(r#"{"type":"CreateTicket","title":"x"}"#).as_deref(), Some("WEB"));
+        assert_eq!(project(r#"{"type":"CreateTicket","title":"x","project":"OPS"}"#).as_deref(), Some("OPS"));
         assert_eq!(project(r#"{"type":"MoveTicket","ticket":12}"#).as_deref(), Some("WEB"));
         assert_eq!(project(r#"{"type":"MoveTicket","ticket":"OPS-12"}"#), None);
         assert_eq!(project(r#"{"type":"RegisterUser","email":"a@example.org"}"#), None);

@@ -31,12 +31,7 @@ pub(super) struct Planned {
 impl Planned {
     fn reject(&mut self, record: Record, why: Unusable) {
         let Record { position, bytes, .. } = record;
-        self.rejects.push(LocalReject {
-            position,
-            original: bytes,
-            code: why.code.into(),
-            detail: why.detail,
-        });
+        self.rejects.push(LocalReject { position, original: bytes, code: why.code.into(), detail: why.detail });
     }
 
     fn send(&mut self, batch: Batch) {
@@ -50,13 +45,7 @@ impl Planned {
 fn readable(record: Record, planned: &mut Planned) -> Option<Record> {
     match record.damage.clone() {
         Some(damage) => {
-            planned.reject(
-                record,
-                Unusable {
-                    code: damage.code,
-                    detail: damage.detail,
-                },
-            );
+            planned.reject(record, Unusable { code: damage.code, detail: damage.detail });
             None
         }
         None => Some(record),
@@ -77,10 +66,7 @@ pub(super) struct GithubPlan {
 
 impl GithubPlan {
     pub(super) fn new(project: Option<String>) -> Self {
-        Self {
-            keys: ProjectKeys::new(project),
-            ..Self::default()
-        }
+        Self { keys: ProjectKeys::new(project), ..Self::default() }
     }
 
     pub(super) fn window(&mut self, records: Vec<Record>, look_up: LookUp<'_>) -> Result<Planned, ImportError> {
@@ -119,16 +105,8 @@ impl GithubPlan {
             {
                 members.push(add_member(&key, login));
             }
-            let origin = Origin::Record {
-                position: record.position,
-                original: record.bytes,
-            };
-            tickets.push(Item {
-                command_id: command.id,
-                line: command.line,
-                own_id: true,
-                origin,
-            });
+            let origin = Origin::Record { position: record.position, original: record.bytes };
+            tickets.push(Item { command_id: command.id, line: command.line, own_id: true, origin });
         }
         planned.send(users);
         planned.send(members);
@@ -147,10 +125,7 @@ pub(super) struct NativePlan {
 
 impl NativePlan {
     pub(super) fn new(project: Option<String>) -> Self {
-        Self {
-            reader: NativeReader::new(project.clone()),
-            project,
-        }
+        Self { reader: NativeReader::new(project.clone()), project }
     }
 
     pub(super) fn window(&mut self, records: Vec<Record>) -> Planned {
@@ -176,16 +151,8 @@ impl NativePlan {
                 planned.send(std::mem::take(&mut batch));
             }
             stage = command.stage;
-            let origin = Origin::Record {
-                position: record.position,
-                original: record.bytes,
-            };
-            batch.push(Item {
-                command_id: command.id,
-                line: command.line,
-                own_id: command.own_id,
-                origin,
-            });
+            let origin = Origin::Record { position: record.position, original: record.bytes };
+            batch.push(Item { command_id: command.id, line: command.line, own_id: command.own_id, origin });
         }
         planned.send(batch);
         planned
@@ -200,32 +167,18 @@ fn describe(repository: &Repository) -> String {
 fn setup(kind: Setup, mut command: serde_json::Value) -> Item {
     let command_id = Uuid::new_v4();
     command["commandId"] = json!(command_id);
-    Item {
-        command_id,
-        line: command.to_string().into_bytes(),
-        own_id: true,
-        origin: Origin::Setup(kind),
-    }
+    Item { command_id, line: command.to_string().into_bytes(), own_id: true, origin: Origin::Setup(kind) }
 }
 
 fn create_project(key: &str, name: &str, description: &str) -> Item {
-    setup(
-        Setup::Project,
-        json!({"type": "CreateProject", "key": key, "name": name, "description": description}),
-    )
+    setup(Setup::Project, json!({"type": "CreateProject", "key": key, "name": name, "description": description}))
 }
 
 fn register_user(login: &str) -> Item {
-    setup(
-        Setup::User,
-        json!({"type": "RegisterUser", "source": "github", "login": login, "name": login}),
-    )
+    setup(Setup::User, json!({"type": "RegisterUser", "source": "github", "login": login, "name": login}))
 }
 
 fn add_member(project: &str, login: &str) -> Item {
     let user = github::user_key(login);
-    setup(
-        Setup::Member,
-        json!({"type": "AddMember", "project": project, "user": user, "role": "member"}),
-    )
+    setup(Setup::Member, json!({"type": "AddMember", "project": project, "user": user, "role": "member"}))
 }

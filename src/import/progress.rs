@@ -35,24 +35,12 @@ impl Progress {
     pub(super) fn new(total_bytes: Option<u64>) -> Self {
         let now = Instant::now();
         let bar = std::io::stderr().is_terminal().then(|| bar(total_bytes));
-        Self {
-            bar,
-            total_bytes,
-            started: now,
-            shown: now,
-            answered: 0,
-            window: Window::default(),
-        }
+        Self { bar, total_bytes, started: now, shown: now, answered: 0, window: Window::default() }
     }
 
     /// So many records were read, up to this position in the input.
     pub(super) fn window(&mut self, records: usize, to_bytes: u64) {
-        self.window = Window {
-            from_bytes: self.window.to_bytes,
-            to_bytes,
-            records: records as u64,
-            answered: 0,
-        };
+        self.window = Window { from_bytes: self.window.to_bytes, to_bytes, records: records as u64, answered: 0 };
         self.show();
     }
 
@@ -95,23 +83,14 @@ impl Progress {
 
     /// The position in the input up to which all is answered, as far as that can be told.
     fn position(&self) -> u64 {
-        let Window {
-            from_bytes,
-            to_bytes,
-            records,
-            answered,
-        } = self.window;
+        let Window { from_bytes, to_bytes, records, answered } = self.window;
         let part = u128::from(to_bytes.saturating_sub(from_bytes)) * u128::from(answered.min(records));
         from_bytes + u64::try_from(part / u128::from(records.max(1))).unwrap_or_default()
     }
 
     fn text(&self) -> String {
         let elapsed = self.elapsed().as_secs_f64().max(0.001);
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss
-        )]
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let rate = (self.answered as f64 / elapsed) as u64;
         let left =
             time_left(elapsed, self.position(), self.total_bytes).map_or_else(String::new, |left| format!(", {left}"));
@@ -121,11 +100,7 @@ impl Progress {
 
 fn bar(total_bytes: Option<u64>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(total_bytes, ProgressDrawTarget::stderr());
-    let template = if total_bytes.is_some() {
-        "{bar:32} {percent:>3}%  {msg}"
-    } else {
-        "{spinner} {msg}"
-    };
+    let template = if total_bytes.is_some() { "{bar:32} {percent:>3}%  {msg}" } else { "{spinner} {msg}" };
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
@@ -138,11 +113,7 @@ fn time_left(elapsed_s: f64, position: u64, total: Option<u64>) -> Option<String
     if position == 0 || position > total {
         return None;
     }
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss
-    )]
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let seconds = (elapsed_s * (total - position) as f64 / position as f64).ceil() as u64;
     Some(match seconds {
         0..120 => format!("about {seconds} s left"),

@@ -27,11 +27,7 @@ pub(super) struct Rejects {
 
 impl Rejects {
     pub(super) fn new(path: PathBuf, always: bool) -> Self {
-        Self {
-            path,
-            always,
-            writer: None,
-        }
+        Self { path, always, writer: None }
     }
 
     /// Keeps a record.
@@ -58,10 +54,7 @@ impl Rejects {
         if self.writer.is_none() && !self.always {
             return Ok(None);
         }
-        let wrote = self
-            .open()
-            .and_then(|writer| writer.flush())
-            .and_then(|()| fs::rename(self.partial(), &self.path));
+        let wrote = self.open().and_then(Write::flush).and_then(|()| fs::rename(self.partial(), &self.path));
         match wrote {
             Ok(()) => Ok(Some(self.path)),
             Err(source) => Err(self.error(source)),
@@ -83,10 +76,7 @@ impl Rejects {
     }
 
     fn error(&self, source: io::Error) -> ImportError {
-        ImportError::Rejects {
-            path: self.path.display().to_string(),
-            source,
-        }
+        ImportError::Rejects { path: self.path.display().to_string(), source }
     }
 }
 
@@ -127,10 +117,7 @@ fn unmarked(original: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    const AT: Position = Position {
-        file: 0,
-        place: Place::Line(7),
-    };
+    const AT: Position = Position { file: 0, place: Place::Line(7) };
 
     fn text(original: &str) -> String {
         String::from_utf8(marked(&AT, original.as_bytes(), "title_empty", "why")).unwrap()
@@ -141,14 +128,8 @@ mod tests {
         let once = r#"{"_rejected":{"code":"title_empty","detail":"why","line":7},"a":"}"}"#;
         assert_eq!(text(r#"{"a":"}"}"#), once);
         assert_eq!(text(once), once);
-        assert_eq!(
-            text("{}"),
-            r#"{"_rejected":{"code":"title_empty","detail":"why","line":7}}"#
-        );
-        assert_eq!(
-            text("{ }"),
-            r#"{"_rejected":{"code":"title_empty","detail":"why","line":7}}"#
-        );
+        assert_eq!(text("{}"), r#"{"_rejected":{"code":"title_empty","detail":"why","line":7}}"#);
+        assert_eq!(text("{ }"), r#"{"_rejected":{"code":"title_empty","detail":"why","line":7}}"#);
         assert_eq!(text("[1]"), "[1]");
         assert_eq!(marked(&AT, b"{\"a\":", "malformed", ""), b"{\"a\":");
     }

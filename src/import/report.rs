@@ -16,6 +16,8 @@ const SHOWN_DETAIL_CHARS: usize = 160;
 #[derive(Debug, Default)]
 pub(super) struct Report {
     files: Vec<String>,
+    /// Whether records are commands of any kind, not tickets to be made.
+    commands: bool,
     created: u64,
     unchanged: u64,
     rejected: BTreeMap<String, u64>,
@@ -27,10 +29,12 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(files: &[String]) -> Self {
-        Self {
-            files: files.to_vec(),
-            ..Self::default()
-        }
+        Self { files: files.to_vec(), ..Self::default() }
+    }
+
+    /// The records are native commands.
+    pub(super) fn of_commands(&mut self) {
+        self.commands = true;
     }
 
     pub(super) fn created(&mut self) {
@@ -52,8 +56,7 @@ impl Report {
                 Some(name) if self.files.len() > 1 => format!("{name}, "),
                 _ => String::new(),
             };
-            self.shown
-                .push(format!("  {file}{place}: {code}: {}", shortened(detail)));
+            self.shown.push(format!("  {file}{place}: {code}: {}", shortened(detail)));
         }
     }
 
@@ -67,10 +70,7 @@ impl Report {
             Setup::Project => "a project could not be made",
             Setup::Member => "a member could not be added",
         };
-        *self
-            .problems
-            .entry(format!("{what}: {code}: {}", shortened(detail)))
-            .or_default() += 1;
+        *self.problems.entry(format!("{what}: {code}: {}", shortened(detail))).or_default() += 1;
     }
 
     /// How many records have their verdict.
@@ -83,11 +83,7 @@ impl Report {
     }
 
     pub(super) fn exit(&self) -> Exit {
-        if self.rejected.is_empty() && self.problems.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Rejected
-        }
+        if self.rejected.is_empty() && self.problems.is_empty() { Exit::Done } else { Exit::Rejected }
     }
 
     /// The report as text, with the rejections first and the sum last.
@@ -105,31 +101,28 @@ impl Report {
             }
         }
         for (problem, times) in &self.problems {
-            let _ = writeln!(text, "{problem} ({} times)", grouped(*times));
+            let _ = writeln!(text, "{problem} ({})", counted(*times, "time"));
         }
         let [users, projects, members] = self.made;
         if users + projects + members > 0 {
             let _ = writeln!(
                 text,
-                "Made on the way: {} users, {} projects, {} members",
-                grouped(users),
-                grouped(projects),
-                grouped(members)
+                "Made on the way: {}, {}, {}",
+                counted(users, "user"),
+                counted(projects, "project"),
+                counted(members, "member")
             );
         }
         let seconds = took.as_secs_f64().max(0.001);
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss
-        )]
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let rate = (self.records() as f64 / seconds) as u64;
         let _ = writeln!(
             text,
-            "{} records in {seconds:.1} s ({}/s): {} created, {} unchanged, {} rejected",
-            grouped(self.records()),
+            "{} in {seconds:.1} s ({}/s): {} {}, {} unchanged, {} rejected",
+            counted(self.records(), if self.commands { "command" } else { "record" }),
             grouped(rate),
             grouped(self.created),
+            if self.commands { "carried out" } else { "created" },
             grouped(self.unchanged),
             grouped(rejected)
         );
@@ -137,11 +130,8 @@ impl Report {
             let _ = writeln!(text, "  {code}: {}", grouped(*times));
         }
         if let Some(path) = rejects.filter(|_| rejected > 0) {
-            let _ = writeln!(
-                text,
-                "The rejected records are in {}: correct them and import that file.",
-                path.display()
-            );
+            let _ =
+                writeln!(text, "The rejected records are in {}: correct them and import that file.", path.display());
         }
         text
     }
@@ -160,6 +150,11 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
+/// `1 user`, `2 users`.
+fn counted(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
 /// One line of bounded length, without anything that could move the cursor of a terminal.
 fn shortened(detail: &str) -> String {
     let clean = |c: char| if c.is_control() { ' ' } else { c };
@@ -176,54 +171,28 @@ mod tests {
 
     #[test]
     fn should_group_digits() {
-        assert_eq!(
-            [0, 999, 1_000, 1_234_567].map(grouped),
-            ["0", "999", "1,000", "1,234,567"]
-        );
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 
     #[test]
     fn should_tell_the_first_rejections_and_count_the_rest() {
         let mut report = Report::new(&["a".into()]);
         for line in 1..=25 {
-            report.rejected(
-                &Position {
-                    file: 0,
-                    place: Place::Line(line),
-                },
-                "title_empty",
-                "the title\u{1b} is empty",
-            );
+            report.rejected(&Position { file: 0, place: Place::Line(line) }, "title_empty", "the title\u{1b} is empty");
         }
         report.created();
         let text = report.text(Duration::from_secs(2), Some(Path::new("a.rejects.ndjson")));
         assert!(text.contains("  line 1: title_empty: the title  is empty\n"), "{text}");
-        assert!(
-            text.contains("... and 5 more\n") && !text.contains("line 21:"),
-            "{text}"
-        );
-        assert!(
-            text.contains("26 records in 2.0 s (13/s): 1 created, 0 unchanged, 25 rejected\n"),
-            "{text}"
-        );
-        assert!(
-            text.contains("  title_empty: 25\n") && text.contains("a.rejects.ndjson"),
-            "{text}"
-        );
+        assert!(text.contains("... and 5 more\n") && !text.contains("line 21:"), "{text}");
+        assert!(text.contains("26 records in 2.0 s (13/s): 1 created, 0 unchanged, 25 rejected\n"), "{text}");
+        assert!(text.contains("  title_empty: 25\n") && text.contains("a.rejects.ndjson"), "{text}");
         assert_eq!(report.exit(), Exit::Rejected);
     }
 
     #[test]
     fn should_name_the_file_where_there_are_several() {
         let mut report = Report::new(&["a".into(), "b".into()]);
-        report.rejected(
-            &Position {
-                file: 1,
-                place: Place::Item(3),
-            },
-            "malformed",
-            "",
-        );
+        report.rejected(&Position { file: 1, place: Place::Item(3) }, "malformed", "");
         assert!(report.text(Duration::ZERO, None).contains("  b, item 3: malformed"));
     }
 

@@ -37,20 +37,13 @@ pub(crate) fn run(args: &ImportArgs, default_token: Option<String>) -> Result<Ex
     } else {
         Inputs::open(&args.files).map_err(|(path, error)| unreadable(&path, &error))?
     };
-    let token = args
-        .token
-        .clone()
-        .or(default_token)
-        .filter(|token| !token.trim().is_empty())
-        .ok_or_else(|| {
-            ImportError::Usage(
-                "no token: give --token or SYNCROBOARD_TOKEN (`syncroboard token --user EMAIL --admin`)".into(),
-            )
-        })?;
+    let token = args.token.clone().or(default_token).filter(|token| !token.trim().is_empty()).ok_or_else(|| {
+        ImportError::Usage(
+            "no token: give --token or SYNCROBOARD_TOKEN (`syncroboard token --user EMAIL --admin`)".into(),
+        )
+    })?;
     let finished = std::thread::scope(|scope| {
-        scope
-            .spawn(|| Run::start(args, inputs, token, Patience::default())?.to_the_end())
-            .join()
+        scope.spawn(|| Run::start(args, inputs, token, Patience::default())?.finish()).join()
     });
     let (report, exit) = finished.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     // Whoever closed our output does not want the report.
@@ -105,7 +98,7 @@ impl Run {
     }
 
     /// Window after window; then the report.
-    pub(super) fn to_the_end(mut self) -> Result<(String, Exit), ImportError> {
+    pub(super) fn finish(mut self) -> Result<(String, Exit), ImportError> {
         let done = self.all_windows();
         self.progress.finish();
         let took = self.progress.elapsed();
@@ -133,8 +126,7 @@ impl Run {
             self.progress.window(window.len(), self.inputs.read_bytes());
             let planned = self.plan_window(window)?;
             for reject in planned.rejects {
-                self.rejects
-                    .keep(&reject.position, &reject.original, &reject.code, &reject.detail)?;
+                self.rejects.keep(&reject.position, &reject.original, &reject.code, &reject.detail)?;
                 self.report.rejected(&reject.position, &reject.code, &reject.detail);
                 self.progress.answered();
             }
@@ -160,6 +152,9 @@ impl Run {
             Some(plan) => plan,
             None => self.choose_plan(&window)?,
         };
+        if matches!(plan, Plan::Commands(_)) {
+            self.report.of_commands();
+        }
         let (client, runtime) = (&self.client, &self.runtime);
         match self.plan.insert(plan) {
             Plan::Github(plan) => plan.window(window, &mut |key| runtime.block_on(client.project(key))),
@@ -168,9 +163,7 @@ impl Run {
     }
 
     fn choose_plan(&self, window: &[Record]) -> Result<Plan, ImportError> {
-        let format = self
-            .format
-            .or_else(|| window.iter().find_map(|record| Format::recognise(&record.bytes)));
+        let format = self.format.or_else(|| window.iter().find_map(|record| Format::recognise(&record.bytes)));
         match format {
             Some(Format::Github) => Ok(Plan::Github(GithubPlan::new(self.project.clone()))),
             Some(Format::Commands) => Ok(Plan::Commands(NativePlan::new(self.project.clone()))),

@@ -1,11 +1,7 @@
 //! The projects of the sample: what they are about, in which language, how large, and who is in them.
 
-/// The language that a project is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
-    English,
-    Spanish,
-}
+use super::texts::Texts;
+use super::{english, spanish};
 
 /// A project.
 #[derive(Debug)]
@@ -13,7 +9,8 @@ pub(super) struct Project {
     pub(super) key: &'static str,
     pub(super) name: &'static str,
     pub(super) description: &'static str,
-    pub(super) language: Language,
+    /// What is written in it, and so in which language.
+    pub(super) texts: &'static Texts,
     pub(super) tickets: usize,
     /// Came from another tracker: tickets with dates and external references of their own.
     pub(super) imported: bool,
@@ -31,11 +28,7 @@ impl Project {
 
     /// Those who may work on tickets.
     pub(super) fn workers(&self) -> Vec<&'static str> {
-        self.members
-            .iter()
-            .filter(|(_, role)| *role != "viewer")
-            .map(|(email, _)| *email)
-            .collect()
+        self.members.iter().filter(|(_, role)| *role != "viewer").map(|(email, _)| *email).collect()
     }
 }
 
@@ -45,7 +38,7 @@ pub(super) const PROJECTS: [Project; 7] = [
         key: "WEB",
         name: "Lantern & Loom web shop",
         description: "The shop that sells lamps and textiles in eleven countries.",
-        language: Language::English,
+        texts: &english::SOFTWARE,
         tickets: 1_250,
         imported: false,
         members: &[
@@ -58,17 +51,7 @@ pub(super) const PROJECTS: [Project; 7] = [
             ("support+web@example.com", "member"),
             ("auditor@example.com", "viewer"),
         ],
-        labels: &[
-            "frontend",
-            "checkout",
-            "search",
-            "payments",
-            "a11y",
-            "seo",
-            "bug",
-            "i18n",
-            "good first issue",
-        ],
+        labels: &["frontend", "checkout", "search", "payments", "a11y", "seo", "bug", "i18n", "good first issue"],
         parts: &[
             "the checkout page",
             "the product search",
@@ -101,7 +84,7 @@ pub(super) const PROJECTS: [Project; 7] = [
         key: "OPS",
         name: "Platform operations",
         description: "Clusters, pipelines, pagers: what keeps the rest running.",
-        language: Language::English,
+        texts: &english::SYSTEMS,
         tickets: 950,
         imported: false,
         members: &[
@@ -113,17 +96,7 @@ pub(super) const PROJECTS: [Project; 7] = [
             ("olga.petrenko@example.org", "member"),
             ("ada.whitcombe@example.org", "viewer"),
         ],
-        labels: &[
-            "incident",
-            "kafka",
-            "postgres",
-            "network",
-            "backup",
-            "certificates",
-            "cost",
-            "alerting",
-            "toil",
-        ],
+        labels: &["incident", "kafka", "postgres", "network", "backup", "certificates", "cost", "alerting", "toil"],
         parts: &[
             "the nightly backup",
             "the staging cluster",
@@ -156,7 +129,7 @@ pub(super) const PROJECTS: [Project; 7] = [
         key: "MOBILE",
         name: "Trailhead mobile app",
         description: "Maps, hikes and huts, on phones that have been dropped a few times.",
-        language: Language::English,
+        texts: &english::SOFTWARE,
         tickets: 850,
         imported: false,
         members: &[
@@ -167,9 +140,7 @@ pub(super) const PROJECTS: [Project; 7] = [
             ("jennifer.null@example.org", "member"),
             ("mariam.haddad@example.org", "member"),
         ],
-        labels: &[
-            "ios", "android", "offline", "maps", "battery", "crash", "bug", "design", "rtl",
-        ],
+        labels: &["ios", "android", "offline", "maps", "battery", "crash", "bug", "design", "rtl"],
         parts: &[
             "the offline map",
             "the track recorder",
@@ -202,7 +173,7 @@ pub(super) const PROJECTS: [Project; 7] = [
         key: "CLINICA",
         name: "Clínica Los Álamos",
         description: "Citas, historias y turnos de una clínica de barrio con once consultas.",
-        language: Language::Spanish,
+        texts: &spanish::TEXTS,
         tickets: 850,
         imported: false,
         members: &[
@@ -256,7 +227,7 @@ pub(super) const PROJECTS: [Project; 7] = [
         key: "TIENDA",
         name: "Tienda La Encina — pedidos y almacén",
         description: "Quesos, aceites y legumbres: del almacén de Cáceres a toda la península.",
-        language: Language::Spanish,
+        texts: &spanish::TEXTS,
         tickets: 750,
         imported: false,
         members: &[
@@ -267,16 +238,7 @@ pub(super) const PROJECTS: [Project; 7] = [
             ("pablo.ordonez@example.org", "member"),
             ("rosa.delgado@example.org", "viewer"),
         ],
-        labels: &[
-            "almacén",
-            "envíos",
-            "pedidos",
-            "devoluciones",
-            "web",
-            "proveedores",
-            "caducidad",
-            "señalización",
-        ],
+        labels: &["almacén", "envíos", "pedidos", "devoluciones", "web", "proveedores", "caducidad", "señalización"],
         parts: &[
             "el pedido mayorista",
             "la etiqueta de envío",
@@ -309,7 +271,7 @@ pub(super) const PROJECTS: [Project; 7] = [
         key: "BIBLIO",
         name: "Biblioteca municipal",
         description: "Préstamos, actividades y goteras.",
-        language: Language::Spanish,
+        texts: &spanish::TEXTS,
         tickets: 500,
         imported: false,
         members: &[
@@ -319,15 +281,7 @@ pub(super) const PROJECTS: [Project; 7] = [
             ("ximena.castro@example.org", "member"),
             ("teresa.vidal@example.org", "viewer"),
         ],
-        labels: &[
-            "préstamo",
-            "catálogo",
-            "actividades",
-            "edificio",
-            "infantil",
-            "donaciones",
-            "accesibilidad",
-        ],
+        labels: &["préstamo", "catálogo", "actividades", "edificio", "infantil", "donaciones", "accesibilidad"],
         parts: &[
             "el catálogo en línea",
             "el préstamo entre bibliotecas",
@@ -355,7 +309,7 @@ pub(super) const PROJECTS: [Project; 7] = [
         key: "LEGACY",
         name: "Moved from the old tracker",
         description: "Everything that was still worth keeping when the old tracker was switched off.",
-        language: Language::English,
+        texts: &english::SOFTWARE,
         tickets: 450,
         imported: true,
         members: &[

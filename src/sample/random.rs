@@ -1,6 +1,6 @@
 //! Random numbers that are the same for ever: the sample must not change with a library's version.
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
+/// `SplitMix64` (Steele, Lea, Flood 2014).
 #[derive(Debug, Clone)]
 pub(super) struct Random(u64);
 

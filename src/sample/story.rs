@@ -22,9 +22,7 @@ const STORY_MINUTES: u64 = 240 * 24 * 60;
 /// The old tracker was used so much earlier.
 const LEGACY_AGE: Duration = Duration::days(700);
 
-const PRIORITIES: [&str; 10] = [
-    "LOW", "LOW", "LOW", "MEDIUM", "MEDIUM", "MEDIUM", "MEDIUM", "HIGH", "HIGH", "URGENT",
-];
+const PRIORITIES: [&str; 10] = ["LOW", "LOW", "LOW", "MEDIUM", "MEDIUM", "MEDIUM", "MEDIUM", "HIGH", "HIGH", "URGENT"];
 
 /// The ways that a ticket goes, each step legal after the one before. How often a way stands here is how likely it is.
 const WAYS: [&[&str]; 20] = [
@@ -59,10 +57,7 @@ pub(super) fn of_project(project: &Project, random: &mut Random) -> Vec<Entry> {
         let slot = STORY_MINUTES / project.tickets as u64;
         let at = slot * number as u64 + random.below(usize::try_from(slot).unwrap_or(1)) as u64;
         if project.imported {
-            entries.push(Entry {
-                at,
-                command: import(project, number, at, &workers, random),
-            });
+            entries.push(Entry { at, command: import(project, number, at, &workers, random) });
             if random.percent(20) {
                 let code = code(project, number);
                 entries.push(comment(project, &code, at + 60, &workers, random));
@@ -91,10 +86,7 @@ fn life(project: &Project, number: usize, at: u64, workers: &[&str], random: &mu
         command["assignee"] = json!(random.pick(workers));
     }
     if random.percent(15) {
-        command["dueDate"] = json!(moment(
-            END_S,
-            Duration::days(i64::try_from(random.below(90)).unwrap_or(0) - 20)
-        ));
+        command["dueDate"] = json!(moment(END_S, Duration::days(i64::try_from(random.below(90)).unwrap_or(0) - 20)));
     }
     entries.push(Entry { at, command });
 
@@ -132,10 +124,7 @@ fn life(project: &Project, number: usize, at: u64, workers: &[&str], random: &mu
 fn comment(project: &Project, code: &str, at: u64, workers: &[&str], random: &mut Random) -> Entry {
     let (actor, somebody) = (random.pick(workers), random.pick(workers));
     let content = texts::comment(project, somebody, random);
-    Entry {
-        at,
-        command: json!({"type": "CommentTicket", "actor": actor, "ticket": code, "content": content}),
-    }
+    Entry { at, command: json!({"type": "CommentTicket", "actor": actor, "ticket": code, "content": content}) }
 }
 
 /// A ticket of the old tracker, with the dates and the state it had there.
@@ -143,10 +132,7 @@ fn import(project: &Project, number: usize, at: u64, workers: &[&str], random: &
     let (title, description) = texts::ticket(project, number, random);
     let id = 1_000 + number * 7;
     let written = i64::try_from(at).unwrap_or_default() * 60 - i64::try_from(STORY_MINUTES).unwrap_or_default() * 60;
-    let (created, status) = (
-        END_S + written,
-        *random.pick(&["DONE", "DONE", "DONE", "OPEN", "IN_PROGRESS"]),
-    );
+    let (created, status) = (END_S + written, *random.pick(&["DONE", "DONE", "DONE", "OPEN", "IN_PROGRESS"]));
     let touched = Duration::hours(1 + i64::try_from(random.below(2_000)).unwrap_or_default());
     let mut command = json!({
         "type": "ImportTicket", "actor": project.owner(), "project": project.key,
@@ -176,7 +162,5 @@ fn labels(project: &Project, random: &mut Random) -> Vec<&'static str> {
 /// RFC 3339; the Unix epoch if there is no such moment.
 fn moment(unix_s: i64, offset: Duration) -> String {
     let base = OffsetDateTime::from_unix_timestamp(unix_s).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    base.saturating_add(offset)
-        .format(&Rfc3339)
-        .unwrap_or_else(|_| "1970-01-01T00:00:00Z".into())
+    base.saturating_add(offset).format(&Rfc3339).unwrap_or_else(|_| "1970-01-01T00:00:00Z".into())
 }

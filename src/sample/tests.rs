@@ -31,20 +31,14 @@ fn should_be_as_large_as_promised() {
     assert!(count(&commands, "CreateTicket") + count(&commands, "ImportTicket") >= 5_000);
     assert!(count(&commands, "MoveTicket") >= 5_000);
     assert!(count(&commands, "CommentTicket") >= 3_000);
-    let titles: HashSet<&str> = commands
-        .iter()
-        .filter_map(|command| command["title"].as_str())
-        .collect();
+    let titles: HashSet<&str> = commands.iter().filter_map(|command| command["title"].as_str()).collect();
     assert!(titles.len() > 3_000, "{} different titles", titles.len());
 }
 
 #[test]
 fn should_hold_every_awkward_text() {
     let commands = commands();
-    let titles: HashSet<&str> = commands
-        .iter()
-        .filter_map(|command| command["title"].as_str())
-        .collect();
+    let titles: HashSet<&str> = commands.iter().filter_map(|command| command["title"].as_str()).collect();
     for (title, _) in awkward::AWKWARD {
         assert!(titles.contains(title), "{title}");
     }
@@ -57,11 +51,7 @@ fn should_leave_every_column_of_every_board_filled() {
     let model = Model::of(&commands());
     for project in projects::PROJECTS.iter().filter(|project| !project.imported) {
         for status in ["OPEN", "IN_PROGRESS", "REVIEW", "DONE"] {
-            let there = model
-                .tickets
-                .iter()
-                .filter(|((key, _), is)| key == project.key && **is == status)
-                .count();
+            let there = model.tickets.iter().filter(|((key, _), is)| key == project.key && **is == status).count();
             assert!(there * 20 >= project.tickets, "{} has {there} {status}", project.key);
         }
     }
@@ -108,67 +98,37 @@ impl Model {
         check(self.users.contains(&actor), "actor is nobody")?;
         if kind == "CreateProject" {
             let key = need("key")?;
-            check(
-                (2..=10).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_uppercase()),
-                "key",
-            )?;
+            check((2..=10).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_uppercase()), "key")?;
             check(self.numbers.insert(key.clone(), 0).is_none(), "key is taken")?;
             self.roles.insert((key, actor), "owner".into());
             return Ok(());
         }
-        let code = text("ticket").and_then(|code| {
-            code.split_once('-')
-                .map(|(key, number)| (key.to_owned(), number.to_owned()))
-        });
-        let key = text("project")
-            .or(code.as_ref().map(|(key, _)| key.clone()))
-            .ok_or("no project")?;
-        let role = self
-            .roles
-            .get(&(key.clone(), actor))
-            .ok_or("actor is no member")?
-            .clone();
+        let code = text("ticket")
+            .and_then(|code| code.split_once('-').map(|(key, number)| (key.to_owned(), number.to_owned())));
+        let key = text("project").or(code.as_ref().map(|(key, _)| key.clone())).ok_or("no project")?;
+        let role = self.roles.get(&(key.clone(), actor)).ok_or("actor is no member")?.clone();
         check(role != "viewer", "a viewer acts")?;
         for person in ["assignee", "reporter"].into_iter().filter_map(text) {
-            check(
-                self.roles
-                    .get(&(key.clone(), person))
-                    .is_some_and(|role| role != "viewer"),
-                "assignee or reporter",
-            )?;
+            check(self.roles.get(&(key.clone(), person)).is_some_and(|role| role != "viewer"), "assignee or reporter")?;
         }
         let ticket = code.map(|(key, number)| (key, number.parse::<usize>().unwrap()));
         match kind.as_str() {
             "AddMember" => {
                 let user = need("user")?;
                 check(role == "owner" && self.users.contains(&user), "member")?;
-                check(
-                    self.roles.insert((key, user), need("role")?).is_none(),
-                    "is a member already",
-                )
+                check(self.roles.insert((key, user), need("role")?).is_none(), "is a member already")
             }
             "CreateTicket" | "ImportTicket" => {
                 check((1..=200).contains(&need("title")?.trim().chars().count()), "title")?;
                 check(need("description")?.len() <= 65_536, "description")?;
-                check(
-                    ["LOW", "MEDIUM", "HIGH", "URGENT"].contains(&need("priority")?.as_str()),
-                    "priority",
-                )?;
-                check(
-                    command["labels"].as_array().is_some_and(|labels| labels.len() <= 20),
-                    "labels",
-                )?;
+                check(["LOW", "MEDIUM", "HIGH", "URGENT"].contains(&need("priority")?.as_str()), "priority")?;
+                check(command["labels"].as_array().is_some_and(|labels| labels.len() <= 20), "labels")?;
                 let mut status = "OPEN";
                 if kind == "ImportTicket" {
-                    check(
-                        role == "owner" && self.external.insert(need("externalId")?),
-                        "external reference",
-                    )?;
+                    check(role == "owner" && self.external.insert(need("externalId")?), "external reference")?;
                     let wanted = need("status")?;
-                    status = *["OPEN", "IN_PROGRESS", "REVIEW", "DONE"]
-                        .iter()
-                        .find(|is| **is == wanted)
-                        .ok_or("status")?;
+                    status =
+                        *["OPEN", "IN_PROGRESS", "REVIEW", "DONE"].iter().find(|is| **is == wanted).ok_or("status")?;
                     check(need("createdAt")? < need("updatedAt")?, "dates")?;
                 }
                 let number = self.numbers.get_mut(&key).ok_or("project")?;

@@ -1,8 +1,8 @@
 //! Puts titles, descriptions and comments together.
 
-use super::projects::{Language, Project};
+use super::awkward;
+use super::projects::Project;
 use super::random::Random;
-use super::{awkward, english, spanish};
 
 /// Sentences of one language, with `{part}` for what a ticket is about and `{handle}` for somebody.
 #[derive(Debug)]
@@ -25,16 +25,12 @@ pub(super) fn ticket(project: &Project, number: usize, random: &mut Random) -> (
         let (title, description) = awkward::AWKWARD[number / AWKWARD_EVERY % awkward::AWKWARD.len()];
         return (title.into(), description.into());
     }
-    let texts = of(project.language);
+    let texts = project.texts;
     let part = random.pick(project.parts);
     let title = if random.percent(70) {
         let (fault, circumstance) = (random.pick(texts.faults), random.pick(texts.circumstances));
         let fault = fault.replace("{part}", part);
-        if circumstance.is_empty() || fault.ends_with('?') {
-            fault
-        } else {
-            format!("{fault} {circumstance}")
-        }
+        if circumstance.is_empty() || fault.ends_with('?') { fault } else { format!("{fault} {circumstance}") }
     } else {
         random.pick(texts.tasks).replace("{part}", part)
     };
@@ -54,25 +50,16 @@ pub(super) fn ticket(project: &Project, number: usize, random: &mut Random) -> (
 /// A comment that may mention somebody.
 pub(super) fn comment(project: &Project, somebody: &str, random: &mut Random) -> String {
     let handle = somebody.split('@').next().unwrap_or_default();
-    random.pick(of(project.language).comments).replace("{handle}", handle)
+    random.pick(project.texts.comments).replace("{handle}", handle)
 }
 
 /// What is said when a ticket is moved by the step with this number.
 pub(super) fn move_comment(project: &Project, step: usize) -> &'static str {
-    let comments = of(project.language).move_comments;
+    let comments = project.texts.move_comments;
     comments[step % comments.len()]
-}
-
-fn of(language: Language) -> &'static Texts {
-    match language {
-        Language::English => &english::TEXTS,
-        Language::Spanish => &spanish::TEXTS,
-    }
 }
 
 fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
-    chars
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

@@ -14,11 +14,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(reader: Box<dyn BufRead + Send>) -> Self {
-        Self {
-            reader,
-            line: 0,
-            ended: false,
-        }
+        Self { reader, line: 0, ended: false }
     }
 }
 
@@ -49,9 +45,7 @@ impl Lines {
                     self.ended = true;
                     return (
                         Vec::new(),
-                        Some(Damage::broken(format!(
-                            "the input cannot be read on from here: {error}"
-                        ))),
+                        Some(Damage::broken(format!("the input cannot be read on from here: {error}"))),
                     );
                 }
             };

@@ -47,10 +47,7 @@ impl Damage {
     }
 
     fn broken(detail: impl Into<String>) -> Self {
-        Self {
-            code: "input_damaged",
-            detail: detail.into(),
-        }
+        Self { code: "input_damaged", detail: detail.into() }
     }
 }
 
@@ -74,33 +71,21 @@ impl Source {
     /// Opens a file, or standard input for `-`.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         if path.as_os_str() == "-" {
-            return Ok(Self {
-                name: "standard input".into(),
-                bytes: None,
-                reader: Box::new(io::stdin()),
-            });
+            return Ok(Self { name: "standard input".into(), bytes: None, reader: Box::new(io::stdin()) });
         }
         let file = File::open(path)?;
         let facts = file.metadata()?;
         if facts.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"));
         }
-        let bytes = facts.is_file().then(|| facts.len());
-        Ok(Self {
-            name: path.display().to_string(),
-            bytes,
-            reader: Box::new(file),
-        })
+        let bytes = facts.is_file().then_some(facts.len());
+        Ok(Self { name: path.display().to_string(), bytes, reader: Box::new(file) })
     }
 
     /// An input of this content.
     pub(super) fn memory(name: &str, content: Vec<u8>) -> Self {
         let bytes = Some(content.len() as u64);
-        Self {
-            name: name.into(),
-            bytes,
-            reader: Box::new(io::Cursor::new(content)),
-        }
+        Self { name: name.into(), bytes, reader: Box::new(io::Cursor::new(content)) }
     }
 }
 
@@ -155,11 +140,7 @@ impl Iterator for Inputs {
             if let Some(current) = &mut self.current {
                 if let Some((place, bytes, damage)) = current.next() {
                     let position = Position { file: self.file, place };
-                    return Some(Record {
-                        position,
-                        bytes,
-                        damage,
-                    });
+                    return Some(Record { position, bytes, damage });
                 }
                 self.current = None;
                 self.file += 1;
@@ -172,10 +153,7 @@ impl Iterator for Inputs {
 
 /// Looks at the first bytes and chooses how to read on.
 fn splitter(reader: Box<dyn Read + Send>, read_bytes: &Arc<AtomicU64>) -> Box<dyn Split> {
-    let counted = Counted {
-        reader,
-        bytes: Arc::clone(read_bytes),
-    };
+    let counted = Counted { reader, bytes: Arc::clone(read_bytes) };
     let mut stored = BufReader::with_capacity(BUFFER_BYTES, counted);
     let zipped = matches!(stored.fill_buf(), Ok(head) if head.starts_with(&GZIP));
     let mut text: Box<dyn BufRead + Send> = if zipped {
@@ -194,11 +172,7 @@ fn splitter(reader: Box<dyn Read + Send>, read_bytes: &Arc<AtomicU64>) -> Box<dy
     if marked {
         text.consume(UTF8_MARK.len());
     }
-    if streamed {
-        Box::new(Values::new(text))
-    } else {
-        Box::new(Lines::new(text))
-    }
+    if streamed { Box::new(Values::new(text)) } else { Box::new(Lines::new(text)) }
 }
 
 /// An array, or objects laid out over several lines, rather than one object a line.

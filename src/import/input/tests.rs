@@ -34,10 +34,7 @@ fn seen(content: impl Into<Vec<u8>>) -> Vec<String> {
 
 #[test]
 fn should_read_lines_with_their_numbers() {
-    assert_eq!(
-        seen("{\"a\":1}\r\n\n  \n{\"b\":2}"),
-        ["line 1: {\"a\":1}", "line 4: {\"b\":2}"]
-    );
+    assert_eq!(seen("{\"a\":1}\r\n\n  \n{\"b\":2}"), ["line 1: {\"a\":1}", "line 4: {\"b\":2}"]);
     assert_eq!(seen("\u{feff}{\"a\":1}\n"), ["line 1: {\"a\":1}"]);
     assert!(seen("").is_empty());
 }
@@ -56,9 +53,8 @@ fn should_read_all_members_of_a_gzip_file() {
 
 #[test]
 fn should_import_what_stands_before_the_damage_of_a_gzip_file() {
-    let text: String = (0..5_000)
-        .map(|n| format!("{{\"n\":{n},\"x\":\"{}\"}}\n", n * 7919 % 1009))
-        .collect();
+    let lines: Vec<String> = (0..5_000).map(|n| format!("{{\"n\":{n},\"x\":\"{}\"}}", n * 7919 % 1009)).collect();
+    let text = lines.join("\n");
     let mut content = gzip(text.as_bytes());
     content.truncate(content.len() / 2);
     let seen = seen(content);
@@ -78,10 +74,7 @@ fn should_read_arrays_pages_and_arrays_of_pages() {
 
 #[test]
 fn should_put_a_record_that_spans_lines_on_one() {
-    assert_eq!(
-        seen("{\n \"a\": 1\n}\n{\n \"b\": 2\n}\n"),
-        ["item 1: {  \"a\": 1 }", "item 2: {  \"b\": 2 }"]
-    );
+    assert_eq!(seen("{\n \"a\": 1\n}\n{\n \"b\": 2\n}\n"), ["item 1: {  \"a\": 1 }", "item 2: {  \"b\": 2 }"]);
     assert_eq!(seen("[\r\n{\r\n\"a\":1}]"), ["item 1: {  \"a\":1}"]);
 }
 
@@ -89,22 +82,13 @@ fn should_put_a_record_that_spans_lines_on_one() {
 fn should_tell_scalars_in_an_array_apart() {
     assert_eq!(
         seen(r#"[1,"two, [three]",{"a":1}, nonsense ,{"b":2}]"#),
-        [
-            "item 1: 1",
-            "item 2: \"two, [three]\"",
-            "item 3: {\"a\":1}",
-            "item 4: nonsense ",
-            "item 5: {\"b\":2}"
-        ]
+        ["item 1: 1", "item 2: \"two, [three]\"", "item 3: {\"a\":1}", "item 4: nonsense ", "item 5: {\"b\":2}"]
     );
 }
 
 #[test]
 fn should_say_when_an_array_is_cut_short() {
-    assert_eq!(
-        seen(r#"[{"a":1},{"b":"#),
-        ["item 1: {\"a\":1}", "item 2: <input_damaged>"]
-    );
+    assert_eq!(seen(r#"[{"a":1},{"b":"#), ["item 1: {\"a\":1}", "item 2: <input_damaged>"]);
     assert_eq!(seen(r#"[{"a":1},"#), ["item 1: {\"a\":1}", "item 2: <input_damaged>"]);
 }
 
@@ -119,10 +103,7 @@ fn should_skip_a_record_that_is_too_long_and_read_on() {
 
 #[test]
 fn should_read_one_input_after_the_other_and_count_what_was_read() {
-    let sources = vec![
-        Source::memory("one", b"{}\n".to_vec()),
-        Source::memory("two", b"[{},{}]".to_vec()),
-    ];
+    let sources = vec![Source::memory("one", b"{}\n".to_vec()), Source::memory("two", b"[{},{}]".to_vec())];
     let mut inputs = Inputs::new(sources);
     assert_eq!(inputs.total_bytes(), Some(10));
     let files: Vec<usize> = inputs.by_ref().map(|record| record.position.file).collect();

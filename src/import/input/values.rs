@@ -16,12 +16,7 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) fn new(reader: Box<dyn BufRead + Send>) -> Self {
-        Self {
-            reader,
-            item: 0,
-            open_arrays: 0,
-            ended: false,
-        }
+        Self { reader, item: 0, open_arrays: 0, ended: false }
     }
 }
 

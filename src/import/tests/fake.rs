@@ -53,16 +53,15 @@ impl Facts {
             again["duplicate"] = json!(true);
             return again;
         }
-        let outcome = match self.rule.as_ref().and_then(|rule| rule(command)) {
-            Some((code, detail)) => json!({"commandId": id, "status": "rejected", "code": code, "detail": detail}),
-            None => {
-                if command["type"] == "CreateProject" {
-                    self.projects
-                        .insert(command["key"].as_str().unwrap().into(), command.clone());
-                }
-                self.applied.push(command.clone());
-                json!({"commandId": id, "status": "accepted", "result": {}})
+        let refused = self.rule.as_ref().and_then(|rule| rule(command));
+        let outcome = if let Some((code, detail)) = refused {
+            json!({"commandId": id, "status": "rejected", "code": code, "detail": detail})
+        } else {
+            if command["type"] == "CreateProject" {
+                self.projects.insert(command["key"].as_str().unwrap().into(), command.clone());
             }
+            self.applied.push(command.clone());
+            json!({"commandId": id, "status": "accepted", "result": {}})
         };
         self.decided.insert(id, outcome.clone());
         outcome
@@ -80,11 +79,7 @@ pub(super) const TOKEN: &str = "a-token";
 
 impl Fake {
     pub(super) fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let facts = Arc::<Mutex<Facts>>::default();
         let router = Router::new()
             .route("/commands:bulk", post(bulk))
@@ -94,11 +89,7 @@ impl Fake {
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         runtime.spawn(async move { axum::serve(listener, router).await });
-        Self {
-            address,
-            facts,
-            _runtime: runtime,
-        }
+        Self { address, facts, _runtime: runtime }
     }
 
     pub(super) fn url(&self) -> String {
@@ -123,16 +114,11 @@ fn lock(facts: &Mutex<Facts>) -> MutexGuard<'_, Facts> {
 }
 
 fn is_allowed(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::AUTHORIZATION)
-        .is_some_and(|value| value == format!("Bearer {TOKEN}").as_str())
+    headers.get(header::AUTHORIZATION).is_some_and(|value| value == format!("Bearer {TOKEN}").as_str())
 }
 
 fn problem(status: StatusCode) -> Response {
-    (
-        status,
-        json!({"title": "no", "status": status.as_u16(), "detail": "the fake says no"}).to_string(),
-    )
+    (status, json!({"title": "no", "status": status.as_u16(), "detail": "the fake says no"}).to_string())
         .into_response()
 }
 
@@ -156,11 +142,7 @@ async fn bulk(State(facts): State<Arc<Mutex<Facts>>>, headers: HeaderMap, body: 
         _ => {}
     }
     let mut out = String::new();
-    for (line, number) in body
-        .split(|&byte| byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .zip(1_usize..)
-    {
+    for (line, number) in body.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).zip(1_usize..) {
         let command: Value = serde_json::from_slice(line).unwrap();
         facts.received.push(command.clone());
         let mut result = if matches!(trouble, Some(Trouble::Timeouts)) && number % 2 == 0 {
@@ -169,7 +151,7 @@ async fn bulk(State(facts): State<Arc<Mutex<Facts>>>, headers: HeaderMap, body: 
             facts.decide(&command)
         };
         result["line"] = json!(number);
-        out.push_str(&format!("{result}\n"));
+        out.extend([result.to_string().as_str(), "\n"]);
     }
     match trouble {
         Some(Trouble::CutAfter(bytes)) => {

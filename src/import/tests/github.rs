@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::github::{Issue, Repository, Unusable};
 
-fn issue(changes: Value) -> Value {
+fn issue(changes: &Value) -> Value {
     let mut issue = json!({
         "url": "https://api.github.com/repos/octo/hello/issues/7",
         "repository_url": "https://api.github.com/repos/octo/hello",
@@ -31,11 +31,8 @@ fn convert(issue: &Value) -> Result<Value, Unusable> {
 
 #[test]
 fn should_make_an_import_command_of_an_issue() {
-    let mut command = convert(&issue(json!({}))).unwrap();
-    assert_ne!(
-        command["commandId"].take(),
-        json!("00000000-0000-0000-0000-000000000000")
-    );
+    let mut command = convert(&issue(&json!({}))).unwrap();
+    assert_ne!(command["commandId"].take(), json!("00000000-0000-0000-0000-000000000000"));
     let expected = json!({
         "commandId": null, "type": "ImportTicket", "project": "HELLO", "title": "A title", "description": "A text",
         "labels": ["bug"], "reporter": "github:octocat", "status": "OPEN",
@@ -69,7 +66,7 @@ fn should_make_an_import_command_of_an_issue() {
 )]
 #[case::repository_from_the_link(json!({"repository_url": null}), "externalSource", json!("github:octo/hello"))]
 fn should_convert(#[case] changes: Value, #[case] field: &str, #[case] expected: Value) {
-    assert_eq!(convert(&issue(changes)).unwrap()[field], expected);
+    assert_eq!(convert(&issue(&changes)).unwrap()[field], expected);
 }
 
 #[rstest]
@@ -80,36 +77,20 @@ fn should_convert(#[case] changes: Value, #[case] field: &str, #[case] expected:
 #[case(json!({"state": null}), "status_unknown", "None")]
 #[case(json!({"number": "seven"}), "malformed", "seven")]
 fn should_refuse(#[case] changes: Value, #[case] code: &str, #[case] detail: &str) {
-    let why = convert(&issue(changes)).unwrap_err();
+    let why = convert(&issue(&changes)).unwrap_err();
     assert_eq!(why.code, code);
     assert!(why.detail.contains(detail), "{}", why.detail);
 }
 
 #[test]
 fn should_derive_the_command_id_from_source_id_content_and_project() {
-    let id = |changes: Value| {
-        convert(&issue(changes)).unwrap()["commandId"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
+    let id = |changes: Value| convert(&issue(&changes)).unwrap()["commandId"].as_str().unwrap().to_owned();
     let one = id(json!({}));
-    assert_eq!(
-        one,
-        id(json!({"comments": 12, "id": 5})),
-        "what is not imported does not count"
-    );
+    assert_eq!(one, id(json!({"comments": 12, "id": 5})), "what is not imported does not count");
     assert_ne!(one, id(json!({"title": "Another"})));
     assert_ne!(one, id(json!({"number": 8})));
-    assert_ne!(
-        one,
-        id(json!({"repository_url": "https://api.github.com/repos/octo/other"}))
-    );
-    let read = Issue::read(issue(json!({})).to_string().as_bytes()).unwrap();
-    let repository = Repository {
-        host: None,
-        owner: "octo".into(),
-        name: "hello".into(),
-    };
+    assert_ne!(one, id(json!({"repository_url": "https://api.github.com/repos/octo/other"})));
+    let read = Issue::read(issue(&json!({})).to_string().as_bytes()).unwrap();
+    let repository = Repository { host: None, owner: "octo".into(), name: "hello".into() };
     assert_ne!(one, read.command("OTHER", &repository).unwrap().id.to_string());
 }

@@ -25,10 +25,7 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        Self {
-            directory: tempfile::tempdir().unwrap(),
-            server: Fake::start(),
-        }
+        Self { directory: tempfile::tempdir().unwrap(), server: Fake::start() }
     }
 
     fn file(&self, content: &str) -> PathBuf {
@@ -61,7 +58,7 @@ impl Desk {
 }
 
 fn run(args: &ImportArgs) -> Result<(String, Exit), ImportError> {
-    Run::start(args, Inputs::open(&args.files).unwrap(), TOKEN.into(), SHORT)?.to_the_end()
+    Run::start(args, Inputs::open(&args.files).unwrap(), TOKEN.into(), SHORT)?.finish()
 }
 
 fn issue(number: u32, title: &str, assignee: Option<&str>) -> String {
@@ -75,43 +72,21 @@ fn issue(number: u32, title: &str, assignee: Option<&str>) -> String {
 }
 
 fn issues(count: u32) -> String {
-    (1..=count)
-        .map(|number| issue(number, "A title", None) + "\n")
-        .collect()
+    (1..=count).map(|number| issue(number, "A title", None) + "\n").collect()
 }
 
 #[test]
 fn should_bring_in_people_project_and_members_before_the_tickets() {
     let desk = Desk::new();
-    let content = [
-        issue(1, "One", Some("Ann")),
-        issue(2, "Two", Some("ann")),
-        issue(6, "Six", None),
-    ]
-    .join("\n");
+    let content = [issue(1, "One", Some("Ann")), issue(2, "Two", Some("ann")), issue(6, "Six", None)].join("\n");
     let (text, exit) = desk.run(&content).unwrap();
     assert_eq!(exit, Exit::Done);
-    assert!(
-        text.contains("Made on the way: 3 users, 1 projects, 1 members"),
-        "{text}"
-    );
+    assert!(text.contains("Made on the way: 3 users, 1 project, 1 member"), "{text}");
     assert!(text.contains("3 created, 0 unchanged, 0 rejected"), "{text}");
     let facts = desk.server.facts();
-    let kinds: Vec<&str> = facts
-        .applied
-        .iter()
-        .map(|command| command["type"].as_str().unwrap())
-        .collect();
+    let kinds: Vec<&str> = facts.applied.iter().map(|command| command["type"].as_str().unwrap()).collect();
     let tickets = ["ImportTicket"; 3];
-    assert_eq!(
-        kinds,
-        [
-            ["RegisterUser"; 3].as_slice(),
-            &["CreateProject", "AddMember"],
-            &tickets
-        ]
-        .concat()
-    );
+    assert_eq!(kinds, [["RegisterUser"; 3].as_slice(), &["CreateProject", "AddMember"], &tickets].concat());
     assert_eq!(facts.applied[3]["key"], "HELLO");
     assert_eq!(facts.applied[3]["name"], "octo/hello");
     assert_eq!(facts.applied[4]["user"], "github:ann");
@@ -123,10 +98,7 @@ fn should_leave_nothing_twice_when_run_again() {
     desk.run(&issues(50)).unwrap();
     let (text, exit) = desk.run(&issues(60)).unwrap();
     assert_eq!(exit, Exit::Done);
-    assert!(
-        text.contains("60 records") && text.contains("10 created, 50 unchanged, 0 rejected"),
-        "{text}"
-    );
+    assert!(text.contains("60 records") && text.contains("10 created, 50 unchanged, 0 rejected"), "{text}");
     assert_eq!(desk.server.facts().applied_of("ImportTicket").len(), 60);
 }
 
@@ -140,17 +112,10 @@ fn should_go_on_where_the_connection_broke() {
     let facts = desk.server.facts();
     assert!(facts.trouble.is_empty());
     let tickets = facts.applied_of("ImportTicket");
-    let numbers: Vec<&str> = tickets
-        .iter()
-        .map(|ticket| ticket["externalId"].as_str().unwrap())
-        .collect();
+    let numbers: Vec<&str> = tickets.iter().map(|ticket| ticket["externalId"].as_str().unwrap()).collect();
     let expected: Vec<String> = (1..=300).map(|number: u32| number.to_string()).collect();
     assert_eq!(numbers, expected);
-    let sent = facts
-        .received
-        .iter()
-        .filter(|command| command["type"] == "ImportTicket")
-        .count();
+    let sent = facts.received.iter().filter(|command| command["type"] == "ImportTicket").count();
     assert!(sent > 300, "something was sent again");
     drop(facts);
     assert!(text.contains("300 records"), "{text}");
@@ -159,12 +124,7 @@ fn should_go_on_where_the_connection_broke() {
 #[test]
 fn should_bear_a_server_that_is_busy_or_slow() {
     let desk = Desk::new();
-    desk.server.trouble([
-        Trouble::Status(503),
-        Trouble::Status(429),
-        Trouble::Status(500),
-        Trouble::Timeouts,
-    ]);
+    desk.server.trouble([Trouble::Status(503), Trouble::Status(429), Trouble::Status(500), Trouble::Timeouts]);
     let (text, exit) = desk.run(&issues(9)).unwrap();
     assert_eq!(exit, Exit::Done);
     assert!(text.contains("9 created"), "{text}");
@@ -175,37 +135,21 @@ fn should_report_rejections_by_line_and_keep_them_to_be_corrected() {
     let desk = Desk::new();
     desk.server.rule(|command| {
         let chars = command["title"].as_str().unwrap_or_default().chars().count();
-        (chars > 200).then(|| {
-            (
-                "title_too_long",
-                format!("the title has {chars} characters, 200 are possible"),
-            )
-        })
+        (chars > 200).then(|| ("title_too_long", format!("the title has {chars} characters, 200 are possible")))
     });
-    let content = [
-        issue(1, "fine", None),
-        issue(2, &"x".repeat(280), None),
-        "{\"cut".into(),
-        issue(4, "fine", None),
-    ]
-    .join("\n");
+    let content =
+        [issue(1, "fine", None), issue(2, &"x".repeat(280), None), "{\"cut".into(), issue(4, "fine", None)].join("\n");
     let (text, exit) = desk.run(&content).unwrap();
     assert_eq!(exit, Exit::Rejected);
-    assert!(
-        text.contains("line 2: title_too_long: the title has 280 characters"),
-        "{text}"
-    );
+    assert!(text.contains("line 2: title_too_long: the title has 280 characters"), "{text}");
     assert!(text.contains("line 3: malformed: "), "{text}");
     assert!(text.contains("2 created, 0 unchanged, 2 rejected"), "{text}");
 
     let kept = std::fs::read_to_string(desk.rejects()).unwrap();
     let lines: Vec<&str> = kept.lines().collect();
     assert!(lines.contains(&"{\"cut") && lines.len() == 2);
-    let corrected = lines
-        .iter()
-        .find(|line| line.contains("title_too_long"))
-        .unwrap()
-        .replace(&"x".repeat(280), "short");
+    let corrected =
+        lines.iter().find(|line| line.contains("title_too_long")).unwrap().replace(&"x".repeat(280), "short");
     let (text, exit) = desk.run(&corrected).unwrap();
     assert_eq!(exit, Exit::Done, "{text}");
     assert_eq!(desk.server.facts().applied_of("ImportTicket").len(), 3);
@@ -216,11 +160,7 @@ fn should_report_rejections_by_line_and_keep_them_to_be_corrected() {
 fn should_count_what_was_imported_before_as_unchanged_unless_it_differs() {
     let desk = Desk::new();
     desk.server.rule(|command| {
-        let what = if command["externalId"] == "2" {
-            "differs"
-        } else {
-            "unchanged"
-        };
+        let what = if command["externalId"] == "2" { "differs" } else { "unchanged" };
         (command["type"] == "ImportTicket")
             .then(|| ("already_imported", format!("{what}: was imported before, as HELLO-1")))
     });
@@ -233,8 +173,7 @@ fn should_count_what_was_imported_before_as_unchanged_unless_it_differs() {
 #[test]
 fn should_ask_again_what_was_rejected_for_a_reason_that_is_gone() {
     let desk = Desk::new();
-    desk.server
-        .rule(|command| (command["type"] == "ImportTicket").then(|| ("insufficient_role", "no".into())));
+    desk.server.rule(|command| (command["type"] == "ImportTicket").then(|| ("insufficient_role", "no".into())));
     assert_eq!(desk.run(&issues(3)).unwrap().1, Exit::Rejected);
     assert_eq!(desk.run(&issues(3)).unwrap().1, Exit::Rejected);
     desk.server.rule(|_| None);
@@ -261,17 +200,10 @@ fn should_give_each_repository_a_project_unless_told_otherwise() {
             .collect::<Vec<_>>(),
         ["HELLO", "HELLO2"]
     );
-    let args = ImportArgs {
-        project: Some("ALL".into()),
-        ..desk.args(&desk.file(&content))
-    };
+    let args = ImportArgs { project: Some("ALL".into()), ..desk.args(&desk.file(&content)) };
     run(&args).unwrap();
     let facts = desk.server.facts();
-    assert!(
-        facts.applied_of("ImportTicket")[2..]
-            .iter()
-            .all(|ticket| ticket["project"] == "ALL")
-    );
+    assert!(facts.applied_of("ImportTicket")[2..].iter().all(|ticket| ticket["project"] == "ALL"));
     assert!(facts.projects.contains_key("ALL"));
 }
 
@@ -287,24 +219,10 @@ fn should_send_native_commands_in_order_and_wait_for_people_and_members() {
 "#;
     let (text, exit) = desk.run(content).unwrap();
     assert_eq!(exit, Exit::Done);
-    assert!(text.contains("6 created"), "{text}");
+    assert!(text.contains("6 commands") && text.contains("6 carried out"), "{text}");
     let facts = desk.server.facts();
-    let kinds: Vec<&str> = facts
-        .received
-        .iter()
-        .map(|command| command["type"].as_str().unwrap())
-        .collect();
-    assert_eq!(
-        kinds,
-        [
-            "RegisterUser",
-            "RegisterUser",
-            "CreateProject",
-            "AddMember",
-            "CreateTicket",
-            "CreateTicket"
-        ]
-    );
+    let kinds: Vec<&str> = facts.received.iter().map(|command| command["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["RegisterUser", "RegisterUser", "CreateProject", "AddMember", "CreateTicket", "CreateTicket"]);
     assert_eq!(facts.requests, 3, "users | project and member | tickets");
 }
 
@@ -312,11 +230,7 @@ fn should_send_native_commands_in_order_and_wait_for_people_and_members() {
 fn should_make_the_project_that_is_named_for_native_commands() {
     let desk = Desk::new();
     let file = desk.file(r#"{"type":"CreateTicket","title":"x"}"#);
-    run(&ImportArgs {
-        project: Some("WEB".into()),
-        ..desk.args(&file)
-    })
-    .unwrap();
+    run(&ImportArgs { project: Some("WEB".into()), ..desk.args(&file) }).unwrap();
     let facts = desk.server.facts();
     assert_eq!(facts.applied_of("CreateProject")[0]["key"], "WEB");
     assert_eq!(facts.applied_of("CreateTicket")[0]["project"], "WEB");
@@ -325,14 +239,8 @@ fn should_make_the_project_that_is_named_for_native_commands() {
 #[test]
 fn should_end_with_status_3_if_there_is_no_server() {
     let desk = Desk::new();
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let args = ImportArgs {
-        server: format!("http://{free}"),
-        ..desk.args(&desk.file(&issues(1)))
-    };
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let args = ImportArgs { server: format!("http://{free}"), ..desk.args(&desk.file(&issues(1))) };
     let error = run(&args).unwrap_err();
     assert_eq!(error.code(), 3);
     assert!(error.to_string().contains("is `syncroboard dev` running?"), "{error}");
@@ -346,21 +254,14 @@ fn should_give_up_on_a_server_that_stays_ill() {
     assert_eq!(error.code(), 3);
     assert!(error.to_string().contains("503"), "{error}");
     desk.server.trouble([Trouble::Nonsense]);
-    assert!(
-        desk.run(&issues(1))
-            .unwrap_err()
-            .to_string()
-            .contains("is it a SyncroBoard server?")
-    );
+    assert!(desk.run(&issues(1)).unwrap_err().to_string().contains("is it a SyncroBoard server?"));
 }
 
 #[test]
 fn should_end_with_status_2_if_the_token_is_refused_or_the_format_unknown() {
     let desk = Desk::new();
     let args = desk.args(&desk.file(&issues(1)));
-    let refused = Run::start(&args, Inputs::open(&args.files).unwrap(), "wrong".into(), SHORT)
-        .unwrap()
-        .to_the_end();
+    let refused = Run::start(&args, Inputs::open(&args.files).unwrap(), "wrong".into(), SHORT).unwrap().finish();
     let error = refused.unwrap_err();
     assert_eq!(error.code(), 2);
     assert!(error.to_string().contains("the fake says no"), "{error}");
