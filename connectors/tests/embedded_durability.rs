@@ -190,3 +190,30 @@ fn should_say_that_the_directory_is_in_use() {
     let error = second.err().expect("it does not open twice").to_string();
     assert!(error.contains("is in use by another process"), "{error}");
 }
+
+#[test]
+fn should_give_back_the_room_of_removed_records() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let broker = open(dir.path(), SyncMode::Os);
+    let [kept, purged] = topic(broker.as_ref());
+    let mut producer = broker.transactional_producer("tx").expect("a producer");
+    let mut next = 0;
+    // About 150 MB, of which a twentieth is kept.
+    for _ in 0..240 {
+        producer.begin().and_then(|()| producer.send(&kept, batch(next..next + 100))).expect("sent");
+        producer.send(&purged, batch(next..next + 1_900)).expect("sent");
+        producer.commit().expect("committed");
+        next += 100;
+    }
+    let size = || {
+        let files = std::fs::read_dir(dir.path()).expect("the directory").flatten();
+        files.filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum::<u64>()
+    };
+    let before = size();
+    let high = broker.watermarks(&purged).expect("watermarks").1;
+    broker.delete_records(&purged, high).expect("deleted");
+    broker.maintain(0).expect("maintained");
+    assert!(before > 120 << 20, "the test writes too little: {before} bytes");
+    assert!(size() < before / 2, "{before} bytes before, {} after", size());
+    assert_eq!(keys(broker.as_ref(), &kept), (0..next).collect::<Vec<_>>());
+}

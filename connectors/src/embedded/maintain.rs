@@ -76,7 +76,8 @@ pub(super) fn maintain(core: &Core, now_ms: i64) -> Result<(), BrokerError> {
             }
         }
     }
-    Ok(())
+    let _turn = core.housekeeping.turn.lock();
+    core.store.collect_garbage()
 }
 
 /// Removes what lies below an offset.

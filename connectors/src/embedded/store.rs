@@ -9,8 +9,8 @@ use std::path::Path;
 
 use parking_lot::RwLock;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRawIterator, Options,
-    WriteBatch, WriteOptions,
+    BlockBasedOptions, BottommostLevelCompaction, Cache, ColumnFamily, ColumnFamilyDescriptor, CompactOptions, DB,
+    DBCompressionType, DBRawIterator, Options, WriteBatch, WriteOptions,
 };
 use topology::RecordBatch;
 use topology::broker::BrokerError;
@@ -21,6 +21,8 @@ use super::layout::{self, PartitionId};
 const LOG: &str = "log";
 const META: &str = "meta";
 const BLOB_FROM_BYTES: u64 = 4 << 10;
+/// Less than this in removed batches is not worth the work.
+const GARBAGE_FROM_BYTES: u64 = 64 << 20;
 const BLOCK_CACHE_BYTES: usize = 4 << 20;
 
 pub(super) struct Store {
@@ -151,6 +153,25 @@ impl Store {
         self.db.compact_range_cf(self.log()?, Some(layout::log_key(id, 0)), Some(layout::log_key(id, below)));
         Ok(())
     }
+
+    /// Writes the blob files anew, without what was removed, once that is more than half of them. So the work is never more
+    /// than what was removed since the last time.
+    pub(super) fn collect_garbage(&self) -> Result<(), BrokerError> {
+        let log = self.log()?;
+        let size = |name: &str| self.db.property_int_value_cf(log, name).map_err(|e| read_error(&e));
+        let garbage = size("rocksdb.live-blob-file-garbage-size")?.unwrap_or_default();
+        let total = size("rocksdb.live-blob-file-size")?.unwrap_or_default();
+        if garbage < GARBAGE_FROM_BYTES || garbage < total / 2 {
+            return Ok(());
+        }
+        let switch =
+            |on| self.db.set_options_cf(log, &[("enable_blob_garbage_collection", on)]).map_err(|e| read_error(&e));
+        switch("true")?;
+        let mut options = CompactOptions::default();
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        self.db.compact_range_cf_opt(log, None::<&[u8]>, None::<&[u8]>, &options);
+        switch("false")
+    }
 }
 
 impl Drop for Store {
@@ -207,9 +228,9 @@ fn log_options(config: &EmbeddedConfig) -> Options {
     o.set_min_blob_size(BLOB_FROM_BYTES);
     o.set_blob_file_size(64 << 20);
     o.set_blob_compression_type(DBCompressionType::None);
-    o.set_enable_blob_gc(true);
-    o.set_blob_gc_age_cutoff(0.5);
-    o.set_blob_gc_force_threshold(0.5);
+    // Off: with it every compaction of keys would write the old batches anew. See `Store::collect_garbage`.
+    o.set_enable_blob_gc(false);
+    o.set_blob_gc_age_cutoff(1.0);
     o
 }
 
