@@ -1,0 +1,238 @@
+//! What can be asked of a read model. SQLite answers here; other databases answer the same questions.
+//!
+//! Every list is in pages with a keyset cursor: a page costs the same however deep it lies. Rows are those of
+//! [`schemas::reader`]; times are milliseconds since 1970-01-01T00:00Z.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::time::Instant;
+
+use schemas::Outcome;
+use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow};
+use uuid::Uuid;
+
+/// A future behind a pointer, so that the trait can be used as an object.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a question to the read model comes back with.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, ReadError>>;
+
+/// The most items that a page can have.
+pub const MAX_PAGE: u32 = 200;
+
+/// Tickets of a board column that come with the board.
+pub const BOARD_COLUMN_PAGE: u32 = 100;
+
+/// States of the default workflow, in the order of the board's columns.
+pub const DEFAULT_STATUSES: [&str; 4] = ["OPEN", "IN_PROGRESS", "REVIEW", "DONE"];
+
+/// Why a read model gave no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// It cannot be reached or is too busy; asking again may help.
+    #[error("read model unavailable: {0}")]
+    Unavailable(String),
+    /// It holds something that should not be there.
+    #[error("read model damaged: {0}")]
+    Damaged(String),
+}
+
+/// The read model. Projects and tickets can be named by key and code without asking it:
+/// [`schemas::ids::project_id`] and the number in the code give what it is keyed by.
+///
+/// Every method fails with [`ReadError`] and only with it; what is not there is `None` or an empty list.
+pub trait ReadModel: Send + Sync {
+    /// Projects, by key: those that `member` belongs to, or all. The cursor is the last key of the page before.
+    fn projects<'a>(&'a self, member: Option<Uuid>, after_key: Option<&'a str>, limit: u32) -> Answer<'a, Page<ProjectRow, String>>;
+
+    /// A project.
+    fn project(&self, id: Uuid) -> Answer<'_, Option<ProjectRow>>;
+
+    /// How many tickets there are in each state, for each of these projects.
+    fn status_counts<'a>(&'a self, projects: &'a [Uuid]) -> Answer<'a, BTreeMap<Uuid, BTreeMap<String, i64>>>;
+
+    /// The members of a project, by handle. A project has few enough of them to come at once.
+    fn members(&self, project: Uuid) -> Answer<'_, Vec<MemberRow>>;
+
+    /// The membership of a user in a project.
+    fn member(&self, project: Uuid, user: Uuid) -> Answer<'_, Option<MemberRow>>;
+
+    /// A ticket, by its id.
+    fn ticket(&self, id: Uuid) -> Answer<'_, Option<TicketRow>>;
+
+    /// A ticket, by project and number.
+    fn ticket_by_number(&self, project: Uuid, number: i64) -> Answer<'_, Option<TicketRow>>;
+
+    /// The tickets of a project that pass the filter, newest first.
+    fn tickets<'a>(&'a self, project: Uuid, query: &'a TicketQuery) -> Answer<'a, Page<TicketRow, TicketCursor>>;
+
+    /// The board of a project, all from one moment: each column with its count and its first [`BOARD_COLUMN_PAGE`] tickets.
+    /// `None` if there is no such project.
+    fn board(&self, project: Uuid) -> Answer<'_, Option<Board>>;
+
+    /// The next tickets of a board column; `before_number` is the column's cursor.
+    fn board_column<'a>(&'a self, project: Uuid, status: &'a str, before_number: Option<i64>, limit: u32) -> Answer<'a, Page<TicketCard, i64>>;
+
+    /// The comments of a ticket, oldest first. The cursor is the sequence of the last one of the page before.
+    fn comments(&self, ticket: Uuid, after_sequence: Option<i64>, limit: u32) -> Answer<'_, Page<CommentRow, i64>>;
+
+    /// A comment of a ticket.
+    fn comment(&self, ticket: Uuid, comment: Uuid) -> Answer<'_, Option<CommentRow>>;
+
+    /// A user. By e-mail or login, ask for [`schemas::ids::user_id`] of the user key.
+    fn user(&self, id: Uuid) -> Answer<'_, Option<UserRow>>;
+
+    /// Those of these users that are known.
+    fn users<'a>(&'a self, ids: &'a [Uuid]) -> Answer<'a, BTreeMap<Uuid, UserRow>>;
+
+    /// The first outcome of a command; kept for seven days.
+    fn outcome(&self, command: Uuid) -> Answer<'_, Option<Outcome>>;
+
+    /// The sequence of the last event of a project that is in the read model; 0 if there is none.
+    fn sequence(&self, project: Uuid) -> Answer<'_, i64>;
+
+    /// Waits until the read model has the event `sequence` of a project, and says whether it came before the deadline.
+    /// For a user's own counter give the user's id in place of the project's.
+    fn wait_for(&self, project_or_user: Uuid, sequence: i64, deadline: Instant) -> Answer<'_, bool>;
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T, C> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` on the last.
+    pub next: Option<C>,
+}
+
+impl<T, C> Page<T, C> {
+    /// Makes a page of at most `limit` items from up to one more, whose presence says that there is a next page.
+    pub(crate) fn cut(mut items: Vec<T>, limit: u32, cursor: impl FnOnce(&T) -> C) -> Self {
+        let limit = limit as usize;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = if more { items.last().map(cursor) } else { None };
+        Self { items, next }
+    }
+}
+
+/// Which tickets, in what order, and from where on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketQuery {
+    /// In this state.
+    pub status: Option<String>,
+    /// Of this priority.
+    pub priority: Option<String>,
+    /// With this label.
+    pub label: Option<String>,
+    /// Assigned to this user, or to no one.
+    pub assignee: Option<Assignee>,
+    /// Order.
+    pub order: TicketOrder,
+    /// After the last ticket of the page before; must be one of the same order.
+    pub after: Option<TicketCursor>,
+    /// Size of the page, 1 to [`MAX_PAGE`].
+    pub limit: u32,
+}
+
+impl Default for TicketQuery {
+    fn default() -> Self {
+        Self {
+            status: None,
+            priority: None,
+            label: None,
+            assignee: None,
+            order: TicketOrder::Number,
+            after: None,
+            limit: 50,
+        }
+    }
+}
+
+/// Whom a ticket is assigned to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assignee {
+    /// This user.
+    User(Uuid),
+    /// No one.
+    Nobody,
+}
+
+/// The order of a list of tickets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TicketOrder {
+    /// Highest number first.
+    #[default]
+    Number,
+    /// Last changed first.
+    Updated,
+}
+
+/// The place of a ticket in a list: all that either order needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TicketCursor {
+    /// Its number.
+    pub number: i64,
+    /// When it was last changed.
+    pub updated_at: i64,
+}
+
+impl From<&TicketRow> for TicketCursor {
+    fn from(ticket: &TicketRow) -> Self {
+        Self { number: ticket.number, updated_at: ticket.updated_at }
+    }
+}
+
+/// The board of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Board {
+    /// The project; its `sequence` is the board's version.
+    pub project: ProjectRow,
+    /// The columns: the states of the workflow in their order, then any other state that tickets are in.
+    pub columns: Vec<BoardColumn>,
+}
+
+/// A column of a board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoardColumn {
+    /// State of the workflow.
+    pub status: String,
+    /// How many tickets are in it.
+    pub count: i64,
+    /// The first of them, highest number first, and the cursor to the rest.
+    pub tickets: Page<TicketCard, i64>,
+}
+
+/// A ticket as a board shows it: all but its text, so that a board stays small.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TicketCard {
+    /// Id.
+    pub id: Uuid,
+    /// Id of the project.
+    pub project_id: Uuid,
+    /// Number in the project.
+    pub number: i64,
+    /// Code, such as SYNC-101.
+    pub code: String,
+    /// Title.
+    pub title: String,
+    /// Priority.
+    pub priority: String,
+    /// State of the workflow.
+    pub status: String,
+    /// Labels.
+    pub labels: Vec<String>,
+    /// User who reported it.
+    pub reporter_id: Uuid,
+    /// User who is to do the work.
+    pub assignee_id: Option<Uuid>,
+    /// When it is due.
+    pub due_date: Option<i64>,
+    /// Version; counts what people edit.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: i64,
+    /// When it was last changed.
+    pub updated_at: i64,
+}

@@ -1,0 +1,335 @@
+//! Writes gathered changes into an open transaction.
+
+use schemas::reader::{CommentRow, TicketRow};
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, SqliteConnection};
+use uuid::Uuid;
+
+use super::changes::{Changes, MemberChange, OutcomeRow, ProjectChange, TicketKey, TicketPatch};
+use super::multi_row::MultiRow;
+
+/// The statements that take many rows.
+pub(super) struct Writer {
+    tickets: MultiRow,
+    patches: MultiRow,
+    labels: MultiRow,
+    status_counts: MultiRow,
+    comments: MultiRow,
+    sequences: MultiRow,
+    users: MultiRow,
+    outcomes: MultiRow,
+}
+
+impl Writer {
+    pub(super) fn new() -> Self {
+        Self {
+            tickets: MultiRow::new(
+                "INSERT INTO tickets (id, project_id, number, code, title, description, priority, status, labels, reporter_id, \
+                 assignee_id, due_date, external_source, external_id, external_url, version, sequence, imported, created_at, \
+                 updated_at) VALUES",
+                20,
+                "",
+            ),
+            patches: MultiRow::new(
+                "UPDATE tickets SET title = coalesce(v.column3, title), description = coalesce(v.column4, description), \
+                 priority = coalesce(v.column5, priority), status = coalesce(v.column6, status), \
+                 labels = coalesce(v.column7, labels), \
+                 assignee_id = CASE v.column8 WHEN 0 THEN assignee_id ELSE v.column9 END, \
+                 due_date = CASE v.column10 WHEN 0 THEN due_date ELSE v.column11 END, \
+                 version = v.column12, sequence = v.column13, updated_at = v.column14 FROM (VALUES",
+                14,
+                ") AS v WHERE tickets.project_id = v.column1 AND tickets.number = v.column2",
+            ),
+            labels: MultiRow::new(
+                "INSERT INTO ticket_labels (project_id, label, number) VALUES",
+                3,
+                "ON CONFLICT DO NOTHING",
+            ),
+            status_counts: MultiRow::new(
+                "INSERT INTO status_counts (project_id, status, tickets) VALUES",
+                3,
+                "ON CONFLICT DO UPDATE SET tickets = tickets + excluded.tickets",
+            ),
+            comments: MultiRow::new(
+                "INSERT INTO comments (id, project_id, ticket_id, author_id, content, parent_id, sequence, created_at) VALUES",
+                8,
+                "",
+            ),
+            sequences: MultiRow::new(
+                "INSERT INTO project_sequences (project_id, sequence) VALUES",
+                2,
+                "ON CONFLICT DO UPDATE SET sequence = excluded.sequence",
+            ),
+            users: MultiRow::new(
+                "INSERT INTO users (id, email, name, role, source, login, sequence, created_at) VALUES",
+                8,
+                "ON CONFLICT DO UPDATE SET email = excluded.email, name = excluded.name, role = excluded.role, \
+                 source = excluded.source, login = excluded.login, sequence = excluded.sequence, created_at = excluded.created_at",
+            ),
+            // A failed command was not decided: sent again, it is, and that counts.
+            outcomes: MultiRow::new(
+                "INSERT INTO outcomes (command_id, decided_at, failed, outcome) VALUES",
+                4,
+                "ON CONFLICT DO UPDATE SET decided_at = excluded.decided_at, failed = excluded.failed, outcome = excluded.outcome \
+                 WHERE outcomes.failed",
+            ),
+        }
+    }
+
+    /// Writes all of it. The order matters only in that a deleted ticket's row is there when it is deleted.
+    pub(super) async fn write(&self, db: &mut SqliteConnection, changes: Changes) -> Result<(), sqlx::Error> {
+        self.write_users(db, changes.users).await?;
+        for change in changes.projects {
+            write_project(db, change).await?;
+        }
+        for change in changes.members {
+            write_member(db, change).await?;
+        }
+        self.write_tickets(db, changes.created, changes.patches).await?;
+        let counts: Vec<_> = changes.status_counts.into_iter().filter(|(_, by)| *by != 0).collect();
+        self.status_counts
+            .run(db, counts, |a, ((project, status), by)| {
+                a.add(project)?;
+                a.add(status)?;
+                a.add(by)
+            })
+            .await?;
+        self.comments.run(db, changes.comments, bind_comment).await?;
+        for (key, id) in changes.deleted {
+            delete_ticket(db, key, id).await?;
+        }
+        self.sequences
+            .run(db, changes.sequences.into_iter().collect(), |a, (project, sequence)| {
+                a.add(project)?;
+                a.add(sequence)
+            })
+            .await?;
+        self.outcomes.run(db, last_of_each(changes.outcomes), bind_outcome).await
+    }
+
+    async fn write_users(
+        &self,
+        db: &mut SqliteConnection,
+        users: ahash::AHashMap<Uuid, Option<schemas::UserCreated>>,
+    ) -> Result<(), sqlx::Error> {
+        let mut known = Vec::with_capacity(users.len());
+        for (id, user) in users {
+            match user {
+                Some(user) => known.push(user),
+                None => {
+                    sqlx::query("DELETE FROM users WHERE id = ?").bind(id).execute(&mut *db).await?;
+                }
+            }
+        }
+        self.users
+            .run(db, known, |a, user| {
+                a.add(user.user_id)?;
+                a.add(user.email)?;
+                a.add(user.name)?;
+                a.add(user.role)?;
+                a.add(user.login_source)?;
+                a.add(user.login)?;
+                a.add(user.sequence)?;
+                a.add(user.created_at)
+            })
+            .await
+    }
+
+    async fn write_tickets(
+        &self,
+        db: &mut SqliteConnection,
+        created: Vec<TicketRow>,
+        patches: Vec<(TicketKey, TicketPatch)>,
+    ) -> Result<(), sqlx::Error> {
+        let mut labels: Vec<(Uuid, i64, String)> = Vec::new();
+        for ticket in &created {
+            labels.extend(ticket.labels.iter().map(|label| (ticket.project_id, ticket.number, label.clone())));
+        }
+        for ((project, number), patch) in &patches {
+            if let Some(new) = &patch.labels {
+                sqlx::query("DELETE FROM ticket_labels WHERE project_id = ? AND number = ?")
+                    .bind(*project)
+                    .bind(*number)
+                    .execute(&mut *db)
+                    .await?;
+                labels.extend(new.iter().map(|label| (*project, *number, label.clone())));
+            }
+        }
+        self.tickets.run(db, created, bind_ticket).await?;
+        self.patches.run(db, patches, bind_patch).await?;
+        self.labels
+            .run(db, labels, |a, (project, number, label)| {
+                a.add(project)?;
+                a.add(label)?;
+                a.add(number)
+            })
+            .await
+    }
+
+    /// The statements whose plan must not walk through a table.
+    #[cfg(test)]
+    pub(super) fn statements(&self) -> [&str; 2] {
+        [self.patches.single(), self.status_counts.single()]
+    }
+}
+
+/// One upsert cannot touch a row twice, so of the outcomes of one command only the last is written, unless an earlier one
+/// decided it.
+fn last_of_each(outcomes: Vec<OutcomeRow>) -> Vec<OutcomeRow> {
+    let mut kept: Vec<OutcomeRow> = Vec::with_capacity(outcomes.len());
+    let mut at = ahash::AHashMap::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        match at.entry(outcome.command_id) {
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(kept.len());
+                kept.push(outcome);
+            }
+            std::collections::hash_map::Entry::Occupied(entry) => {
+                if let Some(earlier) = kept.get_mut(*entry.get())
+                    && earlier.failed
+                {
+                    *earlier = outcome;
+                }
+            }
+        }
+    }
+    kept
+}
+
+fn bind_ticket(a: &mut SqliteArguments, ticket: TicketRow) -> Result<(), BoxDynError> {
+    a.add(ticket.id)?;
+    a.add(ticket.project_id)?;
+    a.add(ticket.number)?;
+    a.add(ticket.code)?;
+    a.add(ticket.title)?;
+    a.add(ticket.description)?;
+    a.add(ticket.priority)?;
+    a.add(ticket.status)?;
+    a.add(serde_json::to_string(&ticket.labels)?)?;
+    a.add(ticket.reporter_id)?;
+    a.add(ticket.assignee_id)?;
+    a.add(ticket.due_date)?;
+    a.add(ticket.external_source)?;
+    a.add(ticket.external_id)?;
+    a.add(ticket.external_url)?;
+    a.add(ticket.version)?;
+    a.add(ticket.sequence)?;
+    a.add(ticket.imported)?;
+    a.add(ticket.created_at)?;
+    a.add(ticket.updated_at)
+}
+
+fn bind_patch(a: &mut SqliteArguments, ((project, number), patch): (TicketKey, TicketPatch)) -> Result<(), BoxDynError> {
+    a.add(project)?;
+    a.add(number)?;
+    a.add(patch.title)?;
+    a.add(patch.description)?;
+    a.add(patch.priority)?;
+    a.add(patch.status)?;
+    a.add(patch.labels.map(|labels| serde_json::to_string(&labels)).transpose()?)?;
+    a.add(patch.assignee_id.is_some())?;
+    a.add(patch.assignee_id.flatten())?;
+    a.add(patch.due_date.is_some())?;
+    a.add(patch.due_date.flatten())?;
+    a.add(patch.version)?;
+    a.add(patch.sequence)?;
+    a.add(patch.updated_at)
+}
+
+fn bind_comment(a: &mut SqliteArguments, comment: CommentRow) -> Result<(), BoxDynError> {
+    a.add(comment.id)?;
+    a.add(comment.project_id)?;
+    a.add(comment.ticket_id)?;
+    a.add(comment.author_id)?;
+    a.add(comment.content)?;
+    a.add(comment.parent_id)?;
+    a.add(comment.sequence)?;
+    a.add(comment.created_at)
+}
+
+fn bind_outcome(a: &mut SqliteArguments, outcome: OutcomeRow) -> Result<(), BoxDynError> {
+    a.add(outcome.command_id)?;
+    a.add(outcome.decided_at)?;
+    a.add(outcome.failed)?;
+    a.add(outcome.bytes)
+}
+
+async fn write_project(db: &mut SqliteConnection, change: ProjectChange) -> Result<(), sqlx::Error> {
+    match change {
+        ProjectChange::Created(event) => {
+            sqlx::query(
+                "INSERT INTO projects (id, key, name, description, owner_id, viewer_comments, created_at, updated_at) \
+                 VALUES (?, ?, ?, ?, ?, FALSE, ?, ?)",
+            )
+            .bind(event.project_id)
+            .bind(event.key)
+            .bind(event.name)
+            .bind(event.description)
+            .bind(event.owner_id)
+            .bind(event.created_at)
+            .bind(event.created_at)
+            .execute(db)
+            .await?;
+        }
+        ProjectChange::Updated(event) => {
+            sqlx::query("UPDATE projects SET name = ?, description = ?, viewer_comments = ?, updated_at = ? WHERE id = ?")
+                .bind(event.name)
+                .bind(event.description)
+                .bind(event.viewer_comments)
+                .bind(event.updated_at)
+                .bind(event.project_id)
+                .execute(db)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+async fn write_member(db: &mut SqliteConnection, change: MemberChange) -> Result<(), sqlx::Error> {
+    /// Added and updated events say the same.
+    macro_rules! upsert {
+        ($event:ident) => {
+            sqlx::query(
+                "INSERT INTO members (project_id, user_id, handle, role, capacity, skills, available) VALUES (?, ?, ?, ?, ?, ?, ?) \
+                 ON CONFLICT DO UPDATE SET handle = excluded.handle, role = excluded.role, capacity = excluded.capacity, \
+                 skills = excluded.skills, available = excluded.available",
+            )
+            .bind($event.project_id)
+            .bind($event.user_id)
+            .bind($event.handle)
+            .bind($event.role)
+            .bind($event.capacity)
+            .bind(serde_json::to_string(&$event.skills).map_err(|error| sqlx::Error::Encode(error.into()))?)
+            .bind($event.available)
+        };
+    }
+    let statement = match change {
+        MemberChange::Added(event) => upsert!(event),
+        MemberChange::Updated(event) => upsert!(event),
+        MemberChange::Removed(event) => sqlx::query("DELETE FROM members WHERE project_id = ? AND user_id = ?")
+            .bind(event.project_id)
+            .bind(event.user_id),
+    };
+    statement.execute(db).await?;
+    Ok(())
+}
+
+async fn delete_ticket(db: &mut SqliteConnection, (project, number): TicketKey, id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE status_counts SET tickets = tickets - 1 WHERE project_id = ?1 \
+         AND status = (SELECT status FROM tickets WHERE project_id = ?1 AND number = ?2)",
+    )
+    .bind(project)
+    .bind(number)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("DELETE FROM ticket_labels WHERE project_id = ? AND number = ?")
+        .bind(project)
+        .bind(number)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("DELETE FROM comments WHERE ticket_id = ?").bind(id).execute(&mut *db).await?;
+    sqlx::query("DELETE FROM tickets WHERE project_id = ? AND number = ?").bind(project).bind(number).execute(db).await?;
+    Ok(())
+}

@@ -1,0 +1,244 @@
+//! What a batch of records changes, gathered in memory.
+//!
+//! Several events of one ticket become one row or one patch, so that a ticket made and moved in one batch is written once.
+
+use ahash::AHashMap;
+use schemas::reader::{CommentRow, TicketRow};
+use schemas::{
+    Outcome, ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated, TicketCreated,
+    TicketEvent, TicketUpdated, UserCreated, UserEvent,
+};
+use uuid::Uuid;
+
+/// A ticket, by project and number.
+pub(super) type TicketKey = (Uuid, i64);
+
+/// All that a batch changes.
+#[derive(Default)]
+pub(super) struct Changes {
+    pub(super) projects: Vec<ProjectChange>,
+    pub(super) members: Vec<MemberChange>,
+    pub(super) created: Vec<TicketRow>,
+    created_at: AHashMap<TicketKey, usize>,
+    pub(super) patches: Vec<(TicketKey, TicketPatch)>,
+    patched_at: AHashMap<TicketKey, usize>,
+    pub(super) comments: Vec<CommentRow>,
+    /// Key and id.
+    pub(super) deleted: Vec<(TicketKey, Uuid)>,
+    pub(super) status_counts: AHashMap<(Uuid, String), i64>,
+    /// The last sequence of each project that has events here.
+    pub(super) sequences: AHashMap<Uuid, i64>,
+    /// The last state of each user; `None`: erased.
+    pub(super) users: AHashMap<Uuid, Option<UserCreated>>,
+    /// Outcomes with the bytes they came in.
+    pub(super) outcomes: Vec<OutcomeRow>,
+}
+
+pub(super) enum ProjectChange {
+    Created(ProjectCreated),
+    Updated(ProjectUpdated),
+}
+
+pub(super) enum MemberChange {
+    Added(ProjectMemberAdded),
+    Updated(ProjectMemberUpdated),
+    Removed(ProjectMemberRemoved),
+}
+
+/// What changes of a ticket that is in the database already.
+#[derive(Default)]
+pub(super) struct TicketPatch {
+    pub(super) title: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) priority: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) labels: Option<Vec<String>>,
+    pub(super) assignee_id: Option<Option<Uuid>>,
+    pub(super) due_date: Option<Option<i64>>,
+    pub(super) version: i64,
+    pub(super) sequence: i64,
+    pub(super) updated_at: i64,
+}
+
+pub(super) struct OutcomeRow {
+    pub(super) command_id: Uuid,
+    pub(super) decided_at: i64,
+    pub(super) failed: bool,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Changes {
+    /// Takes in an event. Its sequence has been checked.
+    pub(super) fn ticket_event(&mut self, event: TicketEvent) {
+        self.sequences.insert(event.project_id(), event.sequence());
+        match event {
+            TicketEvent::ProjectCreated(event) => self.projects.push(ProjectChange::Created(event)),
+            TicketEvent::ProjectUpdated(event) => self.projects.push(ProjectChange::Updated(event)),
+            TicketEvent::ProjectMemberAdded(event) => self.members.push(MemberChange::Added(event)),
+            TicketEvent::ProjectMemberUpdated(event) => self.members.push(MemberChange::Updated(event)),
+            TicketEvent::ProjectMemberRemoved(event) => self.members.push(MemberChange::Removed(event)),
+            TicketEvent::TicketCreated(event) => self.create(event),
+            TicketEvent::TicketUpdated(event) => {
+                let key = (event.project_id, event.number);
+                let patch = TicketPatch::from(event);
+                self.patch(key, patch);
+            }
+            TicketEvent::TicketStatusUpdated(event) => {
+                self.count(event.project_id, event.old_status, -1);
+                self.count(event.project_id, event.new_status.clone(), 1);
+                let patch = TicketPatch {
+                    status: Some(event.new_status),
+                    ..TicketPatch::at(event.ticket_version, event.sequence, event.timestamp)
+                };
+                self.patch((event.project_id, event.number), patch);
+            }
+            TicketEvent::TicketAssigned(event) => {
+                let patch = TicketPatch {
+                    assignee_id: Some(Some(event.assignee_id)),
+                    ..TicketPatch::at(event.ticket_version, event.sequence, event.assigned_at)
+                };
+                self.patch((event.project_id, event.number), patch);
+            }
+            TicketEvent::TicketUnassigned(event) => {
+                let patch = TicketPatch {
+                    assignee_id: Some(None),
+                    ..TicketPatch::at(event.ticket_version, event.sequence, event.unassigned_at)
+                };
+                self.patch((event.project_id, event.number), patch);
+            }
+            TicketEvent::TicketCommented(event) => self.comments.push(CommentRow {
+                id: event.comment_id,
+                project_id: event.project_id,
+                ticket_id: event.ticket_id,
+                author_id: event.author_id,
+                content: event.content,
+                parent_id: event.parent_id,
+                sequence: event.sequence,
+                created_at: event.created_at,
+            }),
+            TicketEvent::TicketDeleted(event) => {
+                self.deleted.push(((event.project_id, event.number), event.ticket_id));
+            }
+        }
+    }
+
+    /// Takes in the whole state of a user.
+    pub(super) fn user_event(&mut self, event: UserEvent) {
+        match event {
+            UserEvent::UserCreated(event) => {
+                self.users.insert(event.user_id, Some(event));
+            }
+        }
+    }
+
+    /// Takes in that a user was erased.
+    pub(super) fn user_erased(&mut self, user: Uuid) {
+        self.users.insert(user, None);
+    }
+
+    /// Takes in an outcome. A repetition tells nothing new.
+    pub(super) fn outcome(&mut self, outcome: &Outcome, bytes: &[u8]) {
+        if !outcome.duplicate() {
+            self.outcomes.push(OutcomeRow {
+                command_id: outcome.command_id(),
+                decided_at: outcome.decided_at(),
+                failed: matches!(outcome, Outcome::Failed(_)),
+                bytes: bytes.to_vec(),
+            });
+        }
+    }
+
+    fn create(&mut self, event: TicketCreated) {
+        self.count(event.project_id, event.status.clone(), 1);
+        self.created_at.insert((event.project_id, event.number), self.created.len());
+        self.created.push(TicketRow {
+            id: event.ticket_id,
+            project_id: event.project_id,
+            number: event.number,
+            code: event.code,
+            title: event.title,
+            description: event.description,
+            priority: event.priority,
+            status: event.status,
+            labels: event.labels,
+            reporter_id: event.reporter_id,
+            assignee_id: event.assignee_id,
+            due_date: event.due_date,
+            external_source: event.external_source,
+            external_id: event.external_id,
+            external_url: event.external_url,
+            version: 1,
+            sequence: event.sequence,
+            imported: event.imported,
+            created_at: event.created_at,
+            updated_at: event.updated_at,
+        });
+    }
+
+    fn patch(&mut self, key: TicketKey, patch: TicketPatch) {
+        if let Some(row) = self.created_at.get(&key).and_then(|&at| self.created.get_mut(at)) {
+            patch.apply(row);
+        } else if let Some((_, earlier)) = self.patched_at.get(&key).and_then(|&at| self.patches.get_mut(at)) {
+            earlier.then(patch);
+        } else {
+            self.patched_at.insert(key, self.patches.len());
+            self.patches.push((key, patch));
+        }
+    }
+
+    fn count(&mut self, project: Uuid, status: String, by: i64) {
+        *self.status_counts.entry((project, status)).or_default() += by;
+    }
+}
+
+impl TicketPatch {
+    fn at(version: i64, sequence: i64, updated_at: i64) -> Self {
+        Self { version, sequence, updated_at, ..Self::default() }
+    }
+
+    fn apply(self, row: &mut TicketRow) {
+        set(&mut row.title, self.title);
+        set(&mut row.description, self.description);
+        set(&mut row.priority, self.priority);
+        set(&mut row.status, self.status);
+        set(&mut row.labels, self.labels);
+        set(&mut row.assignee_id, self.assignee_id);
+        set(&mut row.due_date, self.due_date);
+        row.version = self.version;
+        row.sequence = self.sequence;
+        row.updated_at = self.updated_at;
+    }
+
+    /// Adds what a later patch changes.
+    fn then(&mut self, later: Self) {
+        self.title = later.title.or(self.title.take());
+        self.description = later.description.or(self.description.take());
+        self.priority = later.priority.or(self.priority.take());
+        self.status = later.status.or(self.status.take());
+        self.labels = later.labels.or(self.labels.take());
+        self.assignee_id = later.assignee_id.or(self.assignee_id);
+        self.due_date = later.due_date.or(self.due_date);
+        self.version = later.version;
+        self.sequence = later.sequence;
+        self.updated_at = later.updated_at;
+    }
+}
+
+impl From<TicketUpdated> for TicketPatch {
+    fn from(event: TicketUpdated) -> Self {
+        Self {
+            title: event.title,
+            description: event.description,
+            priority: event.priority,
+            labels: event.labels,
+            due_date: if event.clear_due_date { Some(None) } else { event.due_date.map(Some) },
+            ..Self::at(event.ticket_version, event.sequence, event.timestamp)
+        }
+    }
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}

@@ -1,0 +1,93 @@
+//! Why a sink stopped.
+
+use topology::broker::{BrokerError, TopicPartition};
+use uuid::Uuid;
+
+use schemas::SchemaError;
+
+/// Why a sink stopped. What it wrote is whole: rows and offsets are one transaction.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// The database refused.
+    #[error("read model database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The database's schema could not be brought up to date.
+    #[error("read model migrations: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// The log cannot be read.
+    #[error("read model sink: {0}")]
+    Broker(#[from] BrokerError),
+    /// A topic that the sink reads does not exist.
+    #[error("read model sink: topic {0} does not exist")]
+    MissingTopic(&'static str),
+    /// What comes next is not in the log. A sink never skips.
+    #[error(
+        "read model sink: {partition} is to be read from offset {stored}, but the log holds {low}..{high}; nothing was skipped. \
+         Restore the log, or stop this process, move the read model's database aside and start again: it is rebuilt from what the log holds"
+    )]
+    OffsetOutOfRange {
+        /// The partition.
+        partition: TopicPartition,
+        /// Offset of the next record, as the database has it.
+        stored: i64,
+        /// First offset in the log.
+        low: i64,
+        /// Offset of the next record to be written to the log.
+        high: i64,
+    },
+    /// An event is missing, or comes twice.
+    #[error("read model sink: {partition} offset {offset}: project {project} goes on with sequence {found}, but {expected} is next")]
+    Gap {
+        /// The partition.
+        partition: TopicPartition,
+        /// Offset of the event.
+        offset: i64,
+        /// The project.
+        project: Uuid,
+        /// Sequence that is next.
+        expected: i64,
+        /// Sequence of the event.
+        found: i64,
+    },
+    /// A record is no event that this version knows. A newer version may.
+    #[error("read model sink: {partition} offset {offset} cannot be read, and nothing is skipped: {source}")]
+    Unreadable {
+        /// The partition.
+        partition: TopicPartition,
+        /// Offset of the record.
+        offset: i64,
+        /// What is wrong with it.
+        source: SchemaError,
+    },
+    /// Another sink writes to the same database.
+    #[error("read model sink: another sink has moved {partition} on from offset {expected}; this one has written nothing")]
+    Fenced {
+        /// The partition.
+        partition: TopicPartition,
+        /// Offset that this sink had left it at.
+        expected: i64,
+    },
+    /// A thread or runtime could not be started, or died.
+    #[error("read model sink: {0}")]
+    Thread(String),
+    /// A test told the sink to fail here.
+    #[error("read model sink: told to fail {0:?}")]
+    Injected(super::SinkPoint),
+}
+
+impl SinkError {
+    /// Whether trying again later may succeed.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Broker(BrokerError::Unavailable(_)) => true,
+            Self::Unreadable { source, .. } => source.not_yet(),
+            // 5 and 6: another connection holds the lock.
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The read model in SQLite: the sink that writes it, and the answers to what can be asked of it.
+//!
+//! The journal is a WAL with `synchronous = NORMAL`: a power cut may take the last transactions, but rows and offsets
+//! together, and the sink reads them again from the log, which is what must not lose anything. A sync for each batch
+//! would buy nothing.
+
+mod apply;
+mod changes;
+mod error;
+mod multi_row;
+mod offsets;
+mod queries;
+mod rows;
+mod sink;
+mod tables;
+mod thread;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection};
+use topology::broker::Broker;
+
+use crate::live::Live;
+
+pub use error::SinkError;
+pub use tables::SqliteTables;
+pub use thread::{SinkHandle, SinkStatus};
+
+/// Forward only, and part of the program.
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Connections for questions; each has a thread and a cache of its own.
+const READERS: u32 = 4;
+
+/// The read model in a SQLite file.
+pub struct SqliteReadModel {
+    path: PathBuf,
+    pool: SqlitePool,
+    live: Arc<Live>,
+}
+
+impl SqliteReadModel {
+    /// Opens the file, makes it if it is not there, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or is of a newer version.
+    pub async fn open(path: impl Into<PathBuf>) -> Result<Arc<Self>, SinkError> {
+        let path = path.into();
+        let mut writer = open_writer(&path).await?;
+        MIGRATIONS.run(&mut writer).await?;
+        sqlx::Connection::close(writer).await?;
+        // The file is known to be there, and only the sink writes.
+        let options = connect_options(&path, 4).create_if_missing(false).pragma("query_only", "1");
+        let pool = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_with(options)
+            .await?;
+        Ok(Arc::new(Self { path, pool, live: Arc::new(Live::default()) }))
+    }
+
+    /// Starts the sink that fills this read model from the log. One at a time: of two, one is fenced and stops.
+    ///
+    /// # Errors
+    /// A topic is missing, the database cannot be opened, or what comes next is no longer in the log.
+    pub fn start_sink(&self, broker: Arc<dyn Broker>, options: SinkOptions) -> Result<SinkHandle, SinkError> {
+        thread::start(broker, self, options)
+    }
+
+    /// Progress and events of the sink that was started here.
+    #[must_use]
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes the connections, once they have answered.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// A place in a sink's work where a test can make it fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SinkPoint {
+    /// The offsets are moved in the open transaction, the rows are not written.
+    AfterOffsets,
+    /// All is written in the open transaction.
+    BeforeCommit,
+    /// The transaction is committed, no one was told.
+    AfterCommit,
+}
+
+/// How a sink runs.
+#[derive(Clone, Default)]
+pub struct SinkOptions {
+    /// For tests: asked at each point; `true` makes the sink fail there.
+    pub fault: Option<Arc<dyn Fn(SinkPoint) -> bool + Send + Sync>>,
+}
+
+impl SinkOptions {
+    fn reach(&self, point: SinkPoint) -> Result<(), SinkError> {
+        match &self.fault {
+            Some(fault) if fault(point) => Err(SinkError::Injected(point)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The connection that writes.
+async fn open_writer(path: &Path) -> Result<SqliteConnection, SinkError> {
+    Ok(connect_options(path, 24).connect().await?)
+}
+
+fn connect_options(path: &Path, cache_mib: u32) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(Duration::from_secs(5))
+        // Negative: in KiB.
+        .pragma("cache_size", format!("-{}", cache_mib * 1024))
+        .pragma("journal_size_limit", (64 * 1024 * 1024).to_string())
+}

@@ -1,0 +1,170 @@
+//! The answers to what can be asked of the read model. Each costs what it returns: none walks through a table.
+
+mod people;
+mod projects;
+mod tickets;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use schemas::Outcome;
+use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow};
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use uuid::Uuid;
+
+use super::SqliteReadModel;
+use crate::read_model::{Answer, Board, MAX_PAGE, Page, ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery};
+
+impl ReadModel for SqliteReadModel {
+    fn projects<'a>(
+        &'a self,
+        member: Option<Uuid>,
+        after_key: Option<&'a str>,
+        limit: u32,
+    ) -> Answer<'a, Page<ProjectRow, String>> {
+        Box::pin(async move { Ok(projects::list(&self.pool, member, after_key, page_size(limit)).await?) })
+    }
+
+    fn project(&self, id: Uuid) -> Answer<'_, Option<ProjectRow>> {
+        Box::pin(async move { Ok(projects::one(&mut *self.pool.acquire().await?, id).await?) })
+    }
+
+    fn status_counts<'a>(&'a self, ids: &'a [Uuid]) -> Answer<'a, BTreeMap<Uuid, BTreeMap<String, i64>>> {
+        Box::pin(async move { Ok(projects::status_counts(&self.pool, ids).await?) })
+    }
+
+    fn members(&self, project: Uuid) -> Answer<'_, Vec<MemberRow>> {
+        Box::pin(async move { Ok(people::members(&self.pool, project).await?) })
+    }
+
+    fn member(&self, project: Uuid, user: Uuid) -> Answer<'_, Option<MemberRow>> {
+        Box::pin(async move { Ok(people::member(&self.pool, project, user).await?) })
+    }
+
+    fn ticket(&self, id: Uuid) -> Answer<'_, Option<TicketRow>> {
+        Box::pin(async move { Ok(tickets::by_id(&self.pool, id).await?) })
+    }
+
+    fn ticket_by_number(&self, project: Uuid, number: i64) -> Answer<'_, Option<TicketRow>> {
+        Box::pin(async move { Ok(tickets::by_number(&self.pool, project, number).await?) })
+    }
+
+    fn tickets<'a>(&'a self, project: Uuid, query: &'a TicketQuery) -> Answer<'a, Page<TicketRow, TicketCursor>> {
+        Box::pin(async move { Ok(tickets::list(&self.pool, project, query).await?) })
+    }
+
+    fn board(&self, project: Uuid) -> Answer<'_, Option<Board>> {
+        Box::pin(async move { Ok(projects::board(&self.pool, project).await?) })
+    }
+
+    fn board_column<'a>(
+        &'a self,
+        project: Uuid,
+        status: &'a str,
+        before_number: Option<i64>,
+        limit: u32,
+    ) -> Answer<'a, Page<TicketCard, i64>> {
+        Box::pin(async move {
+            let db = &mut *self.pool.acquire().await?;
+            Ok(tickets::column(db, project, status, before_number, page_size(limit)).await?)
+        })
+    }
+
+    fn comments(&self, ticket: Uuid, after_sequence: Option<i64>, limit: u32) -> Answer<'_, Page<CommentRow, i64>> {
+        Box::pin(async move { Ok(tickets::comments(&self.pool, ticket, after_sequence, page_size(limit)).await?) })
+    }
+
+    fn comment(&self, ticket: Uuid, comment: Uuid) -> Answer<'_, Option<CommentRow>> {
+        Box::pin(async move { Ok(tickets::comment(&self.pool, ticket, comment).await?) })
+    }
+
+    fn user(&self, id: Uuid) -> Answer<'_, Option<UserRow>> {
+        Box::pin(async move { Ok(people::user(&self.pool, id).await?) })
+    }
+
+    fn users<'a>(&'a self, ids: &'a [Uuid]) -> Answer<'a, BTreeMap<Uuid, UserRow>> {
+        Box::pin(async move { Ok(people::users(&self.pool, ids).await?) })
+    }
+
+    fn outcome(&self, command: Uuid) -> Answer<'_, Option<Outcome>> {
+        Box::pin(async move {
+            let bytes: Option<Vec<u8>> =
+                sqlx::query_scalar(OUTCOME).bind(command).fetch_optional(&self.pool).await?;
+            bytes
+                .map(|bytes| Outcome::decode(&bytes).map_err(|error| ReadError::Damaged(error.to_string())))
+                .transpose()
+        })
+    }
+
+    fn sequence(&self, project: Uuid) -> Answer<'_, i64> {
+        Box::pin(async move {
+            let sequence: Option<i64> =
+                sqlx::query_scalar(PROJECT_SEQUENCE).bind(project).fetch_optional(&self.pool).await?;
+            Ok(sequence.unwrap_or(0))
+        })
+    }
+
+    fn wait_for(&self, project_or_user: Uuid, sequence: i64, deadline: Instant) -> Answer<'_, bool> {
+        Box::pin(async move {
+            // First the place in the line, then the look at what is there: nothing can come between unnoticed.
+            let mut waiting = self.live().wait(project_or_user, sequence);
+            let there: Option<i64> =
+                sqlx::query_scalar(ANY_SEQUENCE).bind(project_or_user).fetch_one(&self.pool).await?;
+            if there.unwrap_or(0) >= sequence {
+                return Ok(true);
+            }
+            Ok(tokio::time::timeout_at(deadline.into(), waiting.reached()).await.is_ok())
+        })
+    }
+}
+
+const OUTCOME: &str = "SELECT outcome FROM outcomes WHERE command_id = ?";
+const PROJECT_SEQUENCE: &str = "SELECT sequence FROM project_sequences WHERE project_id = ?";
+const ANY_SEQUENCE: &str = "SELECT coalesce((SELECT sequence FROM project_sequences WHERE project_id = ?1), \
+     (SELECT sequence FROM users WHERE id = ?1))";
+
+impl From<sqlx::Error> for ReadError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
+                Self::Damaged(error.to_string())
+            }
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+fn page_size(limit: u32) -> u32 {
+    limit.clamp(1, MAX_PAGE)
+}
+
+/// Runs a statement put together from constant parts; values are bound, never part of the text.
+async fn fetch<T>(
+    db: impl sqlx::SqliteExecutor<'_>,
+    sql: String,
+    arguments: SqliteArguments,
+    row: impl Fn(&SqliteRow) -> Result<T, sqlx::Error>,
+) -> Result<Vec<T>, sqlx::Error> {
+    sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(db).await?.iter().map(row).collect()
+}
+
+/// Binds values in their order.
+macro_rules! arguments {
+    ($($value:expr),* $(,)?) => {{
+        #[allow(unused_mut, reason = "there may be no values")]
+        let mut arguments = sqlx::sqlite::SqliteArguments::default();
+        $( sqlx::Arguments::add(&mut arguments, $value).map_err(sqlx::Error::Encode)?; )*
+        arguments
+    }};
+}
+use arguments;
+
+/// Ids as a JSON array of hexadecimal texts, which one bound value can carry; `json_each` and `unhex` take them apart.
+fn id_list(ids: &[Uuid]) -> String {
+    let hex: Vec<String> = ids.iter().map(|id| id.simple().to_string()).collect();
+    serde_json::Value::from(hex).to_string()
+}
+
+#[cfg(test)]
+mod plans;

@@ -1,0 +1,81 @@
+//! Holds the plan of every question: none walks through a whole table, and pages are read in their order.
+
+use std::path::Path;
+
+use sqlx::{AssertSqlSafe, Row};
+use uuid::Uuid;
+
+use super::super::apply::Writer;
+use super::super::{SqliteReadModel, open_writer};
+use super::{ANY_SEQUENCE, OUTCOME, PROJECT_SEQUENCE, people, projects, tickets};
+use crate::read_model::{Assignee, TicketOrder, TicketQuery};
+
+async fn plan(path: &Path, sql: &str) -> Vec<String> {
+    let mut db = open_writer(path).await.expect("the database opens");
+    let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(&mut db).await.expect("a plan");
+    rows.iter().map(|row| row.get::<String, _>("detail")).collect()
+}
+
+/// Reading every row of something, other than of what one bound value brings along.
+fn walks(detail: &str) -> bool {
+    let scan = detail.starts_with("SCAN");
+    let bound = ["ids", "v", "json_each", "CONSTANT ROW", "8-ROW", "1 CONSTANT", "VALUES"];
+    scan && !bound.iter().any(|name| detail["SCAN ".len()..].starts_with(name))
+}
+
+fn ticket_lists() -> Vec<TicketQuery> {
+    let mut queries = Vec::new();
+    for order in [TicketOrder::Number, TicketOrder::Updated] {
+        for status in [None, Some("OPEN".to_owned())] {
+            for label in [None, Some("bug".to_owned())] {
+                for assignee in [None, Some(Assignee::Nobody), Some(Assignee::User(Uuid::nil()))] {
+                    let (status, label) = (status.clone(), label.clone());
+                    let priority = Some("LOW".to_owned());
+                    queries.push(TicketQuery { status, label, assignee, priority, order, ..TicketQuery::default() });
+                }
+            }
+        }
+    }
+    queries
+}
+
+#[tokio::test]
+async fn should_answer_every_question_from_an_index() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("read.db");
+    SqliteReadModel::open(&path).await.expect("opened").close().await;
+    let mut questions: Vec<String> =
+        [OUTCOME, PROJECT_SEQUENCE, ANY_SEQUENCE, projects::COUNTS, projects::BOARD_COUNTS].map(str::to_owned).into();
+    questions.extend([projects::of_member_sql(), projects::one_sql()]);
+    questions.extend([people::members_sql(), people::member_sql(), people::user_sql(), people::users_sql()]);
+    questions.extend([tickets::by_id_sql(), tickets::by_number_sql(), tickets::column_sql()]);
+    questions.extend([tickets::comments_sql(), tickets::comment_sql(), projects::all_sql()]);
+    questions.extend(Writer::new().statements().map(str::to_owned));
+    questions.extend(ticket_lists().iter().map(|query| tickets::list_sql(Uuid::nil(), query).expect("bound").0));
+    for sql in questions {
+        let plan = plan(&path, &sql).await;
+        assert!(!plan.iter().any(|detail| walks(detail)), "{sql}\n{plan:#?}");
+    }
+}
+
+#[tokio::test]
+async fn should_read_pages_in_their_order_without_sorting() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("read.db");
+    SqliteReadModel::open(&path).await.expect("opened").close().await;
+    let mut pages: Vec<String> = vec![tickets::column_sql(), tickets::comments_sql(), projects::all_sql()];
+    pages.extend(ticket_lists().iter().map(|query| tickets::list_sql(Uuid::nil(), query).expect("bound").0));
+    for sql in pages {
+        let plan = plan(&path, &sql).await;
+        assert!(!plan.iter().any(|detail| detail.contains("USE TEMP B-TREE")), "{sql}\n{plan:#?}");
+    }
+}
+
+#[tokio::test]
+async fn should_notice_a_plan_that_walks_through_a_table() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("read.db");
+    SqliteReadModel::open(&path).await.expect("opened").close().await;
+    let plan = plan(&path, "SELECT title FROM tickets WHERE title = 'x'").await;
+    assert!(plan.iter().any(|detail| walks(detail)), "{plan:#?}");
+}

@@ -1,0 +1,107 @@
+//! The command gateway against a real log, with a hand that plays the pipeline.
+
+mod support;
+
+use std::time::Duration;
+
+use connectors::gateway::{CommandGateway, GatewayError};
+use schemas::{CreateTicket, Outcome, TicketCommand, ids, topics};
+use support::*;
+use topology::broker::{TopicPartition, partition_for_key};
+use uuid::Uuid;
+
+fn command(n: u128) -> TicketCommand {
+    CreateTicket { command_id: Uuid::from_u128(n), project_id: ids::project_id("WEB"), title: n.to_string(), ..CreateTicket::default() }
+        .into()
+}
+
+fn partition() -> u32 {
+    partition_for_key(ids::project_id("WEB").to_string().as_bytes(), PARTITIONS)
+}
+
+/// The titles of the commands on the log, in order.
+fn titles(log: &Log, count: usize) -> Vec<String> {
+    let mut reader = log.broker.reader().expect("a reader");
+    reader.assign(&[(TopicPartition::new(topics::TICKET_COMMANDS, partition()), 0)]).expect("assigned");
+    let mut titles = Vec::new();
+    while titles.len() < count {
+        for fetched in reader.poll(Duration::from_secs(30)).expect("a poll") {
+            for record in &fetched.batch {
+                assert_eq!(record.key, Some(ids::project_id("WEB").to_string().as_bytes()));
+                match TicketCommand::decode(record.value.expect("a value")).expect("a command") {
+                    TicketCommand::CreateTicket(command) => titles.push(command.title),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+    titles
+}
+
+#[tokio::test]
+async fn should_bring_each_command_its_outcome() {
+    let log = Log::new();
+    let gateway = CommandGateway::open(&log.broker).expect("opened");
+    let mut first = gateway.submit(&command(1)).await.expect("submitted");
+    let mut second = gateway.submit(&command(2)).await.expect("submitted");
+    assert!(gateway.is_pending(Uuid::from_u128(1)));
+    log.outcome(accepted(2), partition());
+    log.outcome(accepted(99), partition());
+    log.outcome(accepted(1), partition());
+    assert_eq!(first.outcome().await.expect("an outcome"), Outcome::from(accepted(1)));
+    assert_eq!(second.outcome().await.expect("an outcome"), Outcome::from(accepted(2)));
+    assert_eq!(gateway.in_flight(), 0);
+}
+
+#[tokio::test]
+async fn should_keep_the_order_of_commands_sent_without_waiting() {
+    let log = Log::new();
+    let gateway = CommandGateway::open(&log.broker).expect("opened");
+    let mut sent: Vec<_> = (0..5_000).map(|n| gateway.send(&command(n)).expect("taken")).collect();
+    for submitted in &mut sent {
+        submitted.durable().await.expect("durable");
+    }
+    assert_eq!(titles(&log, 5_000), (0..5_000).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn should_answer_a_repeat_with_the_outcome_marked_duplicate() {
+    let log = Log::new();
+    let gateway = CommandGateway::open(&log.broker).expect("opened");
+    let mut first = gateway.submit(&command(1)).await.expect("submitted");
+    let mut repeat = gateway.submit(&command(1)).await.expect("submitted");
+    log.outcome(accepted(1), partition());
+    log.outcome(Outcome::from(accepted(1)).with_duplicate(true), partition());
+    assert!(!first.outcome().await.expect("an outcome").duplicate());
+    assert!(repeat.outcome().await.expect("an outcome").duplicate());
+}
+
+#[tokio::test]
+async fn should_not_hear_outcomes_from_before_it_was_opened() {
+    let log = Log::new();
+    log.outcome(accepted(1), partition());
+    let gateway = CommandGateway::open(&log.broker).expect("opened");
+    let mut submitted = gateway.submit(&command(1)).await.expect("submitted");
+    log.outcome(Outcome::from(accepted(1)).with_duplicate(true), partition());
+    assert!(submitted.outcome().await.expect("an outcome").duplicate());
+}
+
+#[tokio::test]
+async fn should_refuse_a_command_that_is_too_large_and_forget_it() {
+    let log = Log::new();
+    let gateway = CommandGateway::open(&log.broker).expect("opened");
+    let large: TicketCommand =
+        CreateTicket { command_id: Uuid::from_u128(1), description: "x".repeat(2 << 20), ..CreateTicket::default() }.into();
+    let refused = gateway.submit(&large).await.map(|_| ());
+    assert!(matches!(refused, Err(GatewayError::TooLarge { .. })), "{refused:?}");
+    assert!(!gateway.is_pending(Uuid::from_u128(1)));
+}
+
+#[tokio::test]
+async fn should_tell_those_who_wait_when_it_goes() {
+    let log = Log::new();
+    let gateway = CommandGateway::open(&log.broker).expect("opened");
+    let mut submitted = gateway.submit(&command(1)).await.expect("submitted");
+    drop(gateway);
+    assert!(matches!(submitted.outcome().await, Err(GatewayError::Closed(_))));
+}

@@ -1,0 +1,311 @@
+//! The SQLite sink against a real log: exactly once whatever dies when, and never a skip.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use connectors::read_model::ReadModel;
+use connectors::sqlite::{SinkError, SinkHandle, SinkOptions, SinkPoint, SinkStatus, SqliteReadModel};
+use schemas::{CommandFailed, TicketDeleted, TicketEvent, UserCreated, ids, topics};
+use support::*;
+use topology::broker::{TopicPartition, partition_for_key};
+use uuid::Uuid;
+
+async fn failure(handle: &SinkHandle) -> Arc<SinkError> {
+    let mut status = handle.status();
+    let failed = status.wait_for(|status| matches!(status, SinkStatus::Failed(_))).await.expect("the sink reports").clone();
+    match failed {
+        SinkStatus::Failed(error) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn fill(log: &Log) {
+    log.event(project("WEB"));
+    log.event(member("WEB", 2, 1, "ana"));
+    log.event(ticket("WEB", 3, 1));
+    log.event(ticket("WEB", 4, 2));
+    log.event(moved("WEB", 5, 1, "OPEN", "IN_PROGRESS"));
+    log.event(comment("WEB", 6, 1, "first"));
+}
+
+/// What the log filled by [`fill`] must look like, each thing once.
+async fn check(model: &SqliteReadModel) {
+    let id = ids::project_id("WEB");
+    let board = model.board(id).await.expect("an answer").expect("the project is there");
+    assert_eq!(board.project.sequence, 6);
+    let counts: Vec<_> = board.columns.iter().map(|c| (c.status.as_str(), c.count, c.tickets.items.len())).collect();
+    assert_eq!(counts, [("OPEN", 1, 1), ("IN_PROGRESS", 1, 1), ("REVIEW", 0, 0), ("DONE", 0, 0)]);
+    let one = model.ticket_by_number(id, 1).await.expect("an answer").expect("the ticket is there");
+    assert_eq!((one.version, one.status.as_str(), one.updated_at, one.sequence), (2, "IN_PROGRESS", 9_005, 5));
+    assert_eq!(model.ticket(one.id).await.expect("an answer"), Some(one.clone()));
+    let comments = model.comments(one.id, None, 10).await.expect("an answer");
+    assert_eq!(comments.items.iter().map(|c| c.content.as_str()).collect::<Vec<_>>(), ["first"]);
+    assert_eq!(model.members(id).await.expect("an answer").len(), 1);
+}
+
+#[tokio::test]
+async fn should_fill_the_read_model_and_go_on_after_a_restart() {
+    let log = Log::new();
+    fill(&log);
+    let model = open(&log.database()).await;
+    let sink = start(&model, &log);
+    reach(&model, "WEB", 6).await;
+    check(&model).await;
+    sink.stop().expect("a clean stop");
+    log.event(moved("WEB", 7, 1, "IN_PROGRESS", "REVIEW"));
+    let model = open(&log.database()).await;
+    let _sink = start(&model, &log);
+    reach(&model, "WEB", 7).await;
+    let one = model.ticket_by_number(ids::project_id("WEB"), 1).await.expect("an answer").expect("there");
+    assert_eq!(one.status, "REVIEW");
+}
+
+#[tokio::test]
+async fn should_write_each_event_once_wherever_the_sink_dies() {
+    for point in [SinkPoint::AfterOffsets, SinkPoint::BeforeCommit, SinkPoint::AfterCommit] {
+        let log = Log::new();
+        fill(&log);
+        let reached = Arc::new(AtomicBool::new(false));
+        let here = reached.clone();
+        let fault = move |at| at == point && !here.swap(true, Ordering::SeqCst);
+        let model = open(&log.database()).await;
+        let sink = model
+            .start_sink(log.broker.clone(), SinkOptions { fault: Some(Arc::new(fault)), ..SinkOptions::default() })
+            .expect("the sink starts");
+        let error = failure(&sink).await;
+        assert!(matches!(*error, SinkError::Injected(at) if at == point), "{error}");
+        assert!(reached.load(Ordering::SeqCst));
+        drop(sink);
+        model.close().await;
+        let model = open(&log.database()).await;
+        let _sink = start(&model, &log);
+        reach(&model, "WEB", 6).await;
+        check(&model).await;
+    }
+}
+
+#[tokio::test]
+async fn should_fence_a_sink_that_another_has_overtaken() {
+    let log = Log::new();
+    log.event(project("WEB"));
+    let model = open(&log.database()).await;
+    let (old, new) = (start(&model, &log), start(&model, &log));
+    reach(&model, "WEB", 1).await;
+    // Both read each event; one of them finds the offset moved and must not write it again.
+    let mut statuses = [old.status(), new.status()];
+    let mut sequence = 1;
+    while statuses.iter_mut().all(|s| matches!(*s.borrow(), SinkStatus::Running)) {
+        sequence += 1;
+        log.event(ticket("WEB", sequence, sequence - 1));
+        reach(&model, "WEB", sequence).await;
+        assert!(sequence < 1_000, "neither was fenced");
+    }
+    let results = [old.stop(), new.stop()];
+    let fenced = results.iter().filter(|r| matches!(r, Err(e) if matches!(**e, SinkError::Fenced { .. }))).count();
+    assert_eq!(fenced, 1, "{results:?}");
+    let board = model.board(ids::project_id("WEB")).await.expect("an answer").expect("there");
+    assert_eq!(board.columns[0].count, sequence - 1);
+}
+
+#[tokio::test]
+async fn should_stop_when_the_log_begins_above_the_stored_offset() {
+    let log = Log::new();
+    fill(&log);
+    let model = open(&log.database()).await;
+    let sink = start(&model, &log);
+    reach(&model, "WEB", 1).await;
+    reach(&model, "WEB", 6).await;
+    sink.stop().expect("a clean stop");
+    for sequence in 7..10 {
+        log.event(ticket("WEB", sequence, sequence));
+    }
+    let key = ids::project_id("WEB").to_string();
+    let partition = TopicPartition::new(topics::TICKET_EVENTS, partition_for_key(key.as_bytes(), PARTITIONS));
+    log.broker.delete_records(&partition, 8).expect("deleted");
+    let error = model.start_sink(log.broker.clone(), SinkOptions::default()).err().expect("it does not start");
+    assert!(matches!(error, SinkError::OffsetOutOfRange { stored: 6, low: 8, high: 9, .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains(&partition.to_string()) && text.contains('6') && text.contains("8..9"), "{text}");
+    assert_eq!(model.sequence(ids::project_id("WEB")).await.expect("an answer"), 6, "nothing was skipped");
+}
+
+#[tokio::test]
+async fn should_stop_at_a_gap_in_a_projects_sequence() {
+    let log = Log::new();
+    log.event(project("WEB"));
+    let model = open(&log.database()).await;
+    let sink = start(&model, &log);
+    reach(&model, "WEB", 1).await;
+    log.event(ticket("WEB", 3, 1));
+    let error = failure(&sink).await;
+    assert!(matches!(*error, SinkError::Gap { expected: 2, found: 3, offset: 1, .. }), "{error}");
+    assert_eq!(model.sequence(ids::project_id("WEB")).await.expect("an answer"), 1);
+}
+
+#[tokio::test]
+async fn should_stop_at_a_record_that_is_no_event_and_name_it() {
+    let log = Log::new();
+    log.append(topics::TICKET_EVENTS, 1, "x", Some(b"\x00\x00\x00\x0f\xffrest"));
+    let model = open(&log.database()).await;
+    let sink = start(&model, &log);
+    let error = failure(&sink).await.to_string();
+    assert!(error.contains("ticket.events-1 offset 0") && error.contains("4095"), "{error}");
+}
+
+#[tokio::test]
+async fn should_remove_a_deleted_ticket_with_all_that_belongs_to_it() {
+    let log = Log::new();
+    fill(&log);
+    log.event(TicketDeleted {
+        project_id: ids::project_id("WEB"),
+        sequence: 7,
+        ticket_id: ticket_id("WEB", 1),
+        number: 1,
+        ..TicketDeleted::default()
+    });
+    let model = open(&log.database()).await;
+    let _sink = start(&model, &log);
+    reach(&model, "WEB", 7).await;
+    let id = ids::project_id("WEB");
+    assert_eq!(model.ticket_by_number(id, 1).await.expect("an answer"), None);
+    assert!(model.comments(ticket_id("WEB", 1), None, 10).await.expect("an answer").items.is_empty());
+    let counts = model.status_counts(&[id]).await.expect("an answer");
+    assert_eq!(counts[&id].iter().map(|(s, n)| (s.as_str(), *n)).collect::<Vec<_>>(), [("IN_PROGRESS", 0), ("OPEN", 1)]);
+}
+
+#[tokio::test]
+async fn should_keep_the_first_outcome_of_a_command_but_replace_a_failure() {
+    let log = Log::new();
+    let model = open(&log.database()).await;
+    let _sink = start(&model, &log);
+    log.outcome(CommandFailed { command_id: Uuid::from_u128(1), ..CommandFailed::default() }, 0);
+    log.outcome(schemas::CommandAccepted { number: Some(7), ..accepted(1) }, 0);
+    log.outcome(schemas::CommandAccepted { number: Some(7), duplicate: true, ..accepted(1) }, 0);
+    log.outcome(schemas::CommandAccepted { number: Some(8), ..accepted(1) }, 0);
+    // The last on the same partition, so that all before it are there once it is.
+    log.event(project("WEB"));
+    let stop_at = accepted(2);
+    log.outcome(stop_at.clone(), 0);
+    let mut seen = None;
+    while seen.is_none() {
+        seen = model.outcome(Uuid::from_u128(2)).await.expect("an answer");
+        tokio::task::yield_now().await;
+    }
+    let first = model.outcome(Uuid::from_u128(1)).await.expect("an answer").expect("there");
+    assert!(matches!(first, schemas::Outcome::Accepted(ref a) if a.number == Some(7) && !a.duplicate), "{first:?}");
+    assert_eq!(model.outcome(Uuid::from_u128(3)).await.expect("an answer"), None);
+}
+
+#[tokio::test]
+async fn should_know_users_and_forget_those_who_were_erased() {
+    let log = Log::new();
+    let id = ids::user_id("ana@example.org");
+    let user = UserCreated {
+        user_id: id,
+        sequence: 1,
+        email: Some("ana@example.org".to_owned()),
+        name: "Ana".to_owned(),
+        role: "member".to_owned(),
+        ..UserCreated::default()
+    };
+    log.user(user);
+    let model = open(&log.database()).await;
+    let _sink = start(&model, &log);
+    assert!(model.wait_for(id, 1, soon()).await.expect("an answer"));
+    assert_eq!(model.user(id).await.expect("an answer").map(|u| u.name).as_deref(), Some("Ana"));
+    assert_eq!(model.users(&[id, Uuid::nil()]).await.expect("an answer").len(), 1);
+    let key = id.to_string();
+    log.append(topics::USER_EVENTS, partition_for_key(key.as_bytes(), PARTITIONS), &key, None);
+    while model.user(id).await.expect("an answer").is_some() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn should_page_through_lists_without_missing_or_repeating() {
+    let log = Log::new();
+    log.event(project("WEB"));
+    for n in 1..=25_i64 {
+        let mut event = ticket("WEB", n + 1, n);
+        event.labels = vec![if n % 2 == 0 { "even" } else { "odd" }.to_owned()];
+        event.updated_at = 5_000 - n % 3;
+        log.event(event);
+    }
+    let model = open(&log.database()).await;
+    let _sink = start(&model, &log);
+    reach(&model, "WEB", 26).await;
+    use connectors::read_model::{TicketOrder, TicketQuery};
+    for (order, label, expected) in
+        [(TicketOrder::Number, None, 25), (TicketOrder::Updated, None, 25), (TicketOrder::Number, Some("even"), 12), (TicketOrder::Updated, Some("odd"), 13)]
+    {
+        let mut query = TicketQuery { order, label: label.map(str::to_owned), limit: 4, ..TicketQuery::default() };
+        let mut numbers = Vec::new();
+        loop {
+            let page = model.tickets(ids::project_id("WEB"), &query).await.expect("an answer");
+            numbers.extend(page.items.iter().map(|t| (t.updated_at, t.number)));
+            query.after = page.next;
+            if page.next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(numbers.len(), expected, "{order:?} {label:?}");
+        let mut sorted = numbers.clone();
+        match order {
+            TicketOrder::Number => sorted.sort_by_key(|(_, number)| -number),
+            TicketOrder::Updated => sorted.sort_by_key(|(updated, number)| (-updated, -number)),
+        }
+        assert_eq!(numbers, sorted);
+    }
+}
+
+#[tokio::test]
+async fn should_hand_events_to_subscribers_once_their_rows_can_be_read() {
+    let log = Log::new();
+    let model = open(&log.database()).await;
+    let mut feed = model.live().subscribe();
+    let _sink = start(&model, &log);
+    fill(&log);
+    for sequence in 1..=6 {
+        let event: Arc<TicketEvent> = feed.recv().await.expect("an event");
+        assert_eq!(event.sequence(), sequence);
+        assert!(model.sequence(event.project_id()).await.expect("an answer") >= sequence);
+    }
+}
+
+#[tokio::test]
+async fn should_say_that_a_sequence_was_not_reached_by_the_deadline() {
+    let log = Log::new();
+    let model = open(&log.database()).await;
+    assert!(!model.wait_for(ids::project_id("WEB"), 1, std::time::Instant::now()).await.expect("an answer"));
+}
+
+#[test]
+fn should_hand_every_row_to_verify() {
+    use connectors::sqlite::SqliteTables;
+    use schemas::reader::ReadModel as _;
+    let log = Log::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        log.event(project("WEB"));
+        log.event(member("WEB", 2, 1, "ana"));
+        for n in 1..=2_100 {
+            log.event(ticket("WEB", n + 2, n));
+        }
+        log.event(comment("WEB", 2_103, 1, "first"));
+        let model = open(&log.database()).await;
+        let _sink = start(&model, &log);
+        reach(&model, "WEB", 2_103).await;
+    });
+    let tables = SqliteTables::open(&log.database()).expect("opened");
+    let (mut projects, mut members, mut numbers, mut comments) = (0, 0, Vec::new(), 0);
+    tables.projects(&mut |row| projects += row.sequence).expect("read");
+    tables.members(&mut |_| members += 1).expect("read");
+    tables.tickets(&mut |row| numbers.push(row.number)).expect("read");
+    tables.comments(&mut |_| comments += 1).expect("read");
+    tables.users(&mut |_| panic!("no users")).expect("read");
+    numbers.sort_unstable();
+    assert_eq!((projects, members, comments), (2_103, 1, 1));
+    assert_eq!(numbers, (1..=2_100).collect::<Vec<_>>());
+}
