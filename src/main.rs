@@ -1,1 +1,82 @@
-fn main(){}
+//! `syncroboard`: the composition root and the command line. No rules live here: each command is one thin file.
+
+mod bench;
+mod config;
+mod data_dir;
+mod dev;
+mod exit;
+mod import;
+mod metrics;
+mod sample;
+mod token;
+mod topology_command;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+use crate::exit::Failed;
+
+/// A ticket system on a Kafka-Streams-style pipeline.
+///
+/// Exit status: 0 done; 1 the work found something wrong (rejected lines, differences); 2 wrong use; 3 a part that is
+/// needed is not there, or could not be checked.
+#[derive(Debug, Parser)]
+#[command(name = "syncroboard", version)]
+struct Cli {
+    /// Configuration (TOML); every key can be overridden by `SYNCROBOARD__SECTION__KEY`.
+    #[arg(long, global = true, value_name = "FILE", env = "SYNCROBOARD_CONFIG")]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything in one process: embedded broker, pipeline, SQLite, API and pages.
+    Dev(dev::DevArgs),
+    /// Pour native commands or GitHub issues into a running server.
+    Import(import::ImportArgs),
+    /// Make a token; it is printed alone on the last line.
+    Token(token::TokenArgs),
+    /// Recompute stores and read model from the event log and print every difference.
+    Verify(verify::VerifyArgs),
+    /// Print the topology.
+    Topology(topology_command::TopologyArgs),
+    /// Measure the pipeline on the embedded broker.
+    Bench(bench::BenchArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = match Config::load(cli.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return Failed::usage(error.to_string()).report(),
+    };
+    config.log.init();
+    let done = match cli.command {
+        Command::Dev(args) => dev::run(&args, &config),
+        Command::Import(args) => import(&args, &config),
+        Command::Token(args) => token::run(&args, &config),
+        Command::Verify(args) => verify::run(&args, &config),
+        Command::Topology(args) => topology_command::run(&args),
+        Command::Bench(args) => bench::run(&args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(failed) => failed.report(),
+    }
+}
+
+fn import(args: &import::ImportArgs, config: &Config) -> Result<ExitCode, Failed> {
+    // On the server's own machine a token can be had from its data directory.
+    let token = token::local_admin(&config.data.dir);
+    match import::run(args, token) {
+        Ok(exit) => Ok(ExitCode::from(exit.code())),
+        Err(error) => Err(Failed::new(error.code(), error.to_string())),
+    }
+}

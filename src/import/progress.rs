@@ -110,7 +110,8 @@ fn bar(total_bytes: Option<u64>) -> ProgressBar {
 /// `about 12 s left`, once enough is done to tell.
 fn time_left(elapsed_s: f64, position: u64, total: Option<u64>) -> Option<String> {
     let total = total?;
-    if position == 0 || position > total {
+    // The first answers, people and projects, say nothing about the pace of the rest.
+    if position.saturating_mul(20) < total || position == 0 || position > total {
         return None;
     }
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -130,6 +131,7 @@ mod tests {
         assert_eq!(time_left(10.0, 25, Some(100)).as_deref(), Some("about 30 s left"));
         assert_eq!(time_left(100.0, 10, Some(100)).as_deref(), Some("about 15 min left"));
         assert_eq!(time_left(10.0, 0, Some(100)), None);
+        assert_eq!(time_left(10.0, 4, Some(100)), None);
         assert_eq!(time_left(10.0, 25, None), None);
     }
 

@@ -87,8 +87,10 @@ mod collector;
 mod config;
 mod describe;
 mod errors;
+mod inspect;
 mod metrics;
 mod node;
+mod open;
 mod plan;
 mod processor;
 mod record;
@@ -110,6 +112,7 @@ pub use errors::{
     ExceptionHandler, Failure, FailureKind, LogAndContinue, LogAndFail, ProcessingError, REPLAYS_HEADER, Replacement,
     Response, StreamsError, TopologyError, dead_letter, dead_letter_topic,
 };
+pub use inspect::{Held, Inspection};
 pub use metrics::{COMMIT_BUCKETS_US, EngineCounts, EngineMetrics};
 pub use node::Partitioning;
 pub use processor::{Context, InitContext, Output, Processor, Punctuation, PunctuationId, PunctuationType};

@@ -1,16 +1,15 @@
 //! A stream thread: one consumer, one transactional producer, the tasks that it was assigned; poll, process, commit.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use state::TaskState;
 
 use crate::broker::{Broker, BrokerError, Consumer, Polled, TopicName, TopicPartition, TransactionalProducer, Waker};
 use crate::config::StreamsConfig;
 use crate::errors::StreamsError;
-use crate::metrics::{EngineMetrics, TaskMetrics};
+use crate::inspect::Hold;
+use crate::metrics::EngineMetrics;
+use crate::open::open_task;
 use crate::plan::Plan;
 use crate::restore::{Restoration, recoverable};
 use crate::step::Step;
@@ -159,6 +158,13 @@ impl StreamThread {
         self.tasks.clear();
         self.consumer.leave()?;
         committed
+    }
+
+    /// Commits, then stands still until the holder is gone.
+    pub(crate) fn hold(&mut self, hold: Hold) -> Result<(), StreamsError> {
+        self.commit()?;
+        hold.stand(|| self.tasks.iter().map(|t| &t.task).collect());
+        Ok(())
     }
 
     fn round(&mut self, idle: Duration) -> Result<Round, StreamsError> {
@@ -310,32 +316,12 @@ impl StreamThread {
                 if running || !co_partitions.iter().all(|p| self.owned.contains(p)) {
                     continue;
                 }
-                let task = self.open_task(task_plan, partition)?;
+                let task = open_task(&self.topology, &self.config, task_plan, partition, &self.metrics)?;
                 self.consumer.pause(&co_partitions)?;
                 self.start_restore(task)?;
             }
         }
         Ok(())
-    }
-
-    fn open_task(&self, plan: &crate::task::TaskPlan, partition: u32) -> Result<Task, StreamsError> {
-        let sub = &self.topology.inner.sub_topologies[plan.sub_topology];
-        let specs: Vec<_> = sub.stores.iter().map(|s| self.topology.inner.stores[*s].spec.clone()).collect();
-        let id = crate::TaskId { sub_topology: sub.name.clone(), partition };
-        let state = if specs.is_empty() {
-            TaskState::in_memory(&specs)
-        } else {
-            let dir: PathBuf = self.config.state_dir.join(&self.config.application_id).join(id.to_string());
-            let opened = TaskState::open(&dir, &specs, &self.config.memory);
-            let (state, report) = opened.map_err(|source| StreamsError::State { task: id.clone(), source })?;
-            if let Some(aside) = &report.set_aside {
-                let why = report.reason.as_deref().unwrap_or("it cannot be read");
-                tracing::error!(task = %id, set_aside = %aside.display(), "state set aside and restored from its changelogs: {why}");
-            }
-            state
-        };
-        let metrics = TaskMetrics::new(self.metrics.clone());
-        Ok(Task::new(&self.topology, plan, partition, state, self.config.steps.clone(), metrics)?)
     }
 
     fn start_restore(&mut self, mut task: Task) -> Result<(), StreamsError> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::broker::{Broker, TopicSpec, Waker};
 use crate::config::StreamsConfig;
 use crate::errors::StreamsError;
+use crate::inspect::{Held, Hold};
 use crate::metrics::EngineMetrics;
 use crate::plan::{Plan, plan};
 use crate::stream_thread::{StreamThread, ThreadState};
@@ -55,6 +56,8 @@ pub struct Streams {
 struct Shared {
     stop: AtomicBool,
     states: Mutex<Vec<Option<ThreadState>>>,
+    holds: Mutex<Vec<Option<Hold>>>,
+    held: AtomicBool,
     error: Mutex<Option<StreamsError>>,
     changed: Condvar,
 }
@@ -72,6 +75,8 @@ impl Streams {
         let shared = Arc::new(Shared {
             stop: AtomicBool::new(false),
             states: Mutex::new(vec![Some(ThreadState::Starting); count]),
+            holds: Mutex::default(),
+            held: AtomicBool::new(false),
             error: Mutex::new(None),
             changed: Condvar::new(),
         });
@@ -121,6 +126,19 @@ impl Streams {
         &self.metrics
     }
 
+    /// Has every thread commit and stand still until the answer is dropped; `None` if a thread has ended.
+    #[must_use]
+    pub fn hold(&self) -> Option<Held> {
+        Held::begin(self.threads.len(), |holds| {
+            *lock(&self.shared.holds) = holds.into_iter().map(Some).collect();
+            self.shared.held.store(true, Ordering::SeqCst);
+            self.wakers.iter().for_each(|wake| wake());
+            if matches!(self.state(), State::NotRunning | State::Error) {
+                lock(&self.shared.holds).clear();
+            }
+        })
+    }
+
     /// Asks the threads to stop, and returns at once.
     pub fn stop(&self) {
         self.shared.stop.store(true, Ordering::SeqCst);
@@ -159,7 +177,7 @@ impl std::fmt::Debug for Streams {
 }
 
 /// Makes and checks the topics.
-fn prepare(topology: &Topology, config: &StreamsConfig, broker: &dyn Broker) -> Result<Arc<Plan>, StreamsError> {
+pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, broker: &dyn Broker) -> Result<Arc<Plan>, StreamsError> {
     let plan = plan(topology, &config.application_id, &broker.topics()?, config.max_record_bytes)?;
     broker.create_topics(&plan.internal)?;
     Ok(Arc::new(plan))
@@ -216,6 +234,12 @@ impl Ended<'_> {
             if self.0.stop.load(Ordering::SeqCst) {
                 break thread.close();
             }
+            if self.0.held.load(Ordering::Relaxed)
+                && let Some(hold) = lock(&self.0.holds).get_mut(self.1).and_then(Option::take)
+                && let Err(error) = thread.hold(hold)
+            {
+                break Err(error);
+            }
             if let Err(error) = thread.run_once(IDLE) {
                 break Err(error);
             }
@@ -233,6 +257,8 @@ impl Ended<'_> {
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
+        // Whoever waits for this thread to stand still waits no more.
+        lock(&self.0.holds).clear();
         self.0.set(self.1, None);
         self.0.changed.notify_all();
     }

@@ -1,0 +1,234 @@
+//! Configuration: defaults, then a TOML file, then `SYNCROBOARD__SECTION__KEY`. An unknown key is an error.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use config::{Environment, File, FileFormat};
+use serde::{Deserialize, Serialize};
+
+/// All that can be configured.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Config {
+    pub(crate) data: Data,
+    pub(crate) api: Api,
+    pub(crate) embedded: Embedded,
+    pub(crate) worker: Worker,
+    pub(crate) kafka: Kafka,
+    pub(crate) schema_registry: SchemaRegistry,
+    pub(crate) log: Log,
+}
+
+/// Where `dev` keeps everything.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Data {
+    pub(crate) dir: PathBuf,
+}
+
+/// The HTTP side.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Api {
+    /// Address to listen on.
+    pub(crate) listen: String,
+    /// How long a write waits for its outcome before it answers 202, in milliseconds.
+    pub(crate) outcome_wait_ms: u64,
+}
+
+/// The embedded broker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Embedded {
+    /// What an acknowledged write survives: a power cut (`commit`) or the end of the process (`os`).
+    pub(crate) sync: Sync,
+    /// Partitions of each topic; fixed once the topics are made.
+    pub(crate) partitions: u32,
+}
+
+/// When an acknowledged write is safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Sync {
+    Commit,
+    Os,
+}
+
+/// The stream threads.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Worker {
+    pub(crate) application_id: String,
+    pub(crate) instance_id: String,
+    pub(crate) threads: usize,
+    pub(crate) commit_interval_ms: i64,
+    /// Where the stores are; `dev` keeps them in its data directory unless this is given.
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
+/// Apache Kafka, for the parts that run apart; `dev` does not use it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Kafka {
+    pub(crate) bootstrap_servers: String,
+    pub(crate) topic_prefix: String,
+    /// Handed to librdkafka as they are.
+    pub(crate) properties: BTreeMap<String, String>,
+}
+
+/// The schema registry, for the parts that run apart; `dev` knows its schemas by itself.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct SchemaRegistry {
+    pub(crate) url: String,
+}
+
+/// What is written to standard error.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Log {
+    /// A filter as `RUST_LOG` has them.
+    pub(crate) filter: String,
+    /// One JSON object a line.
+    pub(crate) json: bool,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { dir: "data".into() }
+    }
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8080".to_owned(), outcome_wait_ms: 5_000 }
+    }
+}
+
+impl Default for Embedded {
+    fn default() -> Self {
+        Self { sync: Sync::Commit, partitions: 4 }
+    }
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            application_id: "syncroboard".to_owned(),
+            instance_id: "0".to_owned(),
+            threads: 1,
+            commit_interval_ms: 100,
+            state_dir: None,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "warn,syncroboard=info".to_owned(), json: false }
+    }
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+#[error("configuration: {0}")]
+pub(crate) struct ConfigError(String);
+
+impl Config {
+    /// Defaults, file, environment, in this order.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let environment = Environment::with_prefix("SYNCROBOARD").prefix_separator("__").separator("__").try_parsing(true);
+        let mut sources = ::config::Config::builder();
+        if let Some(file) = file {
+            sources = sources.add_source(File::new(&file.to_string_lossy(), FileFormat::Toml));
+        }
+        let loaded = sources.add_source(environment).build().map_err(|e| ConfigError(e.to_string()))?;
+        let given: serde_json::Value = loaded.clone().try_deserialize().map_err(|e| ConfigError(e.to_string()))?;
+        refuse_unknown(&given)?;
+        let config: Self = loaded.try_deserialize().map_err(|e| ConfigError(e.to_string()))?;
+        if config.embedded.partitions == 0 {
+            return Err(ConfigError("embedded.partitions must be at least 1".to_owned()));
+        }
+        Ok(config)
+    }
+}
+
+impl Log {
+    /// Starts logging to standard error.
+    pub(crate) fn init(&self) {
+        let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| self.filter.clone());
+        let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        // A second initialisation can only be that of a test: the first one stays.
+        let _ = if self.json { logs.json().try_init() } else { logs.try_init() };
+    }
+}
+
+/// Every key there is; those that end in `.*` hold keys of the user's own.
+const KNOWN: [&str; 16] = [
+    "data.dir",
+    "api.listen",
+    "api.outcome_wait_ms",
+    "embedded.sync",
+    "embedded.partitions",
+    "worker.application_id",
+    "worker.instance_id",
+    "worker.threads",
+    "worker.commit_interval_ms",
+    "worker.state_dir",
+    "kafka.bootstrap_servers",
+    "kafka.topic_prefix",
+    "kafka.properties.*",
+    "schema_registry.url",
+    "log.filter",
+    "log.json",
+];
+
+fn refuse_unknown(given: &serde_json::Value) -> Result<(), ConfigError> {
+    let mut keys = Vec::new();
+    flatten("", given, &mut keys);
+    let known = |key: &str| {
+        KNOWN.iter().any(|k| *k == key || k.strip_suffix('*').is_some_and(|prefix| key.starts_with(prefix)))
+    };
+    let Some(unknown) = keys.iter().find(|k| !known(k)) else { return Ok(()) };
+    let nearest = KNOWN.iter().min_by_key(|k| strsim::levenshtein(k, unknown)).copied().unwrap_or_default();
+    Err(ConfigError(format!("there is no key `{unknown}`; the nearest one is `{nearest}`")))
+}
+
+fn flatten(prefix: &str, value: &serde_json::Value, keys: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                flatten(&path, value, keys);
+            }
+        }
+        _ => keys.push(prefix.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn should_know_every_key_that_it_has() {
+        let all = serde_json::to_value(Config::default()).unwrap();
+        let mut keys = Vec::new();
+        flatten("", &all, &mut keys);
+        assert!(refuse_unknown(&all).is_ok(), "{keys:?}");
+        assert_eq!(keys.len() + 1, KNOWN.len(), "an empty kafka.properties shows no key");
+    }
+
+    #[test]
+    fn should_name_the_nearest_key_for_an_unknown_one() {
+        let given = serde_json::json!({"worker": {"treads": 2}});
+        let error = refuse_unknown(&given).unwrap_err().to_string();
+        assert_eq!(error, "configuration: there is no key `worker.treads`; the nearest one is `worker.threads`");
+    }
+
+    #[test]
+    fn should_leave_librdkafkas_own_properties_alone() {
+        let given = serde_json::json!({"kafka": {"properties": {"linger.ms": "1"}}});
+        assert!(refuse_unknown(&given).is_ok());
+    }
+}

@@ -1,0 +1,212 @@
+//! `syncroboard dev`: everything in one process. The order of start is the order of need; the order of stop its reverse.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use api::{AppState, Limits, Parts, Readiness};
+use clap::Args;
+use connectors::embedded::{EmbeddedBroker, EmbeddedConfig, SyncMode};
+use connectors::gateway::CommandGateway;
+use connectors::sqlite::{SinkOptions, SinkStatus, SqliteReadModel};
+use processors::{PipelineConfig, pipeline, topic_specs};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use topology::broker::Broker;
+use topology::{State, Streams, StreamsConfig};
+
+use crate::config::{Config, Sync};
+use crate::data_dir::DataDir;
+use crate::exit::Failed;
+use crate::metrics::{EngineCollector, source_partitions};
+
+/// Requests under way when the server is told to stop get so long to end.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// What `syncroboard dev` takes.
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    /// Where everything is kept [default: data.dir of the configuration, ./data].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Address to listen on [default: api.listen of the configuration, 127.0.0.1:8080].
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+}
+
+pub(crate) fn run(args: &DevArgs, config: &Config) -> Result<ExitCode, Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    Ok(runtime.block_on(serve(args, config))?)
+}
+
+/// Opens the broker of a data directory and makes its topics.
+pub(crate) fn open_broker(data: &DataDir, config: &Config) -> anyhow::Result<Arc<dyn Broker>> {
+    let mut embedded = EmbeddedConfig::new(data.log());
+    embedded.sync = match config.embedded.sync {
+        Sync::Commit => SyncMode::Commit,
+        Sync::Os => SyncMode::Os,
+    };
+    let broker: Arc<dyn Broker> = EmbeddedBroker::open(embedded)?;
+    broker.create_topics(&topic_specs(config.embedded.partitions))?;
+    Ok(broker)
+}
+
+/// How the pipeline runs on a data directory.
+pub(crate) fn streams_config(data: &DataDir, config: &Config) -> StreamsConfig {
+    let worker = &config.worker;
+    let state_dir = worker.state_dir.clone().unwrap_or_else(|| data.state());
+    let mut streams = StreamsConfig::new(worker.application_id.clone(), state_dir);
+    streams.instance_id.clone_from(&worker.instance_id);
+    streams.threads = worker.threads;
+    streams.commit_interval_ms = worker.commit_interval_ms;
+    streams
+}
+
+async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let listen = args.listen.as_ref().unwrap_or(&config.api.listen);
+    let mut signals = Signals::new()?;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let address = listener.local_addr()?;
+    let data = DataDir::new(args.data_dir.as_ref().unwrap_or(&config.data.dir));
+    let secret = data.secret()?;
+    let broker = open_broker(&data, config)?;
+    let read_model = SqliteReadModel::open(data.read_model()).await?;
+    let sink = read_model.start_sink(broker.clone(), SinkOptions::default())?;
+    let gateway = CommandGateway::open(&broker)?;
+    let streams = Streams::start(&pipeline(&PipelineConfig::default())?, &streams_config(&data, config), &broker)?;
+
+    let registry = prometheus::Registry::new();
+    let sources = source_partitions(&*broker, &["ticket.commands", "user.commands"]);
+    let group = config.worker.application_id.clone();
+    registry.register(Box::new(EngineCollector::new(streams.metrics().clone(), broker.clone(), group, sources)?))?;
+    let streams = Arc::new(Mutex::new(Some(streams)));
+    let sink_status = sink.status();
+    let readiness = readiness(streams.clone(), sink_status.clone());
+    let mut limits = Limits::default();
+    limits.outcome_wait = Duration::from_millis(config.api.outcome_wait_ms);
+    let state = AppState::new(Parts {
+        gateway: gateway.clone(),
+        read_model: read_model.clone(),
+        secret,
+        metrics: registry,
+        readiness,
+        limits,
+    })?;
+
+    let announced = tokio::task::spawn_blocking({
+        let streams = streams.clone();
+        move || announce(&streams, address)
+    });
+    let (stop, stopped) = watch::channel(false);
+    let mut stop_serving = stopped.clone();
+    let server = tokio::spawn(api::serve(listener, state, async move {
+        // An error means that the sender is gone, and so is the server's reason to be.
+        let _ = stop_serving.wait_for(|stop| *stop).await;
+    }));
+
+    let failure = tokio::select! {
+        () = signals.next() => None,
+        why = part_failed(streams.clone(), sink_status) => Some(why),
+    };
+    tokio::spawn(async move {
+        signals.next().await;
+        tracing::warn!("second signal: ending at once; nothing acknowledged is lost");
+        std::process::exit(130);
+    });
+    tracing::info!("stopping: no more requests, committing what is in flight");
+    stop.send_replace(true);
+    if tokio::time::timeout(DRAIN, server).await.is_err() {
+        tracing::warn!("some requests did not end within {DRAIN:?} and are cut off");
+    }
+    gateway.close();
+    let closing = take(&streams);
+    let closed = tokio::task::spawn_blocking(move || closing.map_or(Ok(()), Streams::close)).await?;
+    announced.await?;
+    let sunk = tokio::task::spawn_blocking(move || sink.stop()).await?;
+    read_model.close().await;
+    closed?;
+    if let Some(why) = failure {
+        anyhow::bail!(why);
+    }
+    sunk?;
+    println!("state=NOT_RUNNING");
+    Ok(ExitCode::SUCCESS)
+}
+
+type Shared = Arc<Mutex<Option<Streams>>>;
+
+fn take(streams: &Shared) -> Option<Streams> {
+    streams.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+fn state(streams: &Shared) -> State {
+    streams.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(State::NotRunning, Streams::state)
+}
+
+/// Prints one line when every task has its state.
+fn announce(streams: &Shared, address: SocketAddr) {
+    let wait = || {
+        let held = streams.lock().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().map(|s| (s.wait_for(State::Running, Duration::from_millis(20)), s.state()))
+    };
+    loop {
+        match wait() {
+            Some((true, _)) => return println!("state=RUNNING listen=http://{address}/"),
+            Some((false, State::Rebalancing)) => {}
+            _ => return,
+        }
+    }
+}
+
+fn readiness(streams: Shared, sink: watch::Receiver<SinkStatus>) -> Arc<dyn Fn() -> Readiness + Send + std::marker::Sync> {
+    Arc::new(move || match (state(&streams), &*sink.borrow()) {
+        (State::Running, SinkStatus::Running) => Readiness::Ready,
+        (State::Running, sink) => Readiness::NotReady(format!("the read model's sink: {sink:?}")),
+        (state, _) => Readiness::NotReady(format!("the pipeline: {state}")),
+    })
+}
+
+/// Ends when the pipeline or the sink has ended by itself, with the reason.
+async fn part_failed(streams: Shared, mut sink: watch::Receiver<SinkStatus>) -> String {
+    let mut look = tokio::time::interval(Duration::from_millis(250));
+    loop {
+        tokio::select! {
+            changed = sink.changed() => {
+                if changed.is_err() {
+                    return "the read model's sink ended".to_owned();
+                }
+            }
+            _ = look.tick() => {}
+        }
+        if let SinkStatus::Failed(error) = &*sink.borrow() {
+            return format!("the read model's sink gave up: {error}");
+        }
+        if matches!(state(&streams), State::Error) {
+            return "a stream thread gave up; see the log above".to_owned();
+        }
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
