@@ -61,8 +61,15 @@ fn commands() -> Vec<(&'static str, TicketCommand)> {
         ),
         (
             "MoveTicket/rejected",
-            MoveTicket { actor_id, project_id, command_id, number: 1, status: "DONE".to_owned(), ..MoveTicket::default() }
-                .into(),
+            MoveTicket {
+                actor_id,
+                project_id,
+                command_id,
+                number: 1,
+                status: "DONE".to_owned(),
+                ..MoveTicket::default()
+            }
+            .into(),
         ),
     ]
 }

@@ -42,8 +42,7 @@ pub struct TicketRef {
 }
 
 /// The code of a ticket, for people.
-#[must_use]
-pub fn code(project_key: &str, number: i64) -> String {
+pub(crate) fn code(project_key: &str, number: i64) -> String {
     format!("{project_key}-{number}")
 }
 

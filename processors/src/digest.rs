@@ -4,14 +4,12 @@ use schemas::{TicketCreated, ids};
 use uuid::Uuid;
 
 /// Digest of a description.
-#[must_use]
-pub fn of_description(description: &str) -> Uuid {
+pub(crate) fn of_description(description: &str) -> Uuid {
     ids::digest(description.as_bytes())
 }
 
 /// Digest of what an import brought: every field that the other system has a say in.
-#[must_use]
-pub fn of_import(event: &TicketCreated) -> Uuid {
+pub(crate) fn of_import(event: &TicketCreated) -> Uuid {
     let mut bytes = Vec::with_capacity(256 + event.title.len() + event.description.len());
     let mut text = |part: &str| {
         bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());

@@ -1,7 +1,9 @@
 //! `evolve`: what an event does to a project's state. The only way state changes, so replaying the events of a project
 //! gives the same state.
 
-use schemas::{CommentState, ExternalState, MemberState, ProjectState, TicketCreated, TicketEvent, TicketState, TicketUpdated};
+use schemas::{
+    CommentState, ExternalState, MemberState, ProjectState, TicketCreated, TicketEvent, TicketState, TicketUpdated,
+};
 
 use crate::digest;
 use crate::role::Role;
@@ -37,13 +39,19 @@ pub fn evolve<S: ProjectStateMut>(state: &mut S, event: &TicketEvent) -> Result<
             })?;
             state.put_handle(&e.handle, e.user_id)?;
             let (handle, role, skills) = (e.handle.clone(), e.role.clone(), e.skills.clone());
-            state.put_member(e.user_id, MemberState { handle, role, capacity: e.capacity, skills, available: e.available })
+            state.put_member(
+                e.user_id,
+                MemberState { handle, role, capacity: e.capacity, skills, available: e.available },
+            )
         }
         TicketEvent::ProjectMemberUpdated(e) => {
             let old = state.member(e.user_id)?.ok_or_else(|| missing(event))?;
             change_project(state, event, |project| project.owners += owners(&e.role) - owners(&old.role))?;
             let (handle, role, skills) = (e.handle.clone(), e.role.clone(), e.skills.clone());
-            state.put_member(e.user_id, MemberState { handle, role, capacity: e.capacity, skills, available: e.available })
+            state.put_member(
+                e.user_id,
+                MemberState { handle, role, capacity: e.capacity, skills, available: e.available },
+            )
         }
         TicketEvent::ProjectMemberRemoved(e) => {
             let old = state.member(e.user_id)?.ok_or_else(|| missing(event))?;

@@ -176,10 +176,7 @@ pub fn email(raw: &str) -> Result<String, Rejection> {
     let good = email.len() <= EMAIL_MAX_BYTES
         && !email.chars().any(|c| c.is_whitespace() || c.is_control())
         && email.split_once('@').is_some_and(|(local, domain)| {
-            !local.is_empty()
-                && !domain.contains('@')
-                && !domain.is_empty()
-                && !domain.split('.').any(str::is_empty)
+            !local.is_empty() && !domain.contains('@') && !domain.is_empty() && !domain.split('.').any(str::is_empty)
         });
     if good { Ok(email) } else { Err(Rejection::EmailInvalid { email: raw.to_owned() }) }
 }
@@ -224,9 +221,8 @@ fn visible_chars(line: &str) -> usize {
 
 fn is_blank(text: &str) -> bool {
     // Zero-width characters and joiners, word joiner, byte order mark: nothing that anybody could read or click.
-    let unseen = |c: char| {
-        c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
-    };
+    let unseen =
+        |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
     text.chars().all(unseen)
 }
 

@@ -64,11 +64,7 @@ pub(crate) fn enter(view: &impl ProjectView, issue: &Issue, at_least: Role) -> R
 impl Entry {
     /// insufficient_role.
     pub(crate) fn needs(&self, at_least: Role) -> Result<(), Rejection> {
-        if self.role >= at_least {
-            Ok(())
-        } else {
-            Err(Rejection::InsufficientRole { needed: Needed::Role(at_least) })
-        }
+        if self.role >= at_least { Ok(()) } else { Err(Rejection::InsufficientRole { needed: Needed::Role(at_least) }) }
     }
 
     /// What the sender is told about a ticket.

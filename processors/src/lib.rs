@@ -35,26 +35,41 @@
 //! # Ok::<(), processors::Refused>(())
 //! ```
 
+#[cfg(feature = "injected-bugs")]
+pub mod bugs;
 mod decide;
 mod decision;
+mod desk;
 mod digest;
 mod evolve;
+mod failed;
 pub mod fields;
 mod guard;
+pub mod keys;
+mod memory;
 mod model;
 mod outcome;
+mod pipeline;
 mod rejection;
+mod reply_processor;
 mod role;
+mod serdes;
+pub mod stores;
+mod ticket_processor;
 mod user;
+mod user_processor;
 mod view;
 pub mod workflow;
 
 pub use decide::{decide, decide_added_member};
 pub use decision::{Accepted, Decision, TicketRef};
 pub use evolve::evolve;
+pub use memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
 pub use model::ProjectModel;
 pub use outcome::{Answer, repeated};
+pub use pipeline::{COMMAND_MEMORY_MS, PipelineConfig, pipeline, topic_specs};
 pub use rejection::{Needed, Rejection};
 pub use role::Role;
 pub use user::{decide_user, evolve_user, handle_of};
+pub use user_processor::USERS;
 pub use view::{Fault, ProjectStateMut, ProjectView, Refused};

@@ -281,7 +281,6 @@ impl Rejection {
 
 impl std::fmt::Display for Rejection {
     /// The sentence for people: names the field, the limit and what was found.
-    #[expect(clippy::too_many_lines, reason = "one line for each rejection")]
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::ProjectNotFound => f.write_str("there is no such project"),
@@ -352,7 +351,9 @@ impl std::fmt::Display for Rejection {
             Self::ParentUnknown { parent_id } => write!(f, "the ticket has no comment {parent_id} to answer to"),
             Self::EmailInvalid { email } => write!(f, "{:?} is not an e-mail address", Short(email)),
             Self::EmailTaken { user_key } => write!(f, "there is a user {:?} already", Short(user_key)),
-            Self::LoginInvalid => f.write_str("a user without e-mail needs a source and a login without blanks or colons in the source"),
+            Self::LoginInvalid => {
+                f.write_str("a user without e-mail needs a source and a login without blanks or colons in the source")
+            }
         }
     }
 }

@@ -53,7 +53,10 @@ fn should_fill_in_the_envelope() {
     };
     assert_eq!((moved.sequence, said.sequence), (before + 1, before + 2));
     assert_eq!((moved.causation_id, moved.correlation_id), (Uuid::from_u128(50), Uuid::from_u128(77)));
-    assert_eq!((moved.event_id, said.event_id), (ids::event_id(moved.causation_id, 0), ids::event_id(moved.causation_id, 1)));
+    assert_eq!(
+        (moved.event_id, said.event_id),
+        (ids::event_id(moved.causation_id, 0), ids::event_id(moved.causation_id, 1))
+    );
     assert_eq!((moved.published_at, moved.version, moved.source.as_str()), (AT, 1, "syncroboard"));
     assert_eq!((moved.ticket_version, accepted.ticket.unwrap().version), (2, 2));
     assert_eq!(accepted.comment_id, Some(said.comment_id));
@@ -83,7 +86,10 @@ fn should_say_only_what_an_edit_changes() {
     });
     let accepted = accept(&mut model, 50, command);
     let [TicketEvent::TicketUpdated(e)] = &accepted.events[..] else { panic!("{accepted:?}") };
-    assert_eq!((&e.title, e.description.as_deref(), e.due_date, e.clear_due_date), (&None, Some("new"), Some(5), false));
+    assert_eq!(
+        (&e.title, e.description.as_deref(), e.due_date, e.clear_due_date),
+        (&None, Some("new"), Some(5), false)
+    );
     accept(&mut model, 51, edit(MEMBER, |c| (c.number, c.clear_due_date) = (1, true)));
     assert_eq!((model.tickets[&1].due_date, model.tickets[&1].version), (None, 3));
 }

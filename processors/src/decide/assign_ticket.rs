@@ -19,15 +19,19 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: &AssignTic
     }
     let ticket_version = ticket.version + 1;
     let stamp = issue.stamp(view)?;
-    let events = vec![event!(&stamp, 0, TicketAssigned {
-        ticket_id: ticket.ticket_id,
-        number,
-        assignee_id,
-        previous_assignee_id: ticket.assignee_id,
-        assigned_by: issue.actor_id,
-        assigned_at: issue.at,
-        ticket_version,
-    })];
+    let events = vec![event!(
+        &stamp,
+        0,
+        TicketAssigned {
+            ticket_id: ticket.ticket_id,
+            number,
+            assignee_id,
+            previous_assignee_id: ticket.assignee_id,
+            assigned_by: issue.actor_id,
+            assigned_at: issue.at,
+            ticket_version,
+        }
+    )];
     let ticket = Some(entry.ticket_ref(ticket.ticket_id, number, ticket_version));
     Ok(Accepted { events, ticket, ..Accepted::default() })
 }
@@ -47,14 +51,18 @@ pub(super) fn decide_unassign(
     };
     let ticket_version = ticket.version + 1;
     let stamp = issue.stamp(view)?;
-    let events = vec![event!(&stamp, 0, TicketUnassigned {
-        ticket_id: ticket.ticket_id,
-        number,
-        previous_assignee_id,
-        unassigned_by: issue.actor_id,
-        unassigned_at: issue.at,
-        ticket_version,
-    })];
+    let events = vec![event!(
+        &stamp,
+        0,
+        TicketUnassigned {
+            ticket_id: ticket.ticket_id,
+            number,
+            previous_assignee_id,
+            unassigned_by: issue.actor_id,
+            unassigned_at: issue.at,
+            ticket_version,
+        }
+    )];
     let ticket = Some(entry.ticket_ref(ticket.ticket_id, number, ticket_version));
     Ok(Accepted { events, ticket, ..Accepted::default() })
 }

@@ -24,15 +24,19 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: CommentTic
     }
     let comment_id = ids::comment_id(issue.command_id);
     let stamp = issue.stamp(view)?;
-    let events = vec![event!(&stamp, 0, TicketCommented {
-        ticket_id: ticket.ticket_id,
-        number,
-        comment_id,
-        author_id: issue.actor_id,
-        content,
-        parent_id,
-        created_at: issue.at,
-    })];
+    let events = vec![event!(
+        &stamp,
+        0,
+        TicketCommented {
+            ticket_id: ticket.ticket_id,
+            number,
+            comment_id,
+            author_id: issue.actor_id,
+            content,
+            parent_id,
+            created_at: issue.at,
+        }
+    )];
     let ticket = Some(entry.ticket_ref(ticket.ticket_id, number, ticket.version));
     Ok(Accepted { events, ticket, comment_id: Some(comment_id), user_id: None })
 }

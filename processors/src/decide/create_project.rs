@@ -29,16 +29,20 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: CreateProj
     let owner_id = issue.actor_id;
     let events = vec![
         event!(&stamp, 0, ProjectCreated { key, name, description, owner_id, created_at: issue.at }),
-        event!(&stamp, 1, ProjectMemberAdded {
-            user_id: owner_id,
-            handle,
-            role: Role::Owner.name().to_owned(),
-            capacity: fields::CAPACITY_DEFAULT,
-            skills: Vec::new(),
-            available: true,
-            changed_by: owner_id,
-            changed_at: issue.at,
-        }),
+        event!(
+            &stamp,
+            1,
+            ProjectMemberAdded {
+                user_id: owner_id,
+                handle,
+                role: Role::Owner.name().to_owned(),
+                capacity: fields::CAPACITY_DEFAULT,
+                skills: Vec::new(),
+                available: true,
+                changed_by: owner_id,
+                changed_at: issue.at,
+            }
+        ),
     ];
     Ok(Accepted { events, user_id: Some(owner_id), ..Accepted::default() })
 }

@@ -24,27 +24,31 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: CreateTick
     let stamp = issue.stamp(view)?;
     let number = view.counters()?.last_number + 1;
     let ticket_id = ids::ticket_id(issue.at, issue.project_id, issue.command_id);
-    let events = vec![event!(&stamp, 0, TicketCreated {
-        ticket_id,
-        number,
-        code: code(&entry.project.key, number),
-        reporter_id: issue.actor_id,
-        title,
-        description,
-        priority,
-        status: workflow::INITIAL.to_owned(),
-        labels,
-        assignee_id,
-        due_date,
-        external_source: None,
-        external_id: None,
-        external_url: None,
-        imported: false,
-        created_by: issue.actor_id,
-        created_at: issue.at,
-        updated_at: issue.at,
-        timestamp: issue.at,
-    })];
+    let events = vec![event!(
+        &stamp,
+        0,
+        TicketCreated {
+            ticket_id,
+            number,
+            code: code(&entry.project.key, number),
+            reporter_id: issue.actor_id,
+            title,
+            description,
+            priority,
+            status: workflow::INITIAL.to_owned(),
+            labels,
+            assignee_id,
+            due_date,
+            external_source: None,
+            external_id: None,
+            external_url: None,
+            imported: false,
+            created_by: issue.actor_id,
+            created_at: issue.at,
+            updated_at: issue.at,
+            timestamp: issue.at,
+        }
+    )];
     Ok(Accepted { events, ticket: Some(entry.ticket_ref(ticket_id, number, 1)), ..Accepted::default() })
 }
 

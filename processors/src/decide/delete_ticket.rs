@@ -13,12 +13,11 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: &DeleteTic
     let ticket = guard::ticket(view, number)?;
     guard::version(&ticket, command.expected_version)?;
     let stamp = issue.stamp(view)?;
-    let events = vec![event!(&stamp, 0, TicketDeleted {
-        ticket_id: ticket.ticket_id,
-        number,
-        deleted_by: issue.actor_id,
-        timestamp: issue.at,
-    })];
+    let events = vec![event!(
+        &stamp,
+        0,
+        TicketDeleted { ticket_id: ticket.ticket_id, number, deleted_by: issue.actor_id, timestamp: issue.at }
+    )];
     let ticket = Some(entry.ticket_ref(ticket.ticket_id, number, ticket.version));
     Ok(Accepted { events, ticket, ..Accepted::default() })
 }

@@ -22,19 +22,23 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: EditTicket
     }
     let ticket_version = ticket.version + 1;
     let stamp = issue.stamp(view)?;
-    let events = vec![event!(&stamp, 0, TicketUpdated {
-        ticket_id: ticket.ticket_id,
-        number,
-        title: changes.title,
-        description: changes.description,
-        priority: changes.priority,
-        labels: changes.labels,
-        due_date: changes.due_date,
-        clear_due_date: changes.clear_due_date,
-        ticket_version,
-        updated_by: issue.actor_id,
-        timestamp: issue.at,
-    })];
+    let events = vec![event!(
+        &stamp,
+        0,
+        TicketUpdated {
+            ticket_id: ticket.ticket_id,
+            number,
+            title: changes.title,
+            description: changes.description,
+            priority: changes.priority,
+            labels: changes.labels,
+            due_date: changes.due_date,
+            clear_due_date: changes.clear_due_date,
+            ticket_version,
+            updated_by: issue.actor_id,
+            timestamp: issue.at,
+        }
+    )];
     let ticket = Some(entry.ticket_ref(ticket.ticket_id, number, ticket_version));
     Ok(Accepted { events, ticket, ..Accepted::default() })
 }

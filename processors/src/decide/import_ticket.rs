@@ -30,7 +30,8 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: ImportTick
     let created_at = fields::date("createdAt", command.created_at)?;
     let updated_at = fields::date("updatedAt", command.updated_at.unwrap_or(created_at))?;
     let (source, id) = (command.external_source, command.external_id);
-    if !fields::is_reference(&source) || !fields::is_reference(&id) || !fields::is_url(command.external_url.as_deref()) {
+    if !fields::is_reference(&source) || !fields::is_reference(&id) || !fields::is_url(command.external_url.as_deref())
+    {
         return Err(Rejection::ExternalReferenceInvalid.into());
     }
     let known = view.external(&source, &id)?;
@@ -38,27 +39,31 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: ImportTick
     let number = known.as_ref().map_or(view.counters()?.last_number + 1, |known| known.number);
     let code = code(&entry.project.key, number);
     let ticket_id = ids::ticket_id(issue.at, issue.project_id, issue.command_id);
-    let event = event!(&stamp, 0, TicketCreated {
-        ticket_id,
-        number,
-        code: code.clone(),
-        reporter_id: command.reporter_id.unwrap_or(issue.actor_id),
-        title,
-        description,
-        priority,
-        status: command.status,
-        labels,
-        assignee_id,
-        due_date,
-        external_source: Some(source),
-        external_id: Some(id),
-        external_url: command.external_url,
-        imported: true,
-        created_by: issue.actor_id,
-        created_at,
-        updated_at,
-        timestamp: issue.at,
-    });
+    let event = event!(
+        &stamp,
+        0,
+        TicketCreated {
+            ticket_id,
+            number,
+            code: code.clone(),
+            reporter_id: command.reporter_id.unwrap_or(issue.actor_id),
+            title,
+            description,
+            priority,
+            status: command.status,
+            labels,
+            assignee_id,
+            due_date,
+            external_source: Some(source),
+            external_id: Some(id),
+            external_url: command.external_url,
+            imported: true,
+            created_by: issue.actor_id,
+            created_at,
+            updated_at,
+            timestamp: issue.at,
+        }
+    );
     if let (Some(known), TicketEvent::TicketCreated(event)) = (known, &event) {
         return Err(Rejection::AlreadyImported {
             unchanged: known.digest == digest::of_import(event),

@@ -42,16 +42,20 @@ pub fn decide_added_member(
     let wanted = handle.as_deref().or(suggested_handle).unwrap_or("member");
     let handle = free_handle(view, wanted)?;
     let stamp = issue.stamp(view)?;
-    let events = vec![event!(&stamp, 0, ProjectMemberAdded {
-        user_id,
-        handle,
-        role: role.name().to_owned(),
-        capacity,
-        skills,
-        available: true,
-        changed_by: issue.actor_id,
-        changed_at: at,
-    })];
+    let events = vec![event!(
+        &stamp,
+        0,
+        ProjectMemberAdded {
+            user_id,
+            handle,
+            role: role.name().to_owned(),
+            capacity,
+            skills,
+            available: true,
+            changed_by: issue.actor_id,
+            changed_at: at,
+        }
+    )];
     Ok(Accepted { events, user_id: Some(user_id), ..Accepted::default() })
 }
 
@@ -101,16 +105,20 @@ pub(super) fn decide_update(
         return Ok(Accepted { user_id: Some(user_id), ..Accepted::default() });
     }
     let stamp = issue.stamp(view)?;
-    let events = vec![event!(&stamp, 0, ProjectMemberUpdated {
-        user_id,
-        handle: new.handle,
-        role: new.role,
-        capacity: new.capacity,
-        skills: new.skills,
-        available: new.available,
-        changed_by: issue.actor_id,
-        changed_at: issue.at,
-    })];
+    let events = vec![event!(
+        &stamp,
+        0,
+        ProjectMemberUpdated {
+            user_id,
+            handle: new.handle,
+            role: new.role,
+            capacity: new.capacity,
+            skills: new.skills,
+            available: new.available,
+            changed_by: issue.actor_id,
+            changed_at: issue.at,
+        }
+    )];
     Ok(Accepted { events, user_id: Some(user_id), ..Accepted::default() })
 }
 
@@ -128,11 +136,8 @@ pub(super) fn decide_remove(
         another_owner(&entry)?;
     }
     let stamp = issue.stamp(view)?;
-    let events = vec![event!(&stamp, 0, ProjectMemberRemoved {
-        user_id,
-        changed_by: issue.actor_id,
-        changed_at: issue.at,
-    })];
+    let events =
+        vec![event!(&stamp, 0, ProjectMemberRemoved { user_id, changed_by: issue.actor_id, changed_at: issue.at })];
     Ok(Accepted { events, user_id: Some(user_id), ..Accepted::default() })
 }
 

@@ -27,27 +27,35 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: MoveTicket
     let (ticket_id, ticket_version) = (ticket.ticket_id, ticket.version + 1);
     let stamp = issue.stamp(view)?;
     let mut events = Vec::with_capacity(1 + usize::from(comment.is_some()));
-    events.push(event!(&stamp, 0, TicketStatusUpdated {
-        ticket_id,
-        number,
-        old_status: ticket.status.clone(),
-        new_status,
-        updated_by: issue.actor_id,
-        comment: comment.clone(),
-        ticket_version,
-        timestamp: issue.at,
-    }));
-    let comment_id = comment.is_some().then(|| ids::comment_id(issue.command_id));
-    if let (Some(content), Some(comment_id)) = (comment, comment_id) {
-        events.push(event!(&stamp, 1, TicketCommented {
+    events.push(event!(
+        &stamp,
+        0,
+        TicketStatusUpdated {
             ticket_id,
             number,
-            comment_id,
-            author_id: issue.actor_id,
-            content,
-            parent_id: None,
-            created_at: issue.at,
-        }));
+            old_status: ticket.status.clone(),
+            new_status,
+            updated_by: issue.actor_id,
+            comment: comment.clone(),
+            ticket_version,
+            timestamp: issue.at,
+        }
+    ));
+    let comment_id = comment.is_some().then(|| ids::comment_id(issue.command_id));
+    if let (Some(content), Some(comment_id)) = (comment, comment_id) {
+        events.push(event!(
+            &stamp,
+            1,
+            TicketCommented {
+                ticket_id,
+                number,
+                comment_id,
+                author_id: issue.actor_id,
+                content,
+                parent_id: None,
+                created_at: issue.at,
+            }
+        ));
     }
     let ticket = Some(entry.ticket_ref(ticket_id, number, ticket_version));
     Ok(Accepted { events, ticket, comment_id, user_id: None })

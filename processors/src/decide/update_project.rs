@@ -19,12 +19,10 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: UpdateProj
         return Ok(Accepted::default());
     }
     let stamp = issue.stamp(view)?;
-    let events = vec![event!(&stamp, 0, ProjectUpdated {
-        name,
-        description,
-        viewer_comments,
-        updated_by: issue.actor_id,
-        updated_at: issue.at,
-    })];
+    let events = vec![event!(
+        &stamp,
+        0,
+        ProjectUpdated { name, description, viewer_comments, updated_by: issue.actor_id, updated_at: issue.at }
+    )];
     Ok(Accepted { events, ..Accepted::default() })
 }

@@ -91,7 +91,9 @@ pub fn comment(actor: Uuid, set: impl FnOnce(&mut CommentTicket)) -> TicketComma
 pub fn world() -> ProjectModel {
     let mut model = ProjectModel::default();
     accept(&mut model, 1, create_project(OWNER, |_| {}));
-    for (n, (user, role)) in [(MAINTAINER, "maintainer"), (MEMBER, "member"), (VIEWER, "viewer")].into_iter().enumerate() {
+    for (n, (user, role)) in
+        [(MAINTAINER, "maintainer"), (MEMBER, "member"), (VIEWER, "viewer")].into_iter().enumerate()
+    {
         let command = add_member(OWNER, |c| role.clone_into(&mut c.role));
         let TicketCommand::AddMember(command) = with_id(command, 10 + n as u128) else { unreachable!() };
         let accepted = decide_added_member(&model, command, Some(user), Some(role), AT).unwrap();
@@ -152,8 +154,19 @@ pub fn with_id(mut command: TicketCommand, id: u128) -> TicketCommand {
         };
     }
     set!(
-        CreateProject, UpdateProject, AddMember, UpdateMember, RemoveMember, CreateTicket, ImportTicket, EditTicket,
-        MoveTicket, AssignTicket, UnassignTicket, CommentTicket, DeleteTicket
+        CreateProject,
+        UpdateProject,
+        AddMember,
+        UpdateMember,
+        RemoveMember,
+        CreateTicket,
+        ImportTicket,
+        EditTicket,
+        MoveTicket,
+        AssignTicket,
+        UnassignTicket,
+        CommentTicket,
+        DeleteTicket
     );
     command
 }

@@ -1,0 +1,106 @@
+//! What the two processors of the ticket sub-topology share: around a decision they apply and forward its events,
+//! answer, and remember the answer. All of it is one record's work, so it comes about whole or not at all.
+
+use schemas::topics::REPLY_TO_HEADER;
+use schemas::{SchemaError, TicketEvent};
+use topology::{Context, Headers, InitContext, Output, ProcessingError, Record, TopologyError};
+use uuid::Uuid;
+
+use crate::decision::Accepted;
+use crate::evolve;
+use crate::memory::{COMMAND_MEMORY, Memory};
+use crate::outcome::Answer;
+use crate::rejection::Rejection;
+use crate::stores::{ProjectHandles, ProjectStores};
+use crate::view::ProjectView;
+
+/// Name of the sink of events.
+pub(crate) const TICKET_EVENTS_SINK: &str = "ticket-events";
+/// Name of the sink of the ticket sub-topology's outcomes.
+pub(crate) const TICKET_OUTCOMES_SINK: &str = "ticket-outcomes";
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Desk {
+    pub(crate) stores: ProjectHandles,
+    pub(crate) memory: Memory,
+    events: Output<Uuid, TicketEvent>,
+    outcomes: Output<Uuid, Vec<u8>>,
+}
+
+impl Desk {
+    pub(crate) fn new(ctx: &InitContext<'_>) -> Result<Self, TopologyError> {
+        Ok(Self {
+            stores: ProjectHandles::new(ctx)?,
+            memory: Memory(ctx.store(COMMAND_MEMORY)?),
+            events: ctx.output(TICKET_EVENTS_SINK)?,
+            outcomes: ctx.output(TICKET_OUTCOMES_SINK)?,
+        })
+    }
+
+    /// Applies and forwards the events of an accepted command; the answer.
+    pub(crate) fn accept(
+        &self,
+        ctx: &mut Context<'_>,
+        answer: &Answer,
+        project_id: Uuid,
+        mut accepted: Accepted,
+    ) -> Result<Vec<u8>, ProcessingError> {
+        let mut project = ProjectStores::new(self.stores, ctx, project_id);
+        for event in &accepted.events {
+            evolve(&mut project, event)?;
+        }
+        let bytes = answer.accepted(&accepted, project.counters()?.sequence).map_err(schema)?;
+        for event in accepted.events.drain(..) {
+            ctx.forward(self.events, Record::new(project_id, event, answer.decided_at));
+        }
+        Ok(bytes)
+    }
+
+    /// The answer to a command that the rules refuse.
+    pub(crate) fn reject(
+        &self,
+        ctx: &mut Context<'_>,
+        answer: &Answer,
+        project_id: Uuid,
+        rejection: &Rejection,
+    ) -> Result<Vec<u8>, ProcessingError> {
+        let sequence = ProjectStores::new(self.stores, ctx, project_id).counters()?.sequence;
+        answer.rejected(rejection, sequence).map_err(schema)
+    }
+
+    /// Sends an answer to whoever waits for it.
+    pub(crate) fn send(&self, ctx: &mut Context<'_>, answer: &Answer, bytes: Vec<u8>, reply_to: Option<&[u8]>) {
+        ctx.forward(self.outcomes, outcome_record(answer.command_id, bytes, answer.decided_at, reply_to));
+    }
+}
+
+/// An outcome as a record: the command's `reply-to` header goes along.
+pub(crate) fn outcome_record(
+    command_id: Uuid,
+    bytes: Vec<u8>,
+    timestamp: i64,
+    reply_to: Option<&[u8]>,
+) -> Record<Uuid, Vec<u8>> {
+    let mut record = Record::new(command_id, bytes, timestamp);
+    record.headers = reply_headers(reply_to);
+    record
+}
+
+pub(crate) fn reply_headers(reply_to: Option<&[u8]>) -> Headers {
+    let mut headers = Headers::new();
+    if let Some(reply_to) = reply_to {
+        headers.push(REPLY_TO_HEADER, reply_to);
+    }
+    headers
+}
+
+/// An answer that cannot be written or read: the record's fault, as nothing else is known to be wrong.
+#[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
+pub(crate) fn schema(error: SchemaError) -> ProcessingError {
+    ProcessingError::record("schema", error.to_string())
+}
+
+/// A record on a partition or with a key that is not its payload's.
+pub(crate) fn misrouted(what: String) -> ProcessingError {
+    ProcessingError::record("misrouted", what)
+}

@@ -1,0 +1,133 @@
+//! The one topology: worker, tests and simulation all run this value.
+//!
+//! ```text
+//! ticket.commands ──► tickets ──► ticket.events, command.outcomes
+//!                      │   ▲ (stores shared)
+//!  user-lookup-requests│   member-replies ◄── user-lookup-replies
+//!                      ▼                            │
+//! user.commands ──► users ······ user-lookups ──────┘
+//!                      └──► user.events, command.outcomes
+//! ```
+
+use std::sync::Arc;
+
+use schemas::topics::{COMMAND_OUTCOMES, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
+use schemas::{
+    SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent, UserLookupReplied, UserLookupRequested,
+    UserState,
+};
+use topology::broker::{Cleanup, TopicSpec};
+use topology::serde::{RawBytes, Utf8};
+use topology::{Partitioning, StoreBuilder, Topology, TopologyBuilder, TopologyError};
+use uuid::Uuid;
+
+use crate::desk::{TICKET_EVENTS_SINK, TICKET_OUTCOMES_SINK};
+use crate::failed::AnswerFailed;
+use crate::keys::StoreKeySerde;
+use crate::memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
+use crate::reply_processor::ReplyProcessor;
+use crate::serdes::{Commands, Events, Framed, RoutingKey, RoutingKeys, UserKeys, UuidText};
+use crate::stores::{self, PROJECT_STORES};
+use crate::ticket_processor::{TicketProcessor, USER_LOOKUPS};
+use crate::user_processor::{
+    LookupProcessor, USER_EVENTS_SINK, USER_OUTCOMES_SINK, USER_REPLIES, USERS, UserProcessor,
+};
+
+/// Seven days in milliseconds: how long the answer to a command is remembered, by stream time.
+pub const COMMAND_MEMORY_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+
+const TICKETS: &str = "tickets-by-command";
+const REPLIES: &str = "member-replies";
+const USERS_BY_COMMAND: &str = "users-by-command";
+const LOOKUPS: &str = "user-lookups";
+const CACHED_USERS: usize = 1_024;
+
+/// What may be chosen about the pipeline.
+#[derive(Clone)]
+pub struct PipelineConfig {
+    /// How long the answer to a command is remembered, in milliseconds of stream time.
+    pub command_memory_ms: i64,
+    /// Whom to ask for the schemas of commands; none: only those of this build are known.
+    pub registry: Option<Arc<dyn SchemaRegistry>>,
+}
+
+impl Default for PipelineConfig {
+    fn default() -> Self {
+        Self { command_memory_ms: COMMAND_MEMORY_MS, registry: None }
+    }
+}
+
+impl std::fmt::Debug for PipelineConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PipelineConfig")
+            .field("command_memory_ms", &self.command_memory_ms)
+            .field("registry", &self.registry.as_ref().map(|_| "asked"))
+            .finish()
+    }
+}
+
+/// The pipeline: every processor, store and topic of the domain.
+///
+/// # Errors
+/// None with this code; the topology is checked as a whole, and a mistake in it is named.
+pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
+    let memory = |name| StoreBuilder::persistent(name, StoreKeySerde, RawBytes).expiring(config.command_memory_ms);
+    let commands = Commands(config.registry.clone());
+    let ticket_stores: Vec<&str> = PROJECT_STORES.into_iter().chain([COMMAND_MEMORY]).collect();
+    let both = [TICKETS, REPLIES];
+    let builder = TopologyBuilder::new()
+        .exception_handler(AnswerFailed::new(config.registry.clone()), true)
+        .source::<RoutingKey, TicketCommand, _>("ticket-commands", [TICKET_COMMANDS], RoutingKeys, commands.clone())
+        .processor(TICKETS, TicketProcessor::default, &["ticket-commands"], &ticket_stores)
+        .repartition::<String, UserLookupRequested, _, _>(USER_LOOKUPS, Utf8, Framed, &[TICKETS])
+        .source::<Option<String>, UserCommand, _>("user-commands", [USER_COMMANDS], UserKeys, commands)
+        .processor(USERS_BY_COMMAND, UserProcessor::default, &["user-commands"], &[USERS, USER_COMMAND_MEMORY])
+        .processor(LOOKUPS, LookupProcessor::default, &[USER_LOOKUPS], &[USERS])
+        .repartition::<Uuid, UserLookupReplied, _, _>(USER_REPLIES, UuidText, Framed, &[LOOKUPS])
+        .processor(REPLIES, ReplyProcessor::default, &[USER_REPLIES], &ticket_stores)
+        .sink::<Uuid, TicketEvent>(TICKET_EVENTS_SINK, TICKET_EVENTS, UuidText, Events, Partitioning::ByKey, &both)
+        .sink::<Uuid, Vec<u8>>(
+            TICKET_OUTCOMES_SINK,
+            COMMAND_OUTCOMES,
+            UuidText,
+            RawBytes,
+            Partitioning::SamePartition,
+            &both,
+        )
+        .sink::<Uuid, UserEvent>(
+            USER_EVENTS_SINK,
+            USER_EVENTS,
+            UuidText,
+            Events,
+            Partitioning::ByKey,
+            &[USERS_BY_COMMAND],
+        )
+        .sink::<Uuid, Vec<u8>>(
+            USER_OUTCOMES_SINK,
+            COMMAND_OUTCOMES,
+            UuidText,
+            RawBytes,
+            Partitioning::SamePartition,
+            &[USERS_BY_COMMAND],
+        )
+        .store::<String, UserState>(StoreBuilder::persistent(USERS, Utf8, Framed).cached(CACHED_USERS))
+        .store::<Uuid, Vec<u8>>(memory(COMMAND_MEMORY))
+        .store::<Uuid, Vec<u8>>(memory(USER_COMMAND_MEMORY));
+    stores::declare(builder).build()
+}
+
+/// The topics that stand between the pipeline and the rest of the world. Internal topics are the engine's.
+#[must_use]
+pub fn topic_specs(partitions: u32) -> Vec<TopicSpec> {
+    let topic =
+        |name: &str, cleanup, log_append_time| TopicSpec { name: name.into(), partitions, cleanup, log_append_time };
+    // No producer's clock can move stream time, so commands get the log's.
+    let commands = Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS };
+    vec![
+        topic(TICKET_COMMANDS, commands, true),
+        topic(USER_COMMANDS, commands, true),
+        topic(TICKET_EVENTS, Cleanup::Keep, false),
+        topic(USER_EVENTS, Cleanup::Compact, false),
+        topic(COMMAND_OUTCOMES, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
+    ]
+}

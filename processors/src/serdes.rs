@@ -1,0 +1,144 @@
+//! Serdes of the pipeline's topics and stores: framed Avro, and ids as text.
+
+use std::sync::Arc;
+
+use schemas::{Record, SchemaError, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent, frame};
+use topology::HeadersRef;
+use topology::serde::{Deserialized, Deserializer, SerializeError, Serializer};
+use uuid::Uuid;
+
+/// One record type, framed, with the schemas of this build.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Framed;
+
+impl<T: Record> Serializer<T> for Framed {
+    fn serialize(&self, _topic: &str, value: &T, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
+        written(frame::encode(value, out))
+    }
+}
+
+impl<T: Record> Deserializer<T> for Framed {
+    fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<T> {
+        read(data, frame::decode)
+    }
+}
+
+/// The closed sets that share a topic. Commands come from outside, so their schemas may be asked for in a registry.
+#[derive(Clone, Default)]
+pub(crate) struct Commands(pub(crate) Option<Arc<dyn SchemaRegistry>>);
+
+impl Deserializer<TicketCommand> for Commands {
+    fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<TicketCommand> {
+        match &self.0 {
+            None => read(data, TicketCommand::decode),
+            Some(registry) => read(data, |bytes| TicketCommand::decode_with(&**registry, bytes)),
+        }
+    }
+}
+
+impl Deserializer<UserCommand> for Commands {
+    fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<UserCommand> {
+        match &self.0 {
+            None => read(data, UserCommand::decode),
+            Some(registry) => read(data, |bytes| UserCommand::decode_with(&**registry, bytes)),
+        }
+    }
+}
+
+/// Events, written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Events;
+
+impl Serializer<TicketEvent> for Events {
+    fn serialize(&self, _topic: &str, value: &TicketEvent, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
+        written(value.encode(out))
+    }
+}
+
+impl Serializer<UserEvent> for Events {
+    fn serialize(&self, _topic: &str, value: &UserEvent, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
+        written(value.encode(out))
+    }
+}
+
+/// An id as hyphenated lower-case text: the key of topics.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct UuidText;
+
+impl Serializer<Uuid> for UuidText {
+    fn serialize(&self, _topic: &str, id: &Uuid, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
+        out.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+        Ok(true)
+    }
+}
+
+impl Deserializer<Uuid> for UuidText {
+    fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<Uuid> {
+        match data.and_then(canonical) {
+            Some(id) => Deserialized::Value(id),
+            None => Deserialized::Bad("not an id as hyphenated lower-case text".to_owned()),
+        }
+    }
+}
+
+/// The key of a command as it came. Whether it is the right one is the processor's to say, not the serde's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RoutingKey {
+    /// An id in the one form that counts.
+    Id(Uuid),
+    /// Anything else, or none.
+    Other,
+}
+
+/// Reads [`RoutingKey`]s; never fails.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RoutingKeys;
+
+impl Deserializer<RoutingKey> for RoutingKeys {
+    fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<RoutingKey> {
+        Deserialized::Value(data.and_then(canonical).map_or(RoutingKey::Other, RoutingKey::Id))
+    }
+}
+
+/// Reads a user key as it came; never fails.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct UserKeys;
+
+impl Deserializer<Option<String>> for UserKeys {
+    fn deserialize(&self, _: &str, _: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<Option<String>> {
+        Deserialized::Value(data.and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned))
+    }
+}
+
+/// Another text for the same id would lie on another partition, so only one text counts.
+fn canonical(bytes: &[u8]) -> Option<Uuid> {
+    let id = Uuid::try_parse_ascii(bytes).ok()?;
+    (id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes() == bytes).then_some(id)
+}
+
+fn read<T>(data: Option<&[u8]>, decode: impl FnOnce(&[u8]) -> Result<T, SchemaError>) -> Deserialized<T> {
+    match data.map(decode) {
+        Some(Ok(value)) => Deserialized::Value(value),
+        Some(Err(error)) if error.not_yet() => Deserialized::NotYet(error.to_string()),
+        Some(Err(error)) => Deserialized::Bad(error.to_string()),
+        None => Deserialized::Bad("null where a record is needed".to_owned()),
+    }
+}
+
+fn written(result: Result<(), SchemaError>) -> Result<bool, SerializeError> {
+    result.map(|()| true).map_err(|error| SerializeError(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn should_take_only_one_text_for_an_id() {
+        let id = Uuid::from_u128(0xab);
+        assert_eq!(canonical(id.hyphenated().to_string().as_bytes()), Some(id));
+        for other in [id.hyphenated().to_string().to_uppercase(), id.simple().to_string(), id.urn().to_string()] {
+            assert_eq!(canonical(other.as_bytes()), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The stores of the ticket sub-topology, and the state of a project as it stands in them.
+
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use schemas::{CommentState, ExternalState, HandleState, MemberState, ProjectCounters, ProjectState, TicketState};
+use topology::{Context, InitContext, Store, StoreBuilder, TopologyBuilder, TopologyError};
+use uuid::Uuid;
+
+use crate::keys::{CommentKey, ExternalKey, HandleKey, KeyBytes, MemberKey, StoreKeySerde, TicketKey};
+use crate::serdes::Framed;
+use crate::view::{Fault, ProjectStateMut, ProjectView};
+
+/// Projects by id.
+pub const PROJECTS: &str = "projects";
+/// Counters by project.
+pub const COUNTERS: &str = "project-counters";
+/// Memberships by project and user.
+pub const MEMBERS: &str = "members";
+/// Users by project and handle.
+pub const HANDLES: &str = "handles";
+/// Tickets by project and number.
+pub const TICKETS: &str = "tickets";
+/// Tickets by project and external reference.
+pub const EXTERNALS: &str = "external-references";
+/// Comments by project, ticket and id.
+pub const COMMENTS: &str = "comments";
+
+/// Every store that holds a project's state.
+pub const PROJECT_STORES: [&str; 7] = [PROJECTS, COUNTERS, MEMBERS, HANDLES, TICKETS, EXTERNALS, COMMENTS];
+
+/// Decoded values that each task keeps of a store whose entries are asked for again and again.
+const CACHED_PROJECTS: usize = 2_048;
+const CACHED_MEMBERS: usize = 4_096;
+const CACHED_TICKETS: usize = 4_096;
+
+/// Declares the stores.
+pub(crate) fn declare(builder: TopologyBuilder) -> TopologyBuilder {
+    builder
+        .store::<Uuid, ProjectState>(StoreBuilder::persistent(PROJECTS, StoreKeySerde, Framed).cached(CACHED_PROJECTS))
+        .store::<Uuid, ProjectCounters>(
+            StoreBuilder::persistent(COUNTERS, StoreKeySerde, Framed).cached(CACHED_PROJECTS),
+        )
+        .store::<MemberKey, MemberState>(
+            StoreBuilder::persistent(MEMBERS, StoreKeySerde, Framed).cached(CACHED_MEMBERS),
+        )
+        .store::<HandleKey, HandleState>(StoreBuilder::persistent(HANDLES, StoreKeySerde, Framed))
+        .store::<TicketKey, TicketState>(
+            StoreBuilder::persistent(TICKETS, StoreKeySerde, Framed).cached(CACHED_TICKETS),
+        )
+        .store::<ExternalKey, ExternalState>(StoreBuilder::persistent(EXTERNALS, StoreKeySerde, Framed))
+        .store::<CommentKey, CommentState>(StoreBuilder::persistent(COMMENTS, StoreKeySerde, Framed))
+}
+
+/// A processor's handles on the stores.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ProjectHandles {
+    projects: Store<Uuid, ProjectState>,
+    counters: Store<Uuid, ProjectCounters>,
+    members: Store<MemberKey, MemberState>,
+    handles: Store<HandleKey, HandleState>,
+    tickets: Store<TicketKey, TicketState>,
+    externals: Store<ExternalKey, ExternalState>,
+    comments: Store<CommentKey, CommentState>,
+}
+
+impl ProjectHandles {
+    pub(crate) fn new(ctx: &InitContext<'_>) -> Result<Self, TopologyError> {
+        Ok(Self {
+            projects: ctx.store(PROJECTS)?,
+            counters: ctx.store(COUNTERS)?,
+            members: ctx.store(MEMBERS)?,
+            handles: ctx.store(HANDLES)?,
+            tickets: ctx.store(TICKETS)?,
+            externals: ctx.store(EXTERNALS)?,
+            comments: ctx.store(COMMENTS)?,
+        })
+    }
+}
+
+/// The state of one project in the stores of the task at hand.
+pub(crate) struct ProjectStores<'c, 'x> {
+    stores: ProjectHandles,
+    /// Reading moves the stores' caches, so it takes the context mutably; nothing is borrowed beyond a call.
+    ctx: RefCell<&'c mut Context<'x>>,
+    project_id: Uuid,
+}
+
+impl<'c, 'x> ProjectStores<'c, 'x> {
+    pub(crate) fn new(stores: ProjectHandles, ctx: &'c mut Context<'x>, project_id: Uuid) -> Self {
+        Self { stores, ctx: RefCell::new(ctx), project_id }
+    }
+}
+
+impl ProjectView for ProjectStores<'_, '_> {
+    fn project(&self) -> Result<Option<Arc<ProjectState>>, Fault> {
+        Ok(self.stores.projects.get(&mut self.ctx.borrow_mut(), &self.project_id)?)
+    }
+
+    fn counters(&self) -> Result<ProjectCounters, Fault> {
+        let counters = self.stores.counters.get(&mut self.ctx.borrow_mut(), &self.project_id)?;
+        Ok(counters.as_deref().cloned().unwrap_or_default())
+    }
+
+    fn member(&self, user_id: Uuid) -> Result<Option<Arc<MemberState>>, Fault> {
+        Ok(self.stores.members.get(&mut self.ctx.borrow_mut(), &MemberKey(self.project_id, user_id))?)
+    }
+
+    fn handle_taken(&self, handle: &str) -> Result<bool, Fault> {
+        let key = HandleKey(self.project_id, handle.to_owned());
+        Ok(self.stores.handles.contains(&mut self.ctx.borrow_mut(), &key)?)
+    }
+
+    fn ticket(&self, number: i64) -> Result<Option<Arc<TicketState>>, Fault> {
+        Ok(self.stores.tickets.get(&mut self.ctx.borrow_mut(), &TicketKey(self.project_id, number))?)
+    }
+
+    fn external(&self, source: &str, id: &str) -> Result<Option<ExternalState>, Fault> {
+        let key = ExternalKey(self.project_id, source.to_owned(), id.to_owned());
+        Ok(self.stores.externals.get(&mut self.ctx.borrow_mut(), &key)?.map(Arc::unwrap_or_clone))
+    }
+
+    fn comment(&self, number: i64, comment_id: Uuid) -> Result<Option<CommentState>, Fault> {
+        let key = CommentKey(self.project_id, number, comment_id);
+        Ok(self.stores.comments.get(&mut self.ctx.borrow_mut(), &key)?.map(Arc::unwrap_or_clone))
+    }
+}
+
+impl ProjectStateMut for ProjectStores<'_, '_> {
+    fn take_project(&mut self) -> Result<Option<ProjectState>, Fault> {
+        Ok(self.project()?.map(Arc::unwrap_or_clone))
+    }
+
+    fn put_project(&mut self, project: ProjectState) -> Result<(), Fault> {
+        Ok(self.stores.projects.put(self.ctx.get_mut(), &self.project_id, project)?)
+    }
+
+    fn put_counters(&mut self, counters: ProjectCounters) -> Result<(), Fault> {
+        Ok(self.stores.counters.put(self.ctx.get_mut(), &self.project_id, counters)?)
+    }
+
+    fn put_member(&mut self, user_id: Uuid, member: MemberState) -> Result<(), Fault> {
+        Ok(self.stores.members.put(self.ctx.get_mut(), &MemberKey(self.project_id, user_id), member)?)
+    }
+
+    fn remove_member(&mut self, user_id: Uuid) -> Result<(), Fault> {
+        Ok(self.stores.members.delete(self.ctx.get_mut(), &MemberKey(self.project_id, user_id))?)
+    }
+
+    fn put_handle(&mut self, handle: &str, user_id: Uuid) -> Result<(), Fault> {
+        let key = HandleKey(self.project_id, handle.to_owned());
+        Ok(self.stores.handles.put(self.ctx.get_mut(), &key, HandleState { user_id })?)
+    }
+
+    fn remove_handle(&mut self, handle: &str) -> Result<(), Fault> {
+        let key = HandleKey(self.project_id, handle.to_owned());
+        Ok(self.stores.handles.delete(self.ctx.get_mut(), &key)?)
+    }
+
+    fn take_ticket(&mut self, number: i64) -> Result<Option<TicketState>, Fault> {
+        Ok(self.ticket(number)?.map(Arc::unwrap_or_clone))
+    }
+
+    fn put_ticket(&mut self, number: i64, ticket: TicketState) -> Result<(), Fault> {
+        Ok(self.stores.tickets.put(self.ctx.get_mut(), &TicketKey(self.project_id, number), ticket)?)
+    }
+
+    fn remove_ticket(&mut self, number: i64) -> Result<(), Fault> {
+        let ticket = TicketKey(self.project_id, number);
+        let mut prefix = Vec::with_capacity(24);
+        ticket.write(&mut prefix);
+        let mut comments = Vec::new();
+        let ctx = self.ctx.get_mut();
+        self.stores.comments.prefix_scan(ctx, &prefix, |key, _| {
+            comments.extend(CommentKey::read(key));
+            ControlFlow::Continue(())
+        })?;
+        for comment in &comments {
+            self.stores.comments.delete(ctx, comment)?;
+        }
+        Ok(self.stores.tickets.delete(ctx, &ticket)?)
+    }
+
+    fn put_external(&mut self, source: &str, id: &str, external: ExternalState) -> Result<(), Fault> {
+        let key = ExternalKey(self.project_id, source.to_owned(), id.to_owned());
+        Ok(self.stores.externals.put(self.ctx.get_mut(), &key, external)?)
+    }
+
+    fn put_comment(&mut self, number: i64, comment_id: Uuid, comment: CommentState) -> Result<(), Fault> {
+        let key = CommentKey(self.project_id, number, comment_id);
+        Ok(self.stores.comments.put(self.ctx.get_mut(), &key, comment)?)
+    }
+}

@@ -1,0 +1,152 @@
+//! The processors of the user sub-topology: `user.commands`, and the question whether a user is known.
+
+use schemas::topics::REPLY_TO_HEADER;
+use schemas::{UserCommand, UserEvent, UserLookupReplied, UserLookupRequested, UserState};
+use topology::broker::partition_for_key;
+use topology::{Context, InitContext, Output, ProcessingError, Processor, Record, Store, TopologyError};
+use uuid::Uuid;
+
+use crate::decision::Accepted;
+use crate::desk::{misrouted, outcome_record, schema};
+use crate::memory::{Known, Memory, USER_COMMAND_MEMORY};
+use crate::outcome::{Answer, repeated};
+use crate::user::{decide_user, evolve_user, handle_of};
+
+/// Users by user key.
+pub const USERS: &str = "users";
+/// Name of the sink of user events.
+pub(crate) const USER_EVENTS_SINK: &str = "user-events";
+/// Name of the sink of the user sub-topology's outcomes.
+pub(crate) const USER_OUTCOMES_SINK: &str = "user-outcomes";
+/// Name of the repartition that answers the ticket sub-topology.
+pub(crate) const USER_REPLIES: &str = "user-lookup-replies";
+
+#[derive(Debug, Clone, Copy)]
+struct Wired {
+    users: Store<String, UserState>,
+    memory: Memory,
+    events: Output<Uuid, UserEvent>,
+    outcomes: Output<Uuid, Vec<u8>>,
+}
+
+/// Decides about commands of users.
+#[derive(Debug, Default)]
+pub(crate) struct UserProcessor {
+    wired: Option<Wired>,
+}
+
+impl Processor for UserProcessor {
+    type KIn = Option<String>;
+    type VIn = UserCommand;
+
+    fn init(&mut self, ctx: &mut InitContext<'_>) -> Result<(), TopologyError> {
+        self.wired = Some(Wired {
+            users: ctx.store(USERS)?,
+            memory: Memory(ctx.store(USER_COMMAND_MEMORY)?),
+            events: ctx.output(USER_EVENTS_SINK)?,
+            outcomes: ctx.output(USER_OUTCOMES_SINK)?,
+        });
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        ctx: &mut Context<'_>,
+        record: Record<Option<String>, UserCommand>,
+    ) -> Result<(), ProcessingError> {
+        let Some(wired) = self.wired else {
+            return Err(ProcessingError::record("not_initialised", "process before init"));
+        };
+        let Record { key, value: command, timestamp, headers } = record;
+        check_route(ctx, key.as_deref(), command.user_key())?;
+        let reply_to = headers.last(REPLY_TO_HEADER);
+        let answer = answer_to_user(&command, timestamp);
+        let bytes = match wired.memory.recall(ctx, answer.command_id)? {
+            Known::Answered(first) => repeated(&first).map_err(schema)?,
+            Known::New | Known::Pending => {
+                let bytes = wired.decide(ctx, command, &answer)?;
+                wired.memory.remember(ctx, answer.command_id, bytes.clone())?;
+                bytes
+            }
+        };
+        ctx.forward(wired.outcomes, outcome_record(answer.command_id, bytes, timestamp, reply_to));
+        Ok(())
+    }
+}
+
+impl Wired {
+    fn decide(&self, ctx: &mut Context<'_>, command: UserCommand, answer: &Answer) -> Result<Vec<u8>, ProcessingError> {
+        let UserCommand::RegisterUser(command) = command;
+        let known = self.users.get(ctx, &command.user_key)?;
+        match decide_user(known.as_deref(), command, answer.decided_at) {
+            Ok(event) => {
+                let (key, user) = evolve_user(&event);
+                let user_id = user.user_id;
+                self.users.put(ctx, &key, user)?;
+                ctx.forward(self.events, Record::new(user_id, event, answer.decided_at));
+                let accepted = Accepted { user_id: Some(user_id), ..Accepted::default() };
+                answer.accepted(&accepted, 0).map_err(schema)
+            }
+            Err(rejection) => answer.rejected(&rejection, 0).map_err(schema),
+        }
+    }
+}
+
+/// The envelope of the answer to a command that came with a record of this timestamp.
+pub(crate) fn answer_to_user(command: &UserCommand, decided_at: i64) -> Answer {
+    Answer {
+        command_id: command.command_id(),
+        correlation_id: command.correlation_id(),
+        command_type: command.type_name(),
+        decided_at,
+        project_id: None,
+    }
+}
+
+/// Answers whether a user is known.
+#[derive(Debug, Default)]
+pub(crate) struct LookupProcessor {
+    wired: Option<(Store<String, UserState>, Output<Uuid, UserLookupReplied>)>,
+}
+
+impl Processor for LookupProcessor {
+    type KIn = String;
+    type VIn = UserLookupRequested;
+
+    fn init(&mut self, ctx: &mut InitContext<'_>) -> Result<(), TopologyError> {
+        self.wired = Some((ctx.store(USERS)?, ctx.output(USER_REPLIES)?));
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        ctx: &mut Context<'_>,
+        record: Record<String, UserLookupRequested>,
+    ) -> Result<(), ProcessingError> {
+        let Some((users, replies)) = self.wired else {
+            return Err(ProcessingError::record("not_initialised", "process before init"));
+        };
+        let user = users.get(ctx, &record.key)?;
+        let UserLookupRequested { command, reply_to, .. } = record.value;
+        let project_id = command.project_id;
+        let reply = UserLookupReplied {
+            command,
+            reply_to,
+            user_id: user.as_deref().map(|user| user.user_id),
+            suggested_handle: user.as_deref().and_then(handle_of),
+        };
+        ctx.forward(replies, Record::new(project_id, reply, record.timestamp));
+        Ok(())
+    }
+}
+
+fn check_route(ctx: &Context<'_>, key: Option<&str>, user_key: &str) -> Result<(), ProcessingError> {
+    if key != Some(user_key) {
+        return Err(misrouted("the key is not the payload's user key".to_owned()));
+    }
+    let right = partition_for_key(user_key.as_bytes(), ctx.partitions());
+    if right != ctx.partition() {
+        return Err(misrouted(format!("this user belongs on partition {right}, not {}", ctx.partition())));
+    }
+    Ok(())
+}
