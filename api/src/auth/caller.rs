@@ -1,0 +1,30 @@
+//! The bearer of a token, as an extractor: a handler that takes a [`Caller`] cannot be reached without one.
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use super::token::{Identity, verify_token};
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// Proof that the request came with a valid bearer token. Cookies do not count, so there is nothing to forge across sites.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller(pub(crate) Identity);
+
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let Some(header) = parts.headers.get(AUTHORIZATION) else {
+            return Err(Problem::unauthorized("token_missing", "send `Authorization: Bearer <token>`"));
+        };
+        let text = header.to_str().unwrap_or_default();
+        let Some((_, token)) = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
+            return Err(Problem::unauthorized("token_missing", "the scheme must be Bearer"));
+        };
+        verify_token(state.secret(), token.trim())
+            .map(Self)
+            .map_err(|error| Problem::unauthorized("token_invalid", error.to_string()))
+    }
+}

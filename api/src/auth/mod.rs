@@ -1,0 +1,9 @@
+//! Who is asking: bearer tokens for programs, a cookie for the pages.
+
+mod caller;
+mod session;
+mod token;
+
+pub(crate) use caller::Caller;
+pub(crate) use session::{SESSION_COOKIE, Visitor, session_cookie};
+pub use token::{Identity, Secret, TokenError, issue_token, verify_token};

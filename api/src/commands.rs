@@ -1,0 +1,61 @@
+//! What the API asks of the way onto the command log; the gateway of `connectors` is the real one.
+
+use connectors::gateway::{CommandGateway, GatewayError, Submitted};
+use connectors::read_model::BoxFuture;
+use schemas::{Outcome, TicketCommand, UserCommand};
+use uuid::Uuid;
+
+/// Takes commands onto the log.
+pub trait Commands: Send + Sync {
+    /// Hands a command over without waiting; commands of one caller to one project keep their order.
+    ///
+    /// # Errors
+    /// It was not taken: nothing was written.
+    fn send(&self, command: &TicketCommand) -> Result<Box<dyn Pending>, GatewayError>;
+
+    /// As [`Self::send`], for a command about a user.
+    ///
+    /// # Errors
+    /// It was not taken: nothing was written.
+    fn send_user(&self, command: &UserCommand) -> Result<Box<dyn Pending>, GatewayError>;
+
+    /// Whether the command was sent here and has no outcome yet.
+    fn is_pending(&self, command: Uuid) -> bool;
+}
+
+/// A command on its way.
+pub trait Pending: Send {
+    /// Waits until it is durable in the log; can be cancelled and called again.
+    fn durable(&mut self) -> BoxFuture<'_, Result<(), GatewayError>>;
+
+    /// Waits for its outcome; can be cancelled and called again until it has answered.
+    fn outcome(&mut self) -> BoxFuture<'_, Result<Outcome, GatewayError>>;
+}
+
+impl Commands for CommandGateway {
+    fn send(&self, command: &TicketCommand) -> Result<Box<dyn Pending>, GatewayError> {
+        Self::send(self, command).map(boxed)
+    }
+
+    fn send_user(&self, command: &UserCommand) -> Result<Box<dyn Pending>, GatewayError> {
+        Self::send_user(self, command).map(boxed)
+    }
+
+    fn is_pending(&self, command: Uuid) -> bool {
+        Self::is_pending(self, command)
+    }
+}
+
+impl Pending for Submitted {
+    fn durable(&mut self) -> BoxFuture<'_, Result<(), GatewayError>> {
+        Box::pin(Self::durable(self))
+    }
+
+    fn outcome(&mut self) -> BoxFuture<'_, Result<Outcome, GatewayError>> {
+        Box::pin(Self::outcome(self))
+    }
+}
+
+fn boxed(submitted: Submitted) -> Box<dyn Pending> {
+    Box::new(submitted)
+}

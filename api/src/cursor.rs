@@ -1,0 +1,58 @@
+//! Cursors as text. Opaque to clients: a letter for the list, then the place.
+
+use connectors::read_model::TicketCursor;
+
+/// Of a list by number; also of a board's column.
+pub(crate) fn by_number(number: i64) -> String {
+    format!("n{number}")
+}
+
+pub(crate) fn parse_by_number(text: &str) -> Option<i64> {
+    text.strip_prefix('n')?.parse().ok()
+}
+
+/// Of a list by last change.
+pub(crate) fn by_update(cursor: TicketCursor) -> String {
+    format!("u{}.{}", cursor.updated_at, cursor.number)
+}
+
+pub(crate) fn parse_by_update(text: &str) -> Option<TicketCursor> {
+    let (updated_at, number) = text.strip_prefix('u')?.split_once('.')?;
+    Some(TicketCursor { number: number.parse().ok()?, updated_at: updated_at.parse().ok()? })
+}
+
+/// Of a list of comments.
+pub(crate) fn by_sequence(sequence: i64) -> String {
+    format!("s{sequence}")
+}
+
+pub(crate) fn parse_by_sequence(text: &str) -> Option<i64> {
+    text.strip_prefix('s')?.parse().ok()
+}
+
+/// Of a list of projects.
+pub(crate) fn by_key(key: &str) -> String {
+    format!("k{key}")
+}
+
+pub(crate) fn parse_by_key(text: &str) -> Option<String> {
+    text.strip_prefix('k').filter(|key| !key.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn should_read_back_each_cursor_and_no_cursor_of_another_list() {
+        let update = TicketCursor { number: 7, updated_at: -5 };
+        assert_eq!(parse_by_number(&by_number(7)), Some(7));
+        assert_eq!(parse_by_update(&by_update(update)), Some(update));
+        assert_eq!(parse_by_sequence(&by_sequence(9)), Some(9));
+        assert_eq!(parse_by_key(&by_key("WEB")).as_deref(), Some("WEB"));
+        assert_eq!(parse_by_number(&by_sequence(9)), None);
+        assert_eq!(parse_by_update("n7"), None);
+        assert_eq!(parse_by_sequence("s"), None);
+        assert_eq!(parse_by_key("k"), None);
+    }
+}

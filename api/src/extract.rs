@@ -1,0 +1,232 @@
+//! Extractors whose refusals are problems: JSON bodies, query parameters, and what a write says in its headers.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::header::{CONTENT_TYPE, IF_MATCH};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::auth::{Caller, Identity};
+use crate::fields::{FieldError, Fields};
+use crate::native::{Envelope, hyphenated};
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// Header of the consistency token, `<project id>:<sequence>`: writes answer with it, and a read that sends it back
+/// waits until the read model has got that far.
+pub(crate) const SEQUENCE_HEADER: &str = "syncroboard-sequence";
+
+/// A JSON object in the body; an empty body is an empty object.
+#[derive(Debug)]
+pub(crate) struct Body(pub(crate) Fields);
+
+impl FromRequest<AppState> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        let json = is_json(request.headers());
+        let bytes = Bytes::from_request(request, state).await.map_err(|error| match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(state.limits().body_bytes),
+            _ => Problem::bad_request("body_unreadable", "the body could not be read to its end"),
+        })?;
+        if bytes.is_empty() {
+            return Ok(Self(Fields::new(Map::new())));
+        }
+        if !json {
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "The body must be JSON")
+                .detail("send `Content-Type: application/json`"));
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(object)) => Ok(Self(Fields::new(object))),
+            Ok(_) => Err(Problem::bad_request("json_invalid", "the body must be a JSON object")),
+            Err(error) => Err(Problem::bad_request("json_invalid", format!("the body is not JSON: {error}"))),
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || essence.ends_with("+json")
+}
+
+impl From<FieldError> for Problem {
+    fn from(error: FieldError) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.code, "The request is not valid")
+            .field(error.field)
+            .detail(error.detail)
+    }
+}
+
+/// Query parameters, each to be taken by name; what is left over is refused.
+#[derive(Debug)]
+pub(crate) struct Params {
+    left: BTreeMap<String, String>,
+    asked: Vec<&'static str>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::bad_request("query_invalid", "the query string cannot be read"))?;
+        Ok(Self { left: pairs.into_iter().collect(), asked: Vec::new() })
+    }
+}
+
+impl Params {
+    /// The parameter, if it is there and not empty.
+    pub(crate) fn take(&mut self, name: &'static str) -> Option<String> {
+        self.asked.push(name);
+        self.left.remove(name).filter(|value| !value.is_empty())
+    }
+
+    /// `limit`, from 1 to `max`.
+    pub(crate) fn limit(&mut self, default: u32, max: u32) -> Result<u32, Problem> {
+        let Some(text) = self.take("limit") else { return Ok(default) };
+        let limit = text.parse().ok().filter(|limit| (1..=max).contains(limit));
+        limit.ok_or_else(|| {
+            Problem::bad_request("query_invalid", format!("`limit` must be a number from 1 to {max}")).field("limit")
+        })
+    }
+
+    /// `cursor`, as read by `parse`.
+    pub(crate) fn cursor<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Problem> {
+        let Some(text) = self.take("cursor") else { return Ok(None) };
+        parse(&text).map(Some).ok_or_else(|| {
+            Problem::bad_request("cursor_invalid", "`cursor` must be a `nextCursor` of the same list").field("cursor")
+        })
+    }
+
+    /// Refuses parameters that nobody asked for.
+    pub(crate) fn finish(self) -> Result<(), Problem> {
+        let Some(unknown) = self.left.keys().find(|name| !self.asked.contains(&name.as_str())) else { return Ok(()) };
+        let shown: String = unknown.chars().take(60).collect();
+        let detail = format!("`{shown}` is not known here; known are {}", self.asked.join(", "));
+        Err(Problem::bad_request("query_unknown", detail).field(shown))
+    }
+}
+
+/// Who reads, and how far the read model must be.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(crate) identity: Identity,
+    /// Project and sequence.
+    pub(crate) at_least: Option<(Uuid, i64)>,
+}
+
+impl FromRequestParts<AppState> for Reader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let Caller(identity) = Caller::from_request_parts(parts, state).await?;
+        let at_least = match parts.headers.get(SEQUENCE_HEADER) {
+            None => None,
+            Some(value) => Some(value.to_str().ok().and_then(parse_sequence).ok_or_else(|| {
+                Problem::bad_request("header_invalid", format!("`{SEQUENCE_HEADER}` must be <project id>:<sequence>"))
+            })?),
+        };
+        Ok(Self { identity, at_least })
+    }
+}
+
+fn parse_sequence(text: &str) -> Option<(Uuid, i64)> {
+    let (project, sequence) = text.split_once(':')?;
+    Some((hyphenated(project)?, sequence.parse().ok().filter(|&sequence| sequence >= 0)?))
+}
+
+/// Who writes, under which command id, and how long they wait.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) identity: Identity,
+    pub(crate) command_id: Uuid,
+    pub(crate) correlation_id: Uuid,
+    pub(crate) traceparent: Option<String>,
+    /// The version in `If-Match`.
+    pub(crate) if_match: Option<i64>,
+    pub(crate) respond_async: bool,
+    pub(crate) deadline: Instant,
+}
+
+impl FromRequestParts<AppState> for Writer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let Caller(identity) = Caller::from_request_parts(parts, state).await?;
+        let headers = &parts.headers;
+        let command_id = match text(headers, "idempotency-key") {
+            Some(key) if (1..=255).contains(&key.len()) => Uuid::new_v5(&identity.user_id, key.as_bytes()),
+            Some(_) => {
+                return Err(Problem::bad_request("header_invalid", "`Idempotency-Key` must have 1 to 255 characters"));
+            }
+            None if headers.contains_key("idempotency-key") => {
+                return Err(Problem::bad_request("header_invalid", "`Idempotency-Key` must be visible ASCII"));
+            }
+            None => Uuid::new_v4(),
+        };
+        let prefer = text(headers, "prefer").unwrap_or_default();
+        let mut preferences = prefer.split([',', ';']).map(str::trim);
+        let (respond_async, wait) = preferences.by_ref().fold((false, None), |(asynchronous, wait), one| {
+            let seconds = one.strip_prefix("wait=").and_then(|seconds| seconds.parse().ok());
+            (asynchronous || one.eq_ignore_ascii_case("respond-async"), seconds.map(Duration::from_secs).or(wait))
+        });
+        let most = state.limits().outcome_wait;
+        Ok(Self {
+            correlation_id: text(headers, "x-request-id").and_then(hyphenated).unwrap_or(command_id),
+            traceparent: text(headers, "traceparent").filter(|value| value.len() <= 128).map(str::to_owned),
+            if_match: if_match(headers)?,
+            respond_async,
+            deadline: Instant::now() + wait.map_or(most, |wait| wait.min(most)),
+            identity,
+            command_id,
+        })
+    }
+}
+
+impl Writer {
+    /// The envelope of the command that this request issues.
+    pub(crate) fn envelope(&self) -> Envelope {
+        Envelope {
+            command_id: self.command_id,
+            actor_id: self.identity.user_id,
+            actor_admin: self.identity.admin,
+            issued_at: now_ms(),
+            correlation_id: self.correlation_id,
+            traceparent: self.traceparent.clone(),
+            expected_version: self.if_match,
+        }
+    }
+}
+
+/// `If-Match: "7"`, the version from an `ETag`; `*` asks for nothing that the command does not ask for itself.
+fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+    if !headers.contains_key(IF_MATCH) {
+        return Ok(None);
+    }
+    let value = text(headers, IF_MATCH.as_str()).unwrap_or_default().trim();
+    if value == "*" {
+        return Ok(None);
+    }
+    let version =
+        value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).and_then(|value| value.parse().ok());
+    version.map(Some).ok_or_else(|| {
+        Problem::bad_request("header_invalid", "`If-Match` must be one ETag of the ticket, such as \"7\", or *")
+    })
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Milliseconds since 1970-01-01T00:00Z.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,56 @@
+//! REST, authentication and the web pages of SyncroBoard.
+//!
+//! A thin layer: a write becomes a command on the log and is answered with its outcome, a read is answered from the read
+//! model. No rule about tickets is decided here; what may be read is checked here, what may be written in the processors.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`router`](fn@router) | the table of contents: every path |
+//! | `resources` | one file per resource, the same verbs in each |
+//! | `native` | commands as JSON: the body of a bulk line and of a REST write |
+//! | `submit` | a write all the way: log, outcome, read model |
+//! | `access` | who may read what |
+//! | [`auth`] | tokens, and the cookie of the pages |
+//! | `problem`, `rejection` | what goes wrong, as RFC 9457 |
+//! | `pages` | the pages: rendered here, no script |
+//!
+//! What it does not do: it holds no state that matters, knows no database and no broker, and never imports `processors`.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use api::auth::{Identity, Secret, issue_token, verify_token};
+//!
+//! let secret = Secret::generate()?;
+//! let ada = Identity::new("Ada@example.org", "Ada", false);
+//! let token = issue_token(&secret, &ada, Duration::from_secs(3600))?;
+//! assert_eq!(verify_token(&secret, &token)?, ada);
+//! # Ok::<(), api::auth::TokenError>(())
+//! ```
+
+mod access;
+mod answer;
+pub mod auth;
+mod commands;
+mod cursor;
+mod extract;
+mod fields;
+mod layers;
+mod metrics;
+mod native;
+mod pages;
+mod problem;
+mod registration;
+mod rejection;
+mod resources;
+mod router;
+mod serve;
+mod state;
+mod submit;
+mod views;
+
+pub use commands::{Commands, Pending};
+pub use problem::Problem;
+pub use router::router;
+pub use serve::serve;
+pub use state::{AppState, Limits, Parts, Readiness, SetupError};

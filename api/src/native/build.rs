@@ -1,0 +1,225 @@
+//! Builds the record of a command from its fields; which fields a command takes stands here, and only here.
+
+use schemas::{
+    AddMember, AssignTicket, CommentTicket, CreateProject, CreateTicket, DeleteTicket, EditTicket, ImportTicket,
+    MoveTicket, RegisterUser, RemoveMember, TicketCommand, UnassignTicket, UpdateMember, UpdateProject, UserCommand,
+    ids,
+};
+use uuid::Uuid;
+
+use super::Envelope;
+use crate::fields::{FieldError, Fields, user_key};
+
+/// What a command is about, as far as it does not stand in its fields.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Target {
+    /// The project; nil for `CreateProject`, whose key gives it.
+    pub(crate) project_id: Uuid,
+    /// The ticket's number; 0 for commands that are about no ticket.
+    pub(crate) number: i64,
+    /// The member, where the path names them.
+    pub(crate) user_id: Option<Uuid>,
+    /// The key of the user to be added, where it had to be looked up.
+    pub(crate) user_key: Option<String>,
+}
+
+/// Makes a record with the envelope's fields and those given.
+macro_rules! record {
+    ($envelope:ident, $project_id:expr, $name:ident { $($field:ident $(: $value:expr)?),* $(,)? }) => {
+        TicketCommand::from($name {
+            command_id: $envelope.command_id,
+            actor_id: $envelope.actor_id,
+            actor_admin: $envelope.actor_admin,
+            issued_at: $envelope.issued_at,
+            correlation_id: $envelope.correlation_id,
+            traceparent: $envelope.traceparent,
+            project_id: $project_id,
+            $($field $(: $value)?,)*
+        })
+    };
+}
+
+/// The names of all ticket commands, for messages.
+pub(super) const TYPES: &str = "CreateProject, UpdateProject, AddMember, UpdateMember, RemoveMember, CreateTicket, ImportTicket, \
+     EditTicket, MoveTicket, AssignTicket, UnassignTicket, CommentTicket, DeleteTicket, RegisterUser";
+
+/// Builds a command of `ticket.commands`.
+pub(crate) fn ticket_command(
+    kind: &str,
+    mut fields: Fields,
+    to: Target,
+    by: Envelope,
+) -> Result<TicketCommand, FieldError> {
+    let from = &mut fields;
+    let command = match kind {
+        "CreateProject" => create_project(from, by)?,
+        "UpdateProject" => update_project(from, &to, by)?,
+        "AddMember" => add_member(from, to, by)?,
+        "UpdateMember" => update_member(from, &to, by)?,
+        "RemoveMember" => record!(by, to.project_id, RemoveMember { user_id: member(from, &to)? }),
+        "CreateTicket" => create_ticket(from, &to, by)?,
+        "ImportTicket" => import_ticket(from, &to, by)?,
+        "EditTicket" => edit_ticket(from, &to, by)?,
+        "MoveTicket" => move_ticket(from, &to, by)?,
+        "AssignTicket" => assign_ticket(from, &to, by)?,
+        "UnassignTicket" => {
+            let expected_version = expected(from, &by)?;
+            record!(by, to.project_id, UnassignTicket { number: to.number, expected_version })
+        }
+        "CommentTicket" => {
+            let (content, parent_id) = (from.string("content")?, from.opt_uuid("parentId")?);
+            record!(by, to.project_id, CommentTicket { number: to.number, content, parent_id })
+        }
+        "DeleteTicket" => {
+            let expected_version = expected(from, &by)?;
+            record!(by, to.project_id, DeleteTicket { number: to.number, expected_version })
+        }
+        _ => return Err(FieldError::invalid("type", &format!("one of {TYPES}"))),
+    };
+    fields.finish()?;
+    Ok(command)
+}
+
+/// Builds the registration of a user: by e-mail, or a placeholder by `source` and `login`.
+pub(crate) fn register_user(mut fields: Fields, by: Envelope) -> Result<UserCommand, FieldError> {
+    let from = &mut fields;
+    let email = from.opt_string("email")?.map(|email| email.trim().to_lowercase());
+    let (source, login) = (from.opt_string("source")?, from.opt_string("login")?);
+    let name = from.opt_string("name")?;
+    let admin = from.opt_bool("admin")?.unwrap_or_default();
+    let user_key = match (&email, &source, &login) {
+        (Some(email), None, None) => email.clone(),
+        (None, Some(source), Some(login)) => ids::placeholder_key(source, login),
+        (None, Some(_), None) => return Err(FieldError::missing("login")),
+        (None, None, _) => return Err(FieldError::missing("email")),
+        (Some(_), ..) => return Err(FieldError::invalid("email", "alone, or `source` and `login` in its place")),
+    };
+    let name = name.or_else(|| login.clone()).unwrap_or_default();
+    fields.finish()?;
+    Ok(UserCommand::from(RegisterUser {
+        command_id: by.command_id,
+        actor_id: by.actor_id,
+        actor_admin: by.actor_admin,
+        issued_at: by.issued_at,
+        correlation_id: by.correlation_id,
+        traceparent: by.traceparent,
+        user_key,
+        email,
+        name,
+        source,
+        login,
+        admin,
+    }))
+}
+
+fn create_project(from: &mut Fields, by: Envelope) -> Result<TicketCommand, FieldError> {
+    let (key, name) = (from.string("key")?, from.string("name")?);
+    let description = from.text("description")?;
+    let owner_handle = from.opt_string("ownerHandle")?;
+    Ok(record!(by, ids::project_id(&key), CreateProject { key, name, description, owner_handle }))
+}
+
+fn update_project(from: &mut Fields, to: &Target, by: Envelope) -> Result<TicketCommand, FieldError> {
+    let (name, description) = (from.opt_string("name")?, from.opt_string("description")?);
+    let viewer_comments = from.opt_bool("viewerComments")?;
+    Ok(record!(by, to.project_id, UpdateProject { name, description, viewer_comments }))
+}
+
+fn add_member(from: &mut Fields, to: Target, by: Envelope) -> Result<TicketCommand, FieldError> {
+    let user_key = match to.user_key {
+        Some(key) => key,
+        None => {
+            let text = from.string("user")?;
+            user_key(&text).ok_or_else(|| FieldError::invalid("user", "an e-mail address or source:login"))?
+        }
+    };
+    let role = from.opt_string("role")?.unwrap_or_else(|| "member".to_owned());
+    let (capacity, skills) = (from.opt_i32("capacity")?, from.strings("skills")?);
+    let handle = from.opt_string("handle")?;
+    Ok(record!(by, to.project_id, AddMember { user_key, role, capacity, skills, handle }))
+}
+
+fn update_member(from: &mut Fields, to: &Target, by: Envelope) -> Result<TicketCommand, FieldError> {
+    let user_id = member(from, to)?;
+    let (role, capacity) = (from.opt_string("role")?, from.opt_i32("capacity")?);
+    let (skills, available) = (from.opt_strings("skills")?, from.opt_bool("available")?);
+    Ok(record!(by, to.project_id, UpdateMember { user_id, role, capacity, skills, available }))
+}
+
+fn member(from: &mut Fields, to: &Target) -> Result<Uuid, FieldError> {
+    match to.user_id {
+        Some(id) => Ok(id),
+        None => from.opt_person("user", "userId")?.ok_or_else(|| FieldError::missing("user")),
+    }
+}
+
+fn create_ticket(from: &mut Fields, to: &Target, by: Envelope) -> Result<TicketCommand, FieldError> {
+    let (title, description) = (from.string("title")?, from.text("description")?);
+    let (priority, labels) = (from.opt_string("priority")?, from.strings("labels")?);
+    let (assignee_id, due_date) = (from.opt_person("assignee", "assigneeId")?, from.opt_time("dueDate")?);
+    Ok(record!(by, to.project_id, CreateTicket { title, description, priority, labels, assignee_id, due_date }))
+}
+
+fn import_ticket(from: &mut Fields, to: &Target, by: Envelope) -> Result<TicketCommand, FieldError> {
+    let (title, description) = (from.string("title")?, from.text("description")?);
+    let (priority, labels) = (from.opt_string("priority")?, from.strings("labels")?);
+    let (assignee_id, due_date) = (from.opt_person("assignee", "assigneeId")?, from.opt_time("dueDate")?);
+    let (status, reporter_id) = (from.string("status")?, from.opt_person("reporter", "reporterId")?);
+    let (created_at, updated_at) = (from.time("createdAt")?, from.opt_time("updatedAt")?);
+    let (external_source, external_id) = (from.string("externalSource")?, from.string("externalId")?);
+    let external_url = from.opt_string("externalUrl")?;
+    Ok(record!(
+        by,
+        to.project_id,
+        ImportTicket {
+            title,
+            description,
+            priority,
+            labels,
+            assignee_id,
+            due_date,
+            status,
+            reporter_id,
+            created_at,
+            updated_at,
+            external_source,
+            external_id,
+            external_url,
+        }
+    ))
+}
+
+fn edit_ticket(from: &mut Fields, to: &Target, by: Envelope) -> Result<TicketCommand, FieldError> {
+    let expected_version = expected(from, &by)?;
+    let (title, description) = (from.opt_string("title")?, from.opt_string("description")?);
+    let (priority, labels) = (from.opt_string("priority")?, from.opt_strings("labels")?);
+    // In a PATCH `"dueDate": null` takes the date away; a native command may also say so by name.
+    let null_date = from.is_null("dueDate");
+    let due_date = from.opt_time("dueDate")?;
+    let clear_due_date = from.opt_bool("clearDueDate")?.unwrap_or(null_date);
+    let number = to.number;
+    Ok(record!(
+        by,
+        to.project_id,
+        EditTicket { number, expected_version, title, description, priority, labels, due_date, clear_due_date }
+    ))
+}
+
+fn move_ticket(from: &mut Fields, to: &Target, by: Envelope) -> Result<TicketCommand, FieldError> {
+    let expected_version = expected(from, &by)?;
+    let (status, comment) = (from.string("status")?, from.opt_string("comment")?);
+    Ok(record!(by, to.project_id, MoveTicket { number: to.number, expected_version, status, comment }))
+}
+
+fn assign_ticket(from: &mut Fields, to: &Target, by: Envelope) -> Result<TicketCommand, FieldError> {
+    let expected_version = expected(from, &by)?;
+    let assignee = from.opt_person("assignee", "assigneeId")?;
+    let assignee_id = assignee.ok_or_else(|| FieldError::missing("assigneeId"))?;
+    Ok(record!(by, to.project_id, AssignTicket { number: to.number, expected_version, assignee_id }))
+}
+
+/// The version the sender has seen: from `If-Match`, or the field.
+fn expected(from: &mut Fields, by: &Envelope) -> Result<Option<i64>, FieldError> {
+    let field = from.opt_i64("expectedVersion")?;
+    Ok(by.expected_version.or(field))
+}

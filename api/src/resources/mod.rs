@@ -1,0 +1,13 @@
+//! One file per resource, with the same verbs in each: `list`, `read`, `create`, `update`, `delete`.
+
+pub(crate) mod assignee;
+pub(crate) mod board;
+pub(crate) mod bulk;
+pub(crate) mod commands;
+pub(crate) mod comments;
+pub(crate) mod health;
+pub(crate) mod members;
+pub(crate) mod projects;
+pub(crate) mod status;
+pub(crate) mod tickets;
+pub(crate) mod users;

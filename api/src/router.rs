@@ -1,0 +1,46 @@
+//! The table of contents: every path that there is.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, patch, post, put};
+
+use crate::problem::Problem;
+use crate::resources::{assignee, board, bulk, commands, comments, health, members, projects, status, tickets, users};
+use crate::state::AppState;
+use crate::{layers, pages};
+
+/// All routes over these parts. A project's `{id}` is its id or key, a ticket's its id or code.
+pub fn router(state: AppState) -> Router {
+    let body_limit = DefaultBodyLimit::max(state.limits().body_bytes);
+    Router::new()
+        .route("/projects", get(projects::list).post(projects::create))
+        .route("/projects/{id}", get(projects::read).patch(projects::update))
+        .route("/projects/{id}/board", get(board::read))
+        .route("/projects/{id}/members", get(members::list).post(members::create))
+        .route("/projects/{id}/members/{userId}", patch(members::update).delete(members::delete))
+        .route("/projects/{id}/tickets", get(tickets::list).post(tickets::create))
+        .route("/tickets/{id}", get(tickets::read).patch(tickets::update).delete(tickets::delete))
+        .route("/tickets/{id}/status", patch(status::update))
+        .route("/tickets/{id}/assignee", put(assignee::update).delete(assignee::delete))
+        .route("/tickets/{id}/comments", get(comments::list).post(comments::create))
+        .route("/users", post(users::create))
+        .route("/users/me", get(users::read_me))
+        .route("/users/{id}", get(users::read))
+        .route("/commands/{id}", get(commands::read))
+        .route("/commands:bulk", post(bulk::create))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/", get(pages::home::read))
+        .route("/p/{key}", get(pages::board::read))
+        .route("/p/{key}/{number}", get(pages::ticket::read))
+        .route("/sign-out", get(pages::sign_in::sign_out))
+        .route("/assets/style.css", get(pages::assets::style))
+        .route("/assets/icon.svg", get(pages::assets::icon))
+        .fallback(async || Problem::no_route())
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(body_limit)
+        .layer(from_fn_with_state(state.clone(), layers::around))
+        .with_state(state)
+}

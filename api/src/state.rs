@@ -1,0 +1,153 @@
+//! What every handler can reach. Made once by the composition root; cheap to clone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use connectors::read_model::ReadModel;
+use tokio::sync::watch;
+
+use crate::auth::Secret;
+use crate::commands::Commands;
+use crate::metrics::Metrics;
+use crate::pages::Templates;
+use crate::registration::Registered;
+
+/// The parts that the API stands on.
+#[derive(Clone)]
+pub struct AppState(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    metrics: Metrics,
+    registered: Registered,
+    templates: Templates,
+    stopping: watch::Sender<bool>,
+}
+
+/// What the composition root hands over.
+pub struct Parts {
+    /// The way onto the command log.
+    pub gateway: Arc<dyn Commands>,
+    /// Where reads are answered from.
+    pub read_model: Arc<dyn ReadModel>,
+    /// What tokens are signed with.
+    pub secret: Secret,
+    /// Whose metrics `/metrics` shows; the API registers its own there.
+    pub metrics: prometheus::Registry,
+    /// Asked by `/readyz`; must answer at once.
+    pub readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// Whether requests can be served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// Every part is there.
+    Ready,
+    /// What is still missing, for people.
+    NotReady(String),
+}
+
+/// What one request may cost.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How long a write waits for its outcome and for the read model, before it answers 202.
+    pub outcome_wait: Duration,
+    /// How long any request but a bulk one may take in all.
+    pub request: Duration,
+    /// Size of a body, or of one line of a bulk body, in bytes.
+    pub body_bytes: usize,
+    /// Commands of one bulk request that may be under way at once.
+    pub bulk_window: usize,
+    /// How long a line of a bulk request waits for its outcome.
+    pub bulk_outcome_wait: Duration,
+    /// How long a bulk request may send nothing while nothing is under way.
+    pub bulk_idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            outcome_wait: Duration::from_secs(5),
+            request: Duration::from_secs(15),
+            body_bytes: 1024 * 1024,
+            bulk_window: 4096,
+            bulk_outcome_wait: Duration::from_secs(60),
+            bulk_idle: Duration::from_secs(120),
+        }
+    }
+}
+
+/// The API cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A metric of the API is registered already.
+    #[error("metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// A page's template does not compile.
+    #[error("a page's template is broken: {0}")]
+    Template(#[from] minijinja::Error),
+}
+
+impl AppState {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// [`SetupError`].
+    pub fn new(parts: Parts) -> Result<Self, SetupError> {
+        let metrics = Metrics::new(&parts.metrics)?;
+        let templates = Templates::new()?;
+        let (stopping, _) = watch::channel(false);
+        Ok(Self(Arc::new(Inner { parts, metrics, registered: Registered::default(), templates, stopping })))
+    }
+
+    pub(crate) fn gateway(&self) -> &dyn Commands {
+        self.0.parts.gateway.as_ref()
+    }
+
+    pub(crate) fn read_model(&self) -> &dyn ReadModel {
+        self.0.parts.read_model.as_ref()
+    }
+
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.0.parts.secret
+    }
+
+    pub(crate) fn registry(&self) -> &prometheus::Registry {
+        &self.0.parts.metrics
+    }
+
+    pub(crate) fn readiness(&self) -> Readiness {
+        (self.0.parts.readiness)()
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.parts.limits
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn registered(&self) -> &Registered {
+        &self.0.registered
+    }
+
+    pub(crate) fn templates(&self) -> &Templates {
+        &self.0.templates
+    }
+
+    /// Tells long requests to come to an end.
+    pub(crate) fn stop(&self) {
+        self.0.stopping.send_replace(true);
+    }
+
+    /// Waits until the server is about to stop.
+    pub(crate) async fn stopping(&self) {
+        // An error would mean that the sender is gone, but it is held right here.
+        let _ = self.0.stopping.subscribe().wait_for(|&stopping| stopping).await;
+    }
+}

@@ -1,0 +1,208 @@
+//! One write, all the way: onto the log, its outcome, and the read model that shows it.
+
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use connectors::gateway::GatewayError;
+use connectors::read_model::ReadError;
+use schemas::{CommandAccepted, Outcome};
+use serde::Serialize;
+use serde_json::json;
+use tokio::time::{timeout, timeout_at};
+use uuid::Uuid;
+
+use crate::commands::Pending;
+use crate::extract::{SEQUENCE_HEADER, Writer};
+use crate::fields::FieldError;
+use crate::native::Command;
+use crate::problem::Problem;
+use crate::state::AppState;
+use crate::{registration, rejection};
+
+/// How long the log may still take to confirm once the deadline has come.
+const DURABLE_GRACE: Duration = Duration::from_millis(500);
+
+/// An answer to a write that is not the resource: a problem, or "accepted, look later".
+#[derive(Debug)]
+pub(crate) enum Early {
+    Problem(Problem),
+    /// 202 with the command to ask for.
+    Later(Box<Response>),
+}
+
+impl From<Problem> for Early {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<ReadError> for Early {
+    fn from(error: ReadError) -> Self {
+        Self::Problem(error.into())
+    }
+}
+
+impl From<FieldError> for Early {
+    fn from(error: FieldError) -> Self {
+        Self::Problem(error.into())
+    }
+}
+
+impl IntoResponse for Early {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Problem(problem) => problem.into_response(),
+            Self::Later(response) => *response,
+        }
+    }
+}
+
+impl From<GatewayError> for Problem {
+    fn from(error: GatewayError) -> Self {
+        match error {
+            GatewayError::TooLarge { limit_bytes, .. } => Self::too_large(limit_bytes),
+            GatewayError::Unreadable(why) => Self::internal(why),
+            other => Self::unavailable(other),
+        }
+    }
+}
+
+/// Submits a command and waits until its effect can be read, or answers early.
+pub(crate) async fn submit(state: &AppState, writer: &Writer, command: &Command) -> Result<CommandAccepted, Early> {
+    registration::ensure(state, &writer.identity, writer.deadline).await?;
+    let mut pending = match command {
+        Command::Ticket(command) => state.gateway().send(command),
+        Command::User(command) => state.gateway().send_user(command),
+    }
+    .map_err(Problem::from)?;
+    if writer.respond_async {
+        return later(command, pending.as_mut(), writer.deadline).await;
+    }
+    let begun = Instant::now();
+    let Ok(outcome) = timeout_at(writer.deadline.into(), pending.outcome()).await else {
+        state.metrics().no_outcome(command.type_name(), "timeout");
+        return later(command, pending.as_mut(), Instant::now() + DURABLE_GRACE).await;
+    };
+    state.metrics().waited("outcome", begun.elapsed());
+    let outcome = outcome.map_err(Problem::from)?;
+    state.metrics().outcome(command.type_name(), &outcome);
+    if outcome.command_type() != command.type_name() {
+        return Err(reused(&outcome).into());
+    }
+    let accepted = accepted(outcome, writer.if_match.is_some())?;
+    let begun = Instant::now();
+    let Some(of) = accepted.project_id.or(accepted.user_id) else { return Ok(accepted) };
+    let reached = state.read_model().wait_for(of, accepted.sequence, writer.deadline).await?;
+    state.metrics().waited("read_model", begun.elapsed());
+    if reached { Ok(accepted) } else { Err(not_visible_yet(&accepted)) }
+}
+
+/// The accepted command, or the problem that its outcome is.
+fn accepted(outcome: Outcome, if_match: bool) -> Result<CommandAccepted, Problem> {
+    match outcome {
+        Outcome::Accepted(accepted) => Ok(accepted),
+        Outcome::Rejected(rejected) => {
+            let (code, detail) = (rejected.rejection, rejected.detail);
+            Err(rejection::problem(code, detail, rejected.field, rejected.allowed, if_match))
+        }
+        Outcome::Failed(failed) => {
+            let title = "The command could not be processed";
+            let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "command_failed", title).log(&failed.reason);
+            Err(problem.detail("it was set aside; an operator can let it be decided again"))
+        }
+    }
+}
+
+fn reused(outcome: &Outcome) -> Problem {
+    let title = "The idempotency key belongs to another request";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", title)
+        .detail(format!("it was used for {} before", outcome.command_type()))
+}
+
+/// 202, once the log has the command; before that nothing may be promised.
+async fn later(command: &Command, pending: &mut dyn Pending, deadline: Instant) -> Result<CommandAccepted, Early> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    match timeout(left, pending.durable()).await {
+        Ok(Ok(())) => {
+            let body = json!({ "commandId": command.command_id(), "status": "pending" });
+            Err(Early::Later(Box::new(look_later(command.command_id(), body))))
+        }
+        Ok(Err(error)) => Err(Problem::from(error).into()),
+        Err(_) => Err(Problem::unavailable("the log did not confirm a command in time").into()),
+    }
+}
+
+fn not_visible_yet(accepted: &CommandAccepted) -> Early {
+    let mut response = look_later(accepted.command_id, result_json(accepted));
+    mark_sequence(&mut response, accepted);
+    Early::Later(Box::new(response))
+}
+
+fn look_later(command: Uuid, body: serde_json::Value) -> Response {
+    let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
+    if let Ok(location) = HeaderValue::from_str(&format!("/commands/{command}")) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}
+
+/// An accepted command as JSON, without what is absent.
+pub(crate) fn result_json(accepted: &CommandAccepted) -> serde_json::Value {
+    let mut body = json!({
+        "commandId": accepted.command_id,
+        "status": "accepted",
+        "result": AcceptedIds::from(accepted),
+    });
+    if accepted.duplicate {
+        body["duplicate"] = true.into();
+    }
+    body
+}
+
+/// The ids that a command made or touched, without what is absent.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AcceptedIds<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<i64>,
+}
+
+impl<'a> From<&'a CommandAccepted> for AcceptedIds<'a> {
+    fn from(accepted: &'a CommandAccepted) -> Self {
+        Self {
+            project_id: accepted.project_id,
+            ticket_id: accepted.ticket_id,
+            number: accepted.number,
+            code: accepted.code.as_deref(),
+            version: accepted.ticket_version,
+            comment_id: accepted.comment_id,
+            user_id: accepted.user_id,
+            sequence: (accepted.sequence > 0).then_some(accepted.sequence),
+        }
+    }
+}
+
+/// Adds the consistency token.
+pub(crate) fn mark_sequence(response: &mut Response, accepted: &CommandAccepted) {
+    let Some(project) = accepted.project_id else { return };
+    if let Ok(value) = HeaderValue::from_str(&format!("{project}:{}", accepted.sequence)) {
+        response.headers_mut().insert(SEQUENCE_HEADER, value);
+    }
+}

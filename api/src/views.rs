@@ -1,0 +1,235 @@
+//! How rows look in JSON. Times are RFC 3339 with milliseconds, UTC.
+
+use connectors::read_model::TicketCard;
+use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow};
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+use crate::fields::format_time;
+
+/// A moment in milliseconds since 1970-01-01T00:00Z, written as RFC 3339.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Time(pub(crate) i64);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format_time(self.0))
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Project {
+    id: Uuid,
+    key: String,
+    name: String,
+    description: String,
+    owner_id: Uuid,
+    viewer_comments: bool,
+    sequence: i64,
+    created_at: Time,
+    updated_at: Time,
+}
+
+impl Project {
+    pub(crate) fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
+impl From<ProjectRow> for Project {
+    fn from(row: ProjectRow) -> Self {
+        Self {
+            id: row.id,
+            key: row.key,
+            name: row.name,
+            description: row.description,
+            owner_id: row.owner_id,
+            viewer_comments: row.viewer_comments,
+            sequence: row.sequence,
+            created_at: Time(row.created_at),
+            updated_at: Time(row.updated_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Member {
+    project_id: Uuid,
+    user_id: Uuid,
+    name: Option<String>,
+    handle: String,
+    role: String,
+    capacity: i32,
+    skills: Vec<String>,
+    available: bool,
+}
+
+impl Member {
+    pub(crate) fn new(row: MemberRow, user: Option<&UserRow>) -> Self {
+        Self {
+            project_id: row.project_id,
+            user_id: row.user_id,
+            name: user.map(|user| user.name.clone()),
+            handle: row.handle,
+            role: row.role,
+            capacity: row.capacity,
+            skills: row.skills,
+            available: row.available,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Ticket {
+    id: Uuid,
+    project_id: Uuid,
+    number: i64,
+    code: String,
+    title: String,
+    description: String,
+    priority: String,
+    status: String,
+    labels: Vec<String>,
+    reporter_id: Uuid,
+    assignee_id: Option<Uuid>,
+    due_date: Option<Time>,
+    external: Option<External>,
+    imported: bool,
+    version: i64,
+    created_at: Time,
+    updated_at: Time,
+}
+
+#[derive(Serialize)]
+struct External {
+    source: String,
+    id: Option<String>,
+    url: Option<String>,
+}
+
+impl From<TicketRow> for Ticket {
+    fn from(row: TicketRow) -> Self {
+        let (id, url) = (row.external_id, row.external_url);
+        Self {
+            id: row.id,
+            project_id: row.project_id,
+            number: row.number,
+            code: row.code,
+            title: row.title,
+            description: row.description,
+            priority: row.priority,
+            status: row.status,
+            labels: row.labels,
+            reporter_id: row.reporter_id,
+            assignee_id: row.assignee_id,
+            due_date: row.due_date.map(Time),
+            external: row.external_source.map(|source| External { source, id, url }),
+            imported: row.imported,
+            version: row.version,
+            created_at: Time(row.created_at),
+            updated_at: Time(row.updated_at),
+        }
+    }
+}
+
+/// A ticket on a board: all but its text.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Card {
+    id: Uuid,
+    project_id: Uuid,
+    number: i64,
+    code: String,
+    title: String,
+    priority: String,
+    status: String,
+    labels: Vec<String>,
+    reporter_id: Uuid,
+    assignee_id: Option<Uuid>,
+    due_date: Option<Time>,
+    version: i64,
+    created_at: Time,
+    updated_at: Time,
+}
+
+impl From<TicketCard> for Card {
+    fn from(row: TicketCard) -> Self {
+        Self {
+            id: row.id,
+            project_id: row.project_id,
+            number: row.number,
+            code: row.code,
+            title: row.title,
+            priority: row.priority,
+            status: row.status,
+            labels: row.labels,
+            reporter_id: row.reporter_id,
+            assignee_id: row.assignee_id,
+            due_date: row.due_date.map(Time),
+            version: row.version,
+            created_at: Time(row.created_at),
+            updated_at: Time(row.updated_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Comment {
+    id: Uuid,
+    ticket_id: Uuid,
+    author_id: Uuid,
+    content: String,
+    parent_id: Option<Uuid>,
+    created_at: Time,
+}
+
+impl From<CommentRow> for Comment {
+    fn from(row: CommentRow) -> Self {
+        Self {
+            id: row.id,
+            ticket_id: row.ticket_id,
+            author_id: row.author_id,
+            content: row.content,
+            parent_id: row.parent_id,
+            created_at: Time(row.created_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct User {
+    id: Uuid,
+    email: Option<String>,
+    name: String,
+    role: String,
+    source: Option<String>,
+    login: Option<String>,
+    created_at: Time,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: row.id,
+            email: row.email,
+            name: row.name,
+            role: row.role,
+            source: row.source,
+            login: row.login,
+            created_at: Time(row.created_at),
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct List<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) next_cursor: Option<String>,
+}
