@@ -1,0 +1,34 @@
+//! `/healthz`, `/readyz`, `/metrics`.
+
+use api::Readiness;
+use axum::body::Body;
+use axum::http::Request;
+
+use crate::support::{Reply, World};
+
+async fn anonymous(world: &World, path: &str) -> Reply {
+    world.request(Request::get(path).body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn should_tell_alive_from_ready() {
+    let world = World::build(|_| {}, Readiness::NotReady("3 of 4 tasks have their state".to_owned()));
+    assert_eq!(anonymous(&world, "/healthz").await.status.as_u16(), 200);
+    let problem = anonymous(&world, "/readyz").await.problem(503, "not_ready");
+    assert_eq!(problem["detail"], "3 of 4 tasks have their state");
+    assert_eq!(anonymous(&World::new(), "/readyz").await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn should_count_requests_by_route_and_never_by_what_clients_make_up() {
+    let world = World::new();
+    world.get("ada", "/projects/WEB").await;
+    world.get("ada", "/projects/OTHER").await;
+    world.get("ada", "/made/up/path").await;
+    let text = anonymous(&world, "/metrics").await.text;
+    let count = |line: &str| assert!(text.contains(line), "{line}\n{text}");
+    count("syncroboard_http_requests_total{method=\"GET\",route=\"/projects/{id}\",status=\"200\"} 1");
+    count("syncroboard_http_requests_total{method=\"GET\",route=\"/projects/{id}\",status=\"404\"} 1");
+    count("syncroboard_http_requests_total{method=\"GET\",route=\"none\",status=\"404\"} 1");
+    assert!(!text.contains("made/up"));
+}

@@ -1,0 +1,15 @@
+//! The router over made-up parts: what clients see, above all when something goes wrong. One module for each part of the
+//! URL tree. The same paths over the real parts are tested in the root package.
+
+mod auth;
+mod board;
+mod bulk;
+mod commands;
+mod health;
+mod members;
+mod pages;
+mod problems;
+mod projects;
+mod support;
+mod tickets;
+mod users;
