@@ -12,7 +12,7 @@
 //! | `user.rs` | the same for users |
 //! | `ticket_processor.rs`, `user_processor.rs` | the processors: command memory, routing, outcomes around the rules |
 //! | `pipeline.rs` | [`pipeline`]: the topology that worker, tests and simulation all run |
-//! | `fold.rs` | what stores and read model should hold, recomputed from the events, for `verify` |
+//! | `fold.rs`, `verify.rs` | what stores and read model should hold, recomputed from the events, and every difference |
 //!
 //! ```
 //! use processors::{Decision, ProjectModel, decide, evolve};
@@ -44,6 +44,7 @@ mod digest;
 mod evolve;
 mod failed;
 pub mod fields;
+mod fold;
 mod guard;
 pub mod keys;
 mod memory;
@@ -58,12 +59,14 @@ pub mod stores;
 mod ticket_processor;
 mod user;
 mod user_processor;
+mod verify;
 mod view;
 pub mod workflow;
 
 pub use decide::{decide, decide_added_member};
 pub use decision::{Accepted, Decision, TicketRef};
 pub use evolve::evolve;
+pub use fold::Fold;
 pub use memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
 pub use model::ProjectModel;
 pub use outcome::{Answer, repeated};
@@ -72,4 +75,5 @@ pub use rejection::{Needed, Rejection};
 pub use role::Role;
 pub use user::{decide_user, evolve_user, handle_of};
 pub use user_processor::USERS;
+pub use verify::{Difference, Problem, fold, verify_log, verify_read_model, verify_stores};
 pub use view::{Fault, ProjectStateMut, ProjectView, Refused};

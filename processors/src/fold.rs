@@ -1,0 +1,178 @@
+//! What stores and read model should hold, recomputed from the events alone. Pure: whoever reads the log feeds it.
+
+use std::collections::BTreeMap;
+
+use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow};
+use schemas::{TicketCreated, TicketEvent, TicketUpdated, UserEvent, UserState};
+use uuid::Uuid;
+
+use crate::evolve;
+use crate::model::ProjectModel;
+use crate::user::evolve_user;
+
+/// Everything that follows from the events so far, in the order of keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fold {
+    /// What the stores hold of each project.
+    pub models: BTreeMap<Uuid, ProjectModel>,
+    /// What the store of users holds, by user key.
+    pub users: BTreeMap<String, UserState>,
+    /// Projects of the read model.
+    pub project_rows: BTreeMap<Uuid, ProjectRow>,
+    /// Memberships of the read model, by project and user.
+    pub member_rows: BTreeMap<(Uuid, Uuid), MemberRow>,
+    /// Tickets of the read model, by project and number.
+    pub ticket_rows: BTreeMap<(Uuid, i64), TicketRow>,
+    /// Comments of the read model, by id.
+    pub comment_rows: BTreeMap<Uuid, CommentRow>,
+    /// Users of the read model, by id.
+    pub user_rows: BTreeMap<Uuid, UserRow>,
+    /// Events that do not follow from those before them: gaps, and changes of what is not there.
+    pub contradictions: Vec<String>,
+}
+
+impl Fold {
+    /// Takes in the next event of a project.
+    pub fn ticket_event(&mut self, event: TicketEvent) {
+        let model = self.models.entry(event.project_id()).or_default();
+        if let Err(fault) = evolve(model, &event) {
+            self.contradictions.push(fault.to_string());
+        }
+        self.row(event);
+    }
+
+    /// Takes in an event of a user; each has the user's whole state.
+    pub fn user_event(&mut self, event: &UserEvent) {
+        let (key, user) = evolve_user(event);
+        let row = UserRow {
+            id: user.user_id,
+            email: user.email.clone(),
+            name: user.name.clone(),
+            role: user.role.clone(),
+            source: user.source.clone(),
+            login: user.login.clone(),
+            sequence: user.sequence,
+            created_at: user.created_at,
+        };
+        self.user_rows.insert(row.id, row);
+        self.users.insert(key, user);
+    }
+
+    fn row(&mut self, event: TicketEvent) {
+        let (project_id, sequence) = (event.project_id(), event.sequence());
+        if let Some(project) = self.project_rows.get_mut(&project_id) {
+            project.sequence = sequence;
+        }
+        match event {
+            TicketEvent::ProjectCreated(e) => {
+                let row = ProjectRow {
+                    id: project_id,
+                    key: e.key,
+                    name: e.name,
+                    description: e.description,
+                    owner_id: e.owner_id,
+                    viewer_comments: false,
+                    sequence,
+                    created_at: e.created_at,
+                    updated_at: e.created_at,
+                };
+                self.project_rows.insert(project_id, row);
+            }
+            TicketEvent::ProjectUpdated(e) => {
+                if let Some(row) = self.project_rows.get_mut(&project_id) {
+                    (row.name, row.description) = (e.name, e.description);
+                    (row.viewer_comments, row.updated_at) = (e.viewer_comments, e.updated_at);
+                }
+            }
+            TicketEvent::ProjectMemberAdded(e) => {
+                let (user_id, handle, role) = (e.user_id, e.handle, e.role);
+                let (capacity, skills, available) = (e.capacity, e.skills, e.available);
+                let row = MemberRow { project_id, user_id, handle, role, capacity, skills, available };
+                self.member_rows.insert((project_id, user_id), row);
+            }
+            TicketEvent::ProjectMemberUpdated(e) => {
+                let (user_id, handle, role) = (e.user_id, e.handle, e.role);
+                let (capacity, skills, available) = (e.capacity, e.skills, e.available);
+                let row = MemberRow { project_id, user_id, handle, role, capacity, skills, available };
+                self.member_rows.insert((project_id, user_id), row);
+            }
+            TicketEvent::ProjectMemberRemoved(e) => {
+                self.member_rows.remove(&(project_id, e.user_id));
+            }
+            TicketEvent::TicketCreated(e) => {
+                self.ticket_rows.insert((project_id, e.number), created(e));
+            }
+            TicketEvent::TicketUpdated(e) => self.ticket(project_id, e.number, |row| update(row, e)),
+            TicketEvent::TicketStatusUpdated(e) => self.ticket(project_id, e.number, |row| {
+                row.status = e.new_status;
+                (row.version, row.sequence, row.updated_at) = (e.ticket_version, sequence, e.timestamp);
+            }),
+            TicketEvent::TicketAssigned(e) => self.ticket(project_id, e.number, |row| {
+                row.assignee_id = Some(e.assignee_id);
+                (row.version, row.sequence, row.updated_at) = (e.ticket_version, sequence, e.assigned_at);
+            }),
+            TicketEvent::TicketUnassigned(e) => self.ticket(project_id, e.number, |row| {
+                row.assignee_id = None;
+                (row.version, row.sequence, row.updated_at) = (e.ticket_version, sequence, e.unassigned_at);
+            }),
+            TicketEvent::TicketCommented(e) => {
+                let row = CommentRow {
+                    id: e.comment_id,
+                    project_id,
+                    ticket_id: e.ticket_id,
+                    author_id: e.author_id,
+                    content: e.content,
+                    parent_id: e.parent_id,
+                    sequence,
+                    created_at: e.created_at,
+                };
+                self.comment_rows.insert(row.id, row);
+            }
+            TicketEvent::TicketDeleted(e) => {
+                self.ticket_rows.remove(&(project_id, e.number));
+                // Deletions are rare, and an index by ticket would cost as much memory as the rows.
+                self.comment_rows.retain(|_, row| row.ticket_id != e.ticket_id);
+            }
+        }
+    }
+
+    fn ticket(&mut self, project_id: Uuid, number: i64, change: impl FnOnce(&mut TicketRow)) {
+        if let Some(row) = self.ticket_rows.get_mut(&(project_id, number)) {
+            change(row);
+        }
+    }
+}
+
+fn created(e: TicketCreated) -> TicketRow {
+    TicketRow {
+        id: e.ticket_id,
+        project_id: e.project_id,
+        number: e.number,
+        code: e.code,
+        title: e.title,
+        description: e.description,
+        priority: e.priority,
+        status: e.status,
+        labels: e.labels,
+        reporter_id: e.reporter_id,
+        assignee_id: e.assignee_id,
+        due_date: e.due_date,
+        external_source: e.external_source,
+        external_id: e.external_id,
+        external_url: e.external_url,
+        version: 1,
+        sequence: e.sequence,
+        imported: e.imported,
+        created_at: e.created_at,
+        updated_at: e.updated_at,
+    }
+}
+
+fn update(row: &mut TicketRow, e: TicketUpdated) {
+    row.title = e.title.unwrap_or_else(|| std::mem::take(&mut row.title));
+    row.description = e.description.unwrap_or_else(|| std::mem::take(&mut row.description));
+    row.priority = e.priority.unwrap_or_else(|| std::mem::take(&mut row.priority));
+    row.labels = e.labels.unwrap_or_else(|| std::mem::take(&mut row.labels));
+    row.due_date = e.due_date.or(row.due_date.filter(|_| !e.clear_due_date));
+    (row.version, row.sequence, row.updated_at) = (e.ticket_version, e.sequence, e.timestamp);
+}

@@ -1,0 +1,228 @@
+//! Compares stores and read model with what the events say they hold. Pure but for the readers it is given.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use schemas::reader::{EventLog, ReadError, ReadModel, Stores};
+use schemas::{CommentState, HandleState, ProjectCounters, Record, frame};
+use uuid::Uuid;
+
+use crate::fold::Fold;
+use crate::keys::{CommentKey, ExternalKey, HandleKey, KeyBytes, MemberKey, TicketKey};
+use crate::model::ProjectModel;
+use crate::stores::{COMMENTS, COUNTERS, EXTERNALS, HANDLES, MEMBERS, PROJECTS, TICKETS};
+use crate::user_processor::USERS;
+
+/// Something that is not as the events say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Store, table, or `ticket.events`.
+    pub place: &'static str,
+    /// Which entry.
+    pub key: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// It is not there.
+    Missing,
+    /// It should not be there.
+    Unexpected,
+    /// It holds something else.
+    Differs {
+        /// What it should hold.
+        expected: String,
+        /// What it holds.
+        found: String,
+    },
+    /// The event log contradicts itself.
+    Contradiction(String),
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { place, key, problem } = self;
+        match problem {
+            Problem::Missing => write!(f, "{place} {key}: missing"),
+            Problem::Unexpected => write!(f, "{place} {key}: should not be there"),
+            Problem::Differs { expected, found } => write!(f, "{place} {key}: expected {expected}, found {found}"),
+            Problem::Contradiction(what) => write!(f, "{place}: {what}"),
+        }
+    }
+}
+
+/// Takes in the whole log.
+///
+/// # Errors
+/// The log cannot be read.
+pub fn fold(log: &dyn EventLog) -> Result<Fold, ReadError> {
+    let mut fold = Fold::default();
+    log.ticket_events(&mut |event| fold.ticket_event(event))?;
+    log.user_events(&mut |event| fold.user_event(&event))?;
+    Ok(fold)
+}
+
+/// Where the log contradicts itself.
+pub fn verify_log(fold: &Fold, each: &mut dyn FnMut(Difference)) {
+    for what in &fold.contradictions {
+        let problem = Problem::Contradiction(what.clone());
+        each(Difference { place: "ticket.events", key: String::new(), problem });
+    }
+}
+
+/// Every difference of the stores.
+///
+/// # Errors
+/// A store cannot be read.
+pub fn verify_stores(fold: &Fold, stores: &dyn Stores, each: &mut dyn FnMut(Difference)) -> Result<(), ReadError> {
+    let models = || fold.models.iter().map(|(id, model)| (*id, model));
+    let mut check = Check { stores, each };
+    check.store(PROJECTS, models().filter_map(|(id, m)| Some((id, (**m.project.as_ref()?).clone()))))?;
+    check.store(
+        COUNTERS,
+        models().map(|(id, m)| (id, m.counters.clone())).filter(|(_, c)| *c != ProjectCounters::default()),
+    )?;
+    check.store(
+        MEMBERS,
+        entries(models(), |id, m| m.members.iter().map(move |(u, s)| (MemberKey(id, *u), (**s).clone()))),
+    )?;
+    check.store(
+        HANDLES,
+        entries(models(), |id, m| {
+            m.handles.iter().map(move |(h, user)| (HandleKey(id, h.clone()), HandleState { user_id: *user }))
+        }),
+    )?;
+    check.store(
+        TICKETS,
+        entries(models(), |id, m| m.tickets.iter().map(move |(n, s)| (TicketKey(id, *n), (**s).clone()))),
+    )?;
+    check.store(
+        EXTERNALS,
+        entries(models(), |id, m| {
+            m.externals.iter().map(move |((source, e), s)| (ExternalKey(id, source.clone(), e.clone()), s.clone()))
+        }),
+    )?;
+    check.store::<_, CommentState>(
+        COMMENTS,
+        entries(models(), |id, m| m.comments.iter().map(move |((n, c), s)| (CommentKey(id, *n, *c), s.clone()))),
+    )?;
+    check.store(USERS, fold.users.iter().map(|(key, user)| (UserKey(key.clone()), user.clone())))
+}
+
+/// Every difference of the read model.
+///
+/// # Errors
+/// A table cannot be read.
+pub fn verify_read_model(
+    fold: &Fold,
+    read_model: &dyn ReadModel,
+    each: &mut dyn FnMut(Difference),
+) -> Result<(), ReadError> {
+    let mut rows = Rows::new("projects", &fold.project_rows);
+    read_model.projects(&mut |row| rows.found(&row.id, &row, each))?;
+    rows.missing(each);
+    let mut rows = Rows::new("members", &fold.member_rows);
+    read_model.members(&mut |row| rows.found(&(row.project_id, row.user_id), &row, each))?;
+    rows.missing(each);
+    let mut rows = Rows::new("tickets", &fold.ticket_rows);
+    read_model.tickets(&mut |row| rows.found(&(row.project_id, row.number), &row, each))?;
+    rows.missing(each);
+    let mut rows = Rows::new("comments", &fold.comment_rows);
+    read_model.comments(&mut |row| rows.found(&row.id, &row, each))?;
+    rows.missing(each);
+    let mut rows = Rows::new("users", &fold.user_rows);
+    read_model.users(&mut |row| rows.found(&row.id, &row, each))?;
+    rows.missing(each);
+    Ok(())
+}
+
+fn entries<'f, E: Iterator>(
+    models: impl Iterator<Item = (Uuid, &'f ProjectModel)>,
+    of_one: impl Fn(Uuid, &'f ProjectModel) -> E,
+) -> impl Iterator<Item = E::Item> {
+    models.flat_map(move |(id, model)| of_one(id, model))
+}
+
+/// The rows of a table that are still to be found.
+struct Rows<'f, K, R> {
+    place: &'static str,
+    expected: BTreeMap<&'f K, &'f R>,
+    /// A key that is found twice is a difference too.
+    all: &'f BTreeMap<K, R>,
+}
+
+impl<'f, K: Ord + Debug, R: PartialEq + Debug> Rows<'f, K, R> {
+    fn new(place: &'static str, all: &'f BTreeMap<K, R>) -> Self {
+        Self { place, expected: all.iter().collect(), all }
+    }
+
+    fn found(&mut self, key: &K, row: &R, each: &mut dyn FnMut(Difference)) {
+        let problem = match (self.expected.remove(key), self.all.get(key)) {
+            (Some(expected), _) if expected == row => return,
+            (Some(expected), _) => Problem::Differs { expected: format!("{expected:?}"), found: format!("{row:?}") },
+            (None, _) => Problem::Unexpected,
+        };
+        each(Difference { place: self.place, key: format!("{key:?}"), problem });
+    }
+
+    fn missing(self, each: &mut dyn FnMut(Difference)) {
+        for key in self.expected.keys() {
+            each(Difference { place: self.place, key: format!("{key:?}"), problem: Problem::Missing });
+        }
+    }
+}
+
+struct Check<'a> {
+    stores: &'a dyn Stores,
+    each: &'a mut dyn FnMut(Difference),
+}
+
+impl Check<'_> {
+    fn store<K: KeyBytes + Debug, V: Record + PartialEq + Debug>(
+        &mut self,
+        place: &'static str,
+        expected: impl Iterator<Item = (K, V)>,
+    ) -> Result<(), ReadError> {
+        let bytes = |key: &K| {
+            let mut bytes = Vec::new();
+            key.write(&mut bytes);
+            bytes
+        };
+        let mut expected: BTreeMap<Vec<u8>, V> = expected.map(|(key, value)| (bytes(&key), value)).collect();
+        let name = |bytes: &[u8]| K::read(bytes).map_or_else(|| format!("{bytes:02x?}"), |key| format!("{key:?}"));
+        let each = &mut *self.each;
+        self.stores.entries(place, &mut |key, value| {
+            let found = frame::decode::<V>(value);
+            let problem = match (expected.remove(key), found) {
+                (Some(expected), Ok(found)) if expected == found => return,
+                (Some(expected), found) => {
+                    let found = found.map_or_else(|error| error.to_string(), |found| format!("{found:?}"));
+                    Problem::Differs { expected: format!("{expected:?}"), found }
+                }
+                (None, _) => Problem::Unexpected,
+            };
+            each(Difference { place, key: name(key), problem });
+        })?;
+        for key in expected.keys() {
+            each(Difference { place, key: name(key), problem: Problem::Missing });
+        }
+        Ok(())
+    }
+}
+
+/// The key of the store of users.
+#[derive(Debug)]
+struct UserKey(String);
+
+impl KeyBytes for UserKey {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0.as_bytes());
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        std::str::from_utf8(bytes).ok().map(|key| Self(key.to_owned()))
+    }
+}

@@ -1,0 +1,174 @@
+//! `verify`: nothing to say about a pipeline's own stores, and something about each damage to them or to the read model.
+
+mod common;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use common::*;
+use processors::stores::PROJECT_STORES;
+use processors::{Fold, PipelineConfig, Problem, USERS, pipeline, verify_log, verify_read_model, verify_stores};
+use rstest::rstest;
+use schemas::reader::{CommentRow, MemberRow, ProjectRow, ReadError, ReadModel, Stores, TicketRow, UserRow};
+use schemas::topics::{TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
+use schemas::{RegisterUser, TicketEvent, UserCommand, UserEvent, ids};
+use topology::TestDriver;
+
+/// Stores, copied out of a driver, so that they can be damaged.
+struct Copied(BTreeMap<String, BTreeMap<Vec<u8>, Vec<u8>>>);
+
+impl Stores for Copied {
+    fn entries(&self, store: &str, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), ReadError> {
+        self.0[store].iter().for_each(|(k, v)| each(k, v));
+        Ok(())
+    }
+}
+
+/// A read model that is made of the fold itself, so that it can be damaged.
+struct Table(RefCell<Fold>);
+
+impl ReadModel for Table {
+    fn projects(&self, each: &mut dyn FnMut(ProjectRow)) -> Result<(), ReadError> {
+        self.0.borrow().project_rows.values().cloned().for_each(each);
+        Ok(())
+    }
+    fn members(&self, each: &mut dyn FnMut(MemberRow)) -> Result<(), ReadError> {
+        self.0.borrow().member_rows.values().cloned().for_each(each);
+        Ok(())
+    }
+    fn tickets(&self, each: &mut dyn FnMut(TicketRow)) -> Result<(), ReadError> {
+        self.0.borrow().ticket_rows.values().cloned().for_each(each);
+        Ok(())
+    }
+    fn comments(&self, each: &mut dyn FnMut(CommentRow)) -> Result<(), ReadError> {
+        self.0.borrow().comment_rows.values().cloned().for_each(each);
+        Ok(())
+    }
+    fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {
+        self.0.borrow().user_rows.values().cloned().for_each(each);
+        Ok(())
+    }
+}
+
+/// A pipeline that has been through every kind of event; what it holds, and the fold of its events.
+fn played() -> (Copied, Fold) {
+    let mut driver = TestDriver::new(&pipeline(&PipelineConfig::default()).unwrap(), 4).unwrap();
+    let mut bytes = Vec::new();
+    let email = "new@example.org";
+    let user = UserCommand::from(RegisterUser {
+        actor_id: ids::user_id(email),
+        email: Some(email.to_owned()),
+        user_key: email.to_owned(),
+        ..RegisterUser::default()
+    });
+    user.encode(&mut bytes).unwrap();
+    driver.pipe(USER_COMMANDS, email.as_bytes(), &bytes, AT).unwrap();
+    let new = ids::user_id(email);
+    let commands = [
+        create_project(OWNER, |_| {}),
+        update_project(OWNER, |c| c.viewer_comments = Some(true)),
+        add_member(OWNER, |_| {}),
+        update_member(OWNER, |c| (c.user_id, c.capacity) = (new, Some(3))),
+        create(new, |c| (c.assignee_id, c.due_date) = (Some(new), Some(5))),
+        import(OWNER, |c| c.labels = vec!["bug".to_owned()]),
+        create(new, |_| {}),
+        comment(new, |c| c.number = 1),
+        comment(new, |c| c.number = 3),
+        edit(new, |c| (c.number, c.clear_due_date, c.title) = (1, true, Some("B".to_owned()))),
+        move_to(new, |c| (c.number, c.status, c.comment) = (1, "IN_PROGRESS".to_owned(), Some("now".to_owned()))),
+        unassign(new, |c| c.number = 1),
+        assign(new, |c| (c.number, c.assignee_id) = (2, new)),
+        delete(OWNER, |c| c.number = 3),
+    ];
+    for (n, command) in commands.into_iter().enumerate() {
+        let mut bytes = Vec::new();
+        with_id(command, 100 + n as u128).encode(&mut bytes).unwrap();
+        driver.pipe(TICKET_COMMANDS, project_id().to_string().as_bytes(), &bytes, AT + n as i64).unwrap();
+    }
+    let mut fold = Fold::default();
+    let log = driver.all(TICKET_EVENTS);
+    assert_eq!(log.len(), 16, "every command is accepted, and two have two events");
+    log.iter().for_each(|r| fold.ticket_event(TicketEvent::decode(r.value.as_deref().unwrap()).unwrap()));
+    for record in driver.all(USER_EVENTS) {
+        fold.user_event(&UserEvent::decode(record.value.as_deref().unwrap()).unwrap());
+    }
+    let stores = PROJECT_STORES.into_iter().chain([USERS]);
+    (Copied(stores.map(|s| (s.to_owned(), driver.store_entries(s).unwrap())).collect()), fold)
+}
+
+fn differences(stores: &Copied, fold: &Fold) -> Vec<(String, Problem)> {
+    let mut found = Vec::new();
+    verify_stores(fold, stores, &mut |d| found.push((d.place.to_owned(), d.problem))).unwrap();
+    found
+}
+
+#[test]
+fn should_find_nothing_wrong_with_what_the_pipeline_holds() {
+    let (stores, fold) = played();
+    assert_eq!(differences(&stores, &fold), []);
+    assert!(stores.0.values().all(|entries| !entries.is_empty()), "a store that is empty shows nothing");
+    verify_log(&fold, &mut |d| panic!("{d}"));
+    verify_read_model(&fold, &Table(RefCell::new(fold.clone())), &mut |d| panic!("{d}")).unwrap();
+}
+
+#[rstest]
+fn should_find_a_damaged_entry_of_each_store(
+    #[values(
+        "projects",
+        "project-counters",
+        "members",
+        "handles",
+        "tickets",
+        "external-references",
+        "comments",
+        "users"
+    )]
+    store: &str,
+) {
+    let (mut stores, fold) = played();
+    let entries = stores.0.get_mut(store).unwrap();
+    let (key, value) = entries.pop_first().unwrap();
+    assert_eq!(differences(&stores, &fold), [(store.to_owned(), Problem::Missing)]);
+
+    let mut flipped = value.clone();
+    *flipped.last_mut().unwrap() ^= 2;
+    stores.0.get_mut(store).unwrap().insert(key.clone(), flipped);
+    let found = differences(&stores, &fold);
+    assert!(matches!(&found[..], [(place, Problem::Differs { .. })] if place == store), "{found:?}");
+
+    let mut other = key.clone();
+    *other.last_mut().unwrap() ^= 1;
+    let entries = stores.0.get_mut(store).unwrap();
+    entries.insert(key, value.clone());
+    entries.insert(other, value);
+    assert_eq!(differences(&stores, &fold), [(store.to_owned(), Problem::Unexpected)]);
+}
+
+#[rstest]
+#[case::project(|f: &mut Fold| f.project_rows.values_mut().for_each(|r| r.sequence += 1), "projects")]
+#[case::member(|f: &mut Fold| f.member_rows.values_mut().for_each(|r| r.capacity += 1), "members")]
+#[case::ticket(|f: &mut Fold| f.ticket_rows.values_mut().for_each(|r| r.description.push('x')), "tickets")]
+#[case::ticket_gone(|f: &mut Fold| f.ticket_rows.clear(), "tickets")]
+#[case::ticket_too_many(|f: &mut Fold| drop(f.ticket_rows.insert((OWNER, 9), TicketRow { number: 9, ..TicketRow::default() })), "tickets")]
+#[case::comment(|f: &mut Fold| f.comment_rows.values_mut().for_each(|r| r.content.push('x')), "comments")]
+#[case::user(|f: &mut Fold| f.user_rows.values_mut().for_each(|r| r.name.push('x')), "users")]
+fn should_find_a_damaged_row_of_each_table(#[case] damage: fn(&mut Fold), #[case] table: &str) {
+    let (_, fold) = played();
+    let damaged = Table(RefCell::new(fold.clone()));
+    damage(&mut damaged.0.borrow_mut());
+    let mut places = Vec::new();
+    verify_read_model(&fold, &damaged, &mut |d| places.push(d.place)).unwrap();
+    assert!(!places.is_empty() && places.iter().all(|p| *p == table), "{places:?}");
+}
+
+#[test]
+fn should_find_a_gap_in_the_log() {
+    let mut model = world();
+    let mut fold = Fold::default();
+    let first = accept(&mut processors::ProjectModel::default(), 1, create_project(OWNER, |_| {})).events;
+    first.into_iter().for_each(|e| fold.ticket_event(e));
+    accept(&mut model, 50, create(MEMBER, |_| {})).events.into_iter().for_each(|e| fold.ticket_event(e));
+    let mut found = Vec::new();
+    verify_log(&fold, &mut |d| found.push(d.to_string()));
+    assert!(matches!(&found[..], [one] if one.contains("but 3 is next")), "{found:?}");
+}
