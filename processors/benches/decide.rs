@@ -1,4 +1,5 @@
 //! What a decision costs, per command: `decide` and `evolve` over a project in memory.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use processors::{Decision, ProjectModel, decide, evolve};

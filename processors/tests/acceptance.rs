@@ -1,4 +1,12 @@
 //! What accepted commands bring: events, versions, ids, state.
+#![allow(
+    clippy::unwrap_used,
+    clippy::assigning_clones,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::needless_for_each,
+    reason = "tests fail by panicking, and are written to be short"
+)]
 
 mod common;
 

@@ -1,81 +1,23 @@
 //! The one pipeline, run by the test driver: routing, command memory, AddMember's two steps, dead letters, restarts.
+#![allow(
+    clippy::unwrap_used,
+    clippy::assigning_clones,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::needless_for_each,
+    reason = "tests fail by panicking, and are written to be short"
+)]
 
 mod common;
 
+use common::driver::*;
 use common::*;
-use processors::{COMMAND_MEMORY, COMMAND_MEMORY_MS, PipelineConfig, pipeline};
+use processors::{COMMAND_MEMORY, COMMAND_MEMORY_MS};
 use schemas::topics::{COMMAND_OUTCOMES, REPLY_TO_HEADER, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
-use schemas::{Outcome, RegisterUser, TicketCommand, TicketEvent, UserCommand, UserEvent, ids};
+use schemas::{Outcome, TicketEvent, UserEvent, ids};
 use topology::broker::partition_for_key;
-use topology::{Headers, OutputRecord, TestDriver};
+use topology::{Headers, TestDriver};
 use uuid::Uuid;
-
-const PARTITIONS: u32 = 4;
-
-fn driver() -> TestDriver {
-    let topology = pipeline(&PipelineConfig::default()).unwrap();
-    TestDriver::new(&topology, PARTITIONS).unwrap()
-}
-
-/// With SYNC made by OWNER, and its outcomes read.
-fn with_project() -> TestDriver {
-    let mut driver = driver();
-    send(&mut driver, with_id(create_project(OWNER, |_| {}), 1), AT);
-    driver.read(COMMAND_OUTCOMES);
-    driver
-}
-
-fn bytes(command: &TicketCommand) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    command.encode(&mut bytes).unwrap();
-    bytes
-}
-
-fn send(driver: &mut TestDriver, command: TicketCommand, at: i64) {
-    driver.pipe(TICKET_COMMANDS, command.project_id().to_string().as_bytes(), &bytes(&command), at).unwrap();
-}
-
-fn register(driver: &mut TestDriver, id: u128, email: &str) {
-    let user_key = email.to_owned();
-    let command = UserCommand::from(RegisterUser {
-        command_id: Uuid::from_u128(id),
-        actor_id: ids::user_id(email),
-        email: Some(email.to_owned()),
-        user_key,
-        ..RegisterUser::default()
-    });
-    let mut bytes = Vec::new();
-    command.encode(&mut bytes).unwrap();
-    driver.pipe(USER_COMMANDS, email.as_bytes(), &bytes, AT).unwrap();
-}
-
-fn outcomes(driver: &mut TestDriver) -> Vec<Outcome> {
-    driver.read(COMMAND_OUTCOMES).iter().map(outcome).collect()
-}
-
-fn outcome(record: &OutputRecord) -> Outcome {
-    let outcome = Outcome::decode(record.value.as_deref().unwrap()).unwrap();
-    assert_eq!(record.key.as_deref().unwrap(), outcome.command_id().to_string().as_bytes());
-    outcome
-}
-
-fn events(driver: &TestDriver) -> Vec<TicketEvent> {
-    let decode = |r: &OutputRecord| TicketEvent::decode(r.value.as_deref().unwrap()).unwrap();
-    driver.all(TICKET_EVENTS).iter().map(decode).collect()
-}
-
-fn numbers(driver: &TestDriver) -> Vec<i64> {
-    let number = |e| if let TicketEvent::TicketCreated(e) = e { Some(e.number) } else { None };
-    events(driver).into_iter().filter_map(number).collect()
-}
-
-fn code(outcome: &Outcome) -> &str {
-    match outcome {
-        Outcome::Accepted(_) => "accepted",
-        Outcome::Rejected(rejected) => &rejected.rejection,
-        Outcome::Failed(_) => "failed",
-    }
-}
 
 #[test]
 fn should_answer_each_command_once_on_its_partition_with_its_reply_to() {
@@ -336,41 +278,4 @@ fn should_hold_in_its_stores_what_the_events_say() {
     let before = driver.store_entries("tickets").unwrap();
     driver.restart().unwrap();
     assert_eq!(driver.store_entries("tickets").unwrap(), before);
-}
-
-/// Commits and runs until questions and replies are through: each hop becomes visible with a commit.
-fn settle(driver: &mut TestDriver) {
-    for _ in 0..4 {
-        driver.commit().unwrap();
-        driver.run().unwrap();
-    }
-    driver.commit().unwrap();
-}
-
-#[cfg(feature = "injected-bugs")]
-mod bugs {
-    use super::*;
-    use processors::bugs::{Bug, set};
-
-    /// One test, as bugs are on for the whole process.
-    #[test]
-    fn should_be_wrong_in_the_way_that_each_bug_says() {
-        set(Some(Bug::SequenceOutsideStore));
-        let mut driver = with_project().manual_commit();
-        send(&mut driver, with_id(create(OWNER, |_| {}), 2), AT);
-        driver.abort();
-        driver.run().unwrap();
-        driver.commit().unwrap();
-        set(None);
-        assert_eq!(numbers(&driver), [2], "the aborted number is lost");
-
-        let mut driver = with_project();
-        register(&mut driver, 2, "new@example.org");
-        driver.read(COMMAND_OUTCOMES);
-        set(Some(Bug::MemoryForgottenOnReply));
-        send(&mut driver, with_id(add_member(OWNER, |_| {}), 3), AT);
-        send(&mut driver, with_id(add_member(OWNER, |_| {}), 3), AT);
-        set(None);
-        assert_eq!(outcomes(&mut driver).len(), 1, "the repetition waits for ever");
-    }
 }

@@ -1,4 +1,12 @@
 //! `verify`: nothing to say about a pipeline's own stores, and something about each damage to them or to the read model.
+#![allow(
+    clippy::unwrap_used,
+    clippy::assigning_clones,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::needless_for_each,
+    reason = "tests fail by panicking, and are written to be short"
+)]
 
 mod common;
 

@@ -1,5 +1,7 @@
 //! A small project to try the rules on, and short ways to write commands.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, clippy::needless_pass_by_value, reason = "each test file uses its part")]
+
+pub mod driver;
 
 use processors::{Accepted, Decision, ProjectModel, Refused, Rejection, decide, decide_added_member, evolve};
 use schemas::*;
