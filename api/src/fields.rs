@@ -52,7 +52,7 @@ impl Fields {
 
     /// Takes the first of these that is there, as it is.
     pub(crate) fn take_any<const N: usize>(&mut self, names: [&'static str; N]) -> Option<Value> {
-        names.into_iter().filter_map(|name| self.take(name)).next()
+        names.into_iter().find_map(|name| self.take(name))
     }
 
     /// Whether the field is there and `null`: the way to empty something in a PATCH.
@@ -209,13 +209,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn fields(value: Value) -> Fields {
+    fn fields(value: &Value) -> Fields {
         Fields::new(value.as_object().unwrap().clone())
     }
 
     #[test]
     fn should_say_which_field_is_wrong_and_what_was_expected() {
-        let mut read = fields(json!({"a": 1, "b": "x", "c": ["y", 2], "d": 3.5, "e": 5_000_000_000_i64, "f": "no"}));
+        let mut read = fields(&json!({"a": 1, "b": "x", "c": ["y", 2], "d": 3.5, "e": 5_000_000_000_i64, "f": "no"}));
         assert_eq!(read.string("a").unwrap_err().detail, "`a` must be a string");
         assert_eq!(read.opt_bool("b").unwrap_err().detail, "`b` must be true or false");
         assert_eq!(read.strings("c").unwrap_err().detail, "`c` must be an array of strings");
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn should_refuse_a_field_that_nobody_asked_for_and_list_those_known() {
-        let mut read = fields(json!({"title": "x", "titel": "y"}));
+        let mut read = fields(&json!({"title": "x", "titel": "y"}));
         read.string("title").unwrap();
         read.text("description").unwrap();
         let error = read.finish().unwrap_err();
@@ -244,11 +244,11 @@ mod tests {
             (json!(1_769_860_800_000_i64), 1_769_860_800_000),
             (json!("1969-12-31T23:59:59.9999Z"), -1),
         ] {
-            assert_eq!(fields(json!({ "t": given })).time("t"), Ok(ms), "{given}");
+            assert_eq!(fields(&json!({ "t": given })).time("t"), Ok(ms), "{given}");
         }
         assert_eq!(format_time(1_769_860_800_123), "2026-01-31T12:00:00.123Z");
         for junk in [json!("soon"), json!(true), json!(i64::MAX), json!("2026-02-30"), json!(1.5)] {
-            assert!(fields(json!({ "t": junk })).time("t").is_err(), "{junk}");
+            assert!(fields(&json!({ "t": junk })).time("t").is_err(), "{junk}");
         }
     }
 
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn should_tell_null_from_absent() {
-        let read = fields(json!({"dueDate": null}));
+        let read = fields(&json!({"dueDate": null}));
         assert!(read.is_null("dueDate"));
         assert!(!read.is_null("other"));
     }

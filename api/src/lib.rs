@@ -23,7 +23,7 @@
 //!
 //! let secret = Secret::generate()?;
 //! let ada = Identity::new("Ada@example.org", "Ada", false);
-//! let token = issue_token(&secret, &ada, Duration::from_secs(3600))?;
+//! let token = issue_token(&secret, &ada, Duration::from_hours(1))?;
 //! assert_eq!(verify_token(&secret, &token)?, ada);
 //! # Ok::<(), api::auth::TokenError>(())
 //! ```

@@ -74,8 +74,8 @@ impl Default for Limits {
             request: Duration::from_secs(15),
             body_bytes: 1024 * 1024,
             bulk_window: 4096,
-            bulk_outcome_wait: Duration::from_secs(60),
-            bulk_idle: Duration::from_secs(120),
+            bulk_outcome_wait: Duration::from_mins(1),
+            bulk_idle: Duration::from_mins(2),
         }
     }
 }

@@ -126,12 +126,11 @@ fn update_project(from: &mut Fields, to: &Target, by: Envelope) -> Result<Ticket
 }
 
 fn add_member(from: &mut Fields, to: Target, by: Envelope) -> Result<TicketCommand, FieldError> {
-    let user_key = match to.user_key {
-        Some(key) => key,
-        None => {
-            let text = from.string("user")?;
-            user_key(&text).ok_or_else(|| FieldError::invalid("user", "an e-mail address or source:login"))?
-        }
+    let user_key = if let Some(key) = to.user_key {
+        key
+    } else {
+        let text = from.string("user")?;
+        user_key(&text).ok_or_else(|| FieldError::invalid("user", "an e-mail address or source:login"))?
     };
     let role = from.opt_string("role")?.unwrap_or_else(|| "member".to_owned());
     let (capacity, skills) = (from.opt_i32("capacity")?, from.strings("skills")?);

@@ -94,15 +94,13 @@ async fn should_settle_people_and_memberships_before_what_needs_them() {
     let (settled_user, settled_member) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     world.log.decide_user(move |_| Answer::Later(user_later.take().unwrap()));
     let (saw_user, saw_member) = (settled_user.clone(), settled_member.clone());
-    world.log.decide(move |command| match command {
-        TicketCommand::AddMember(_) => {
+    world.log.decide(move |command| {
+        if matches!(command, TicketCommand::AddMember(_)) {
             assert_eq!(saw_user.load(Ordering::SeqCst), 1, "the user was not registered yet");
-            Answer::Later(member_later.take().unwrap())
+            return Answer::Later(member_later.take().unwrap());
         }
-        _ => {
-            assert_eq!(saw_member.load(Ordering::SeqCst), 1, "the member was not added yet");
-            Answer::Outcome(accepted(command, 1))
-        }
+        assert_eq!(saw_member.load(Ordering::SeqCst), 1, "the member was not added yet");
+        Answer::Outcome(accepted(command, 1))
     });
     let lines = format!(
         "{}\n{}\n{}",

@@ -1,6 +1,8 @@
 //! The router over made-up parts: what clients see, above all when something goes wrong. One module for each part of the
 //! URL tree. The same paths over the real parts are tested in the root package.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, too, fail by panicking")]
+
 mod auth;
 mod board;
 mod bulk;

@@ -18,7 +18,7 @@ async fn visit(world: &World, who: Option<&str>, path: &str) -> Reply {
 fn hostile() -> World {
     let world = World::new();
     let mut row = world.ticket(1, "<script>alert(1)</script> & \"quotes\" שלום");
-    row.description = "</div><img src=x onerror=alert(1)>".to_owned();
+    row.description = String::from("</div><img src=x onerror=alert(1)>");
     row.labels = vec!["<b>bold</b>".to_owned()];
     row.external_source = Some("github:a/b".to_owned());
     row.external_url = Some("javascript:alert(1)".to_owned());
@@ -34,8 +34,8 @@ fn hostile() -> World {
         let mut tables = world.model.tables();
         tables.tickets = vec![row];
         tables.comments.push(comment);
-        tables.users[1].name = "<i>Bob</i>".to_owned();
-        tables.projects[0].name = "<u>Web</u>".to_owned();
+        tables.users[1].name = String::from("<i>Bob</i>");
+        tables.projects[0].name = String::from("<u>Web</u>");
     }
     world
 }

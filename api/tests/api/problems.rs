@@ -70,7 +70,7 @@ async fn should_keep_faults_of_the_parts_to_the_log() {
 async fn should_end_a_request_that_takes_too_long() {
     let world = World::with(|limits| {
         limits.request = Duration::from_millis(30);
-        limits.outcome_wait = Duration::from_secs(60);
+        limits.outcome_wait = Duration::from_mins(1);
     });
     let reply = world.send("ada", Method::POST, "/projects/WEB/tickets", json!({ "title": "x" })).await;
     reply.problem(504, "timeout");

@@ -46,15 +46,14 @@ pub(super) async fn run(
 ) {
     let mut piece = Vec::with_capacity(PIECE_BYTES);
     loop {
-        let entry = match entries.try_recv() {
-            Ok(entry) => entry,
-            Err(_) => {
-                if flush(&mut piece, &pieces).await.is_err() {
-                    return;
-                }
-                let Some(entry) = entries.recv().await else { return };
-                entry
+        let entry = if let Ok(entry) = entries.try_recv() {
+            entry
+        } else {
+            if flush(&mut piece, &pieces).await.is_err() {
+                return;
             }
+            let Some(entry) = entries.recv().await else { return };
+            entry
         };
         let line = entry.line;
         if answer(&state, entry, &mut piece, &pieces).await.is_err() {
@@ -95,12 +94,12 @@ async fn answer(state: &AppState, entry: Entry, piece: &mut Vec<u8>, pieces: &mp
         ),
         EntryBody::NotTaken { command_id, error } => not_decided(piece, line, command_id, &error),
         EntryBody::Submitted { command_id, command_type, mut pending, deadline } => {
-            let outcome = match pending.outcome().now_or_never() {
-                Some(outcome) => Ok(outcome),
-                None => {
-                    flush(piece, pieces).await?;
-                    timeout_at(deadline.into(), pending.outcome()).await
-                }
+            let there_already = pending.outcome().now_or_never();
+            let outcome = if let Some(outcome) = there_already {
+                Ok(outcome)
+            } else {
+                flush(piece, pieces).await?;
+                timeout_at(deadline.into(), pending.outcome()).await
             };
             match outcome {
                 Ok(Ok(outcome)) => {

@@ -118,7 +118,7 @@ impl World {
 
     pub(crate) fn token(&self, name: &str) -> String {
         let identity = Identity::new(&format!("{name}@example.org"), name, name == "root");
-        issue_token(&self.secret, &identity, Duration::from_secs(60)).unwrap()
+        issue_token(&self.secret, &identity, Duration::from_mins(1)).unwrap()
     }
 
     /// Sends as `who`, with a JSON body unless it is null.
