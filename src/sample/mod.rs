@@ -13,7 +13,7 @@ mod command;
 mod english;
 mod people;
 mod projects;
-mod random;
+pub(crate) mod random;
 mod spanish;
 mod story;
 #[cfg(test)]
