@@ -44,7 +44,12 @@ pub enum ReadError {
 /// Every method fails with [`ReadError`] and only with it; what is not there is `None` or an empty list.
 pub trait ReadModel: Send + Sync {
     /// Projects, by key: those that `member` belongs to, or all. The cursor is the last key of the page before.
-    fn projects<'a>(&'a self, member: Option<Uuid>, after_key: Option<&'a str>, limit: u32) -> Answer<'a, Page<ProjectRow, String>>;
+    fn projects<'a>(
+        &'a self,
+        member: Option<Uuid>,
+        after_key: Option<&'a str>,
+        limit: u32,
+    ) -> Answer<'a, Page<ProjectRow, String>>;
 
     /// A project.
     fn project(&self, id: Uuid) -> Answer<'_, Option<ProjectRow>>;
@@ -72,7 +77,13 @@ pub trait ReadModel: Send + Sync {
     fn board(&self, project: Uuid) -> Answer<'_, Option<Board>>;
 
     /// The next tickets of a board column; `before_number` is the column's cursor.
-    fn board_column<'a>(&'a self, project: Uuid, status: &'a str, before_number: Option<i64>, limit: u32) -> Answer<'a, Page<TicketCard, i64>>;
+    fn board_column<'a>(
+        &'a self,
+        project: Uuid,
+        status: &'a str,
+        before_number: Option<i64>,
+        limit: u32,
+    ) -> Answer<'a, Page<TicketCard, i64>>;
 
     /// The comments of a ticket, oldest first. The cursor is the sequence of the last one of the page before.
     fn comments(&self, ticket: Uuid, after_sequence: Option<i64>, limit: u32) -> Answer<'_, Page<CommentRow, i64>>;

@@ -11,8 +11,13 @@ use topology::broker::{TopicPartition, partition_for_key};
 use uuid::Uuid;
 
 fn command(n: u128) -> TicketCommand {
-    CreateTicket { command_id: Uuid::from_u128(n), project_id: ids::project_id("WEB"), title: n.to_string(), ..CreateTicket::default() }
-        .into()
+    CreateTicket {
+        command_id: Uuid::from_u128(n),
+        project_id: ids::project_id("WEB"),
+        title: n.to_string(),
+        ..CreateTicket::default()
+    }
+    .into()
 }
 
 fn partition() -> u32 {
@@ -91,7 +96,8 @@ async fn should_refuse_a_command_that_is_too_large_and_forget_it() {
     let log = Log::new();
     let gateway = CommandGateway::open(&log.broker).expect("opened");
     let large: TicketCommand =
-        CreateTicket { command_id: Uuid::from_u128(1), description: "x".repeat(2 << 20), ..CreateTicket::default() }.into();
+        CreateTicket { command_id: Uuid::from_u128(1), description: "x".repeat(2 << 20), ..CreateTicket::default() }
+            .into();
     let refused = gateway.submit(&large).await.map(|_| ());
     assert!(matches!(refused, Err(GatewayError::TooLarge { .. })), "{refused:?}");
     assert!(!gateway.is_pending(Uuid::from_u128(1)));

@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 async fn failure(handle: &SinkHandle) -> Arc<SinkError> {
     let mut status = handle.status();
-    let failed = status.wait_for(|status| matches!(status, SinkStatus::Failed(_))).await.expect("the sink reports").clone();
+    let failed =
+        status.wait_for(|status| matches!(status, SinkStatus::Failed(_))).await.expect("the sink reports").clone();
     match failed {
         SinkStatus::Failed(error) => error,
         other => panic!("{other:?}"),
@@ -172,7 +173,10 @@ async fn should_remove_a_deleted_ticket_with_all_that_belongs_to_it() {
     assert_eq!(model.ticket_by_number(id, 1).await.expect("an answer"), None);
     assert!(model.comments(ticket_id("WEB", 1), None, 10).await.expect("an answer").items.is_empty());
     let counts = model.status_counts(&[id]).await.expect("an answer");
-    assert_eq!(counts[&id].iter().map(|(s, n)| (s.as_str(), *n)).collect::<Vec<_>>(), [("IN_PROGRESS", 0), ("OPEN", 1)]);
+    assert_eq!(
+        counts[&id].iter().map(|(s, n)| (s.as_str(), *n)).collect::<Vec<_>>(),
+        [("IN_PROGRESS", 0), ("OPEN", 1)]
+    );
 }
 
 #[tokio::test]
@@ -237,9 +241,12 @@ async fn should_page_through_lists_without_missing_or_repeating() {
     let _sink = start(&model, &log);
     reach(&model, "WEB", 26).await;
     use connectors::read_model::{TicketOrder, TicketQuery};
-    for (order, label, expected) in
-        [(TicketOrder::Number, None, 25), (TicketOrder::Updated, None, 25), (TicketOrder::Number, Some("even"), 12), (TicketOrder::Updated, Some("odd"), 13)]
-    {
+    for (order, label, expected) in [
+        (TicketOrder::Number, None, 25),
+        (TicketOrder::Updated, None, 25),
+        (TicketOrder::Number, Some("even"), 12),
+        (TicketOrder::Updated, Some("odd"), 13),
+    ] {
         let mut query = TicketQuery { order, label: label.map(str::to_owned), limit: 4, ..TicketQuery::default() };
         let mut numbers = Vec::new();
         loop {

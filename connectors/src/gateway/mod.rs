@@ -96,7 +96,9 @@ impl CommandGateway {
         let route = |topic: &'static str| {
             let count = *topics.get(topic).ok_or(GatewayError::MissingTopic(topic))?;
             let name: TopicName = topic.into();
-            Ok::<_, GatewayError>(Route { partitions: (0..count).map(|p| TopicPartition::new(name.clone(), p)).collect() })
+            Ok::<_, GatewayError>(Route {
+                partitions: (0..count).map(|p| TopicPartition::new(name.clone(), p)).collect(),
+            })
         };
         let outcomes = route(topics::COMMAND_OUTCOMES)?.partitions;
         let waiters = Arc::new(Waiters::new(MAX_IN_FLIGHT));
@@ -193,7 +195,8 @@ impl CommandGateway {
                 // Whoever sent it may have gone; then no one asks.
                 let _ = on_durable.send(result);
             });
-            let record = NewRecord { timestamp: now_ms(), key: Some(key), value: Some(value), headers: &Headers::new() };
+            let record =
+                NewRecord { timestamp: now_ms(), key: Some(key), value: Some(value), headers: &Headers::new() };
             self.producer.send(partition, record, delivery).map_err(|error| {
                 let error = GatewayError::from(error);
                 self.waiters.withdraw(command, ticket, &error);

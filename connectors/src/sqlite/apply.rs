@@ -220,7 +220,10 @@ fn bind_ticket(a: &mut SqliteArguments, ticket: TicketRow) -> Result<(), BoxDynE
     a.add(ticket.updated_at)
 }
 
-fn bind_patch(a: &mut SqliteArguments, ((project, number), patch): (TicketKey, TicketPatch)) -> Result<(), BoxDynError> {
+fn bind_patch(
+    a: &mut SqliteArguments,
+    ((project, number), patch): (TicketKey, TicketPatch),
+) -> Result<(), BoxDynError> {
     a.add(project)?;
     a.add(number)?;
     a.add(patch.title)?;
@@ -273,14 +276,16 @@ async fn write_project(db: &mut SqliteConnection, change: ProjectChange) -> Resu
             .await?;
         }
         ProjectChange::Updated(event) => {
-            sqlx::query("UPDATE projects SET name = ?, description = ?, viewer_comments = ?, updated_at = ? WHERE id = ?")
-                .bind(event.name)
-                .bind(event.description)
-                .bind(event.viewer_comments)
-                .bind(event.updated_at)
-                .bind(event.project_id)
-                .execute(db)
-                .await?;
+            sqlx::query(
+                "UPDATE projects SET name = ?, description = ?, viewer_comments = ?, updated_at = ? WHERE id = ?",
+            )
+            .bind(event.name)
+            .bind(event.description)
+            .bind(event.viewer_comments)
+            .bind(event.updated_at)
+            .bind(event.project_id)
+            .execute(db)
+            .await?;
         }
     }
     Ok(())
@@ -330,6 +335,10 @@ async fn delete_ticket(db: &mut SqliteConnection, (project, number): TicketKey, 
         .execute(&mut *db)
         .await?;
     sqlx::query("DELETE FROM comments WHERE ticket_id = ?").bind(id).execute(&mut *db).await?;
-    sqlx::query("DELETE FROM tickets WHERE project_id = ? AND number = ?").bind(project).bind(number).execute(db).await?;
+    sqlx::query("DELETE FROM tickets WHERE project_id = ? AND number = ?")
+        .bind(project)
+        .bind(number)
+        .execute(db)
+        .await?;
     Ok(())
 }

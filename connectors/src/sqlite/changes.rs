@@ -5,8 +5,8 @@
 use ahash::AHashMap;
 use schemas::reader::{CommentRow, TicketRow};
 use schemas::{
-    Outcome, ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated, TicketCreated,
-    TicketEvent, TicketUpdated, UserCreated, UserEvent,
+    Outcome, ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated,
+    TicketCreated, TicketEvent, TicketUpdated, UserCreated, UserEvent,
 };
 use uuid::Uuid;
 

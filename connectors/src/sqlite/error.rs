@@ -37,7 +37,9 @@ pub enum SinkError {
         high: i64,
     },
     /// An event is missing, or comes twice.
-    #[error("read model sink: {partition} offset {offset}: project {project} goes on with sequence {found}, but {expected} is next")]
+    #[error(
+        "read model sink: {partition} offset {offset}: project {project} goes on with sequence {found}, but {expected} is next"
+    )]
     Gap {
         /// The partition.
         partition: TopicPartition,
@@ -61,7 +63,9 @@ pub enum SinkError {
         source: SchemaError,
     },
     /// Another sink writes to the same database.
-    #[error("read model sink: another sink has moved {partition} on from offset {expected}; this one has written nothing")]
+    #[error(
+        "read model sink: another sink has moved {partition} on from offset {expected}; this one has written nothing"
+    )]
     Fenced {
         /// The partition.
         partition: TopicPartition,

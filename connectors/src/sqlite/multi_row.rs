@@ -21,7 +21,10 @@ impl MultiRow {
     /// `head (?, ..), (?, ..) tail`, with `columns` values a row.
     pub(super) fn new(head: &str, columns: usize, tail: &str) -> Self {
         let row = format!("({})", vec!["?"; columns].join(", "));
-        Self { statements: SIZES.map(|size| (size, format!("{head} {} {tail}", vec![row.as_str(); size].join(", ")).into())) }
+        Self {
+            statements: SIZES
+                .map(|size| (size, format!("{head} {} {tail}", vec![row.as_str(); size].join(", ")).into())),
+        }
     }
 
     /// Runs it over all rows, in their order.

@@ -22,11 +22,12 @@ pub(super) async fn load(
 ) -> Result<Vec<Position>, SinkError> {
     let mut positions = Vec::with_capacity(partitions.len());
     for partition in partitions {
-        let stored: Option<i64> = sqlx::query_scalar("SELECT next_offset FROM sink_offsets WHERE topic = ? AND partition = ?")
-            .bind(partition.topic.to_string())
-            .bind(partition.partition)
-            .fetch_optional(&mut *db)
-            .await?;
+        let stored: Option<i64> =
+            sqlx::query_scalar("SELECT next_offset FROM sink_offsets WHERE topic = ? AND partition = ?")
+                .bind(partition.topic.to_string())
+                .bind(partition.partition)
+                .fetch_optional(&mut *db)
+                .await?;
         let (low, high) = broker.watermarks(&partition)?;
         let next = match stored {
             Some(stored) => stored,
@@ -37,12 +38,14 @@ pub(super) async fn load(
             return Err(SinkError::OffsetOutOfRange { partition, stored: next, low, high });
         }
         if stored.is_none() {
-            sqlx::query("INSERT INTO sink_offsets (topic, partition, next_offset) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-                .bind(partition.topic.to_string())
-                .bind(partition.partition)
-                .bind(next)
-                .execute(&mut *db)
-                .await?;
+            sqlx::query(
+                "INSERT INTO sink_offsets (topic, partition, next_offset) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            )
+            .bind(partition.topic.to_string())
+            .bind(partition.partition)
+            .bind(next)
+            .execute(&mut *db)
+            .await?;
         }
         positions.push((partition, next));
     }
@@ -59,12 +62,17 @@ pub(super) async fn advance(
     from: i64,
     to: i64,
 ) -> Result<(), SinkError> {
-    let moved = sqlx::query("UPDATE sink_offsets SET next_offset = ? WHERE topic = ? AND partition = ? AND next_offset = ?")
-        .bind(to)
-        .bind(partition.topic.to_string())
-        .bind(partition.partition)
-        .bind(from)
-        .execute(db)
-        .await?;
-    if moved.rows_affected() == 1 { Ok(()) } else { Err(SinkError::Fenced { partition: partition.clone(), expected: from }) }
+    let moved =
+        sqlx::query("UPDATE sink_offsets SET next_offset = ? WHERE topic = ? AND partition = ? AND next_offset = ?")
+            .bind(to)
+            .bind(partition.topic.to_string())
+            .bind(partition.partition)
+            .bind(from)
+            .execute(db)
+            .await?;
+    if moved.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(SinkError::Fenced { partition: partition.clone(), expected: from })
+    }
 }

@@ -163,8 +163,7 @@ impl Sink {
         changes: &mut Changes,
         events: Option<&mut Vec<Arc<TicketEvent>>>,
     ) -> Result<(), SinkError> {
-        let unreadable =
-            |source| SinkError::Unreadable { partition: partition.clone(), offset: record.offset, source };
+        let unreadable = |source| SinkError::Unreadable { partition: partition.clone(), offset: record.offset, source };
         let value = record.value.unwrap_or_default();
         match &*partition.topic {
             topics::TICKET_EVENTS => {
@@ -196,7 +195,13 @@ impl Sink {
         if event.sequence() == last + 1 {
             return Ok(());
         }
-        Err(SinkError::Gap { partition: partition.clone(), offset, project, expected: last + 1, found: event.sequence() })
+        Err(SinkError::Gap {
+            partition: partition.clone(),
+            offset,
+            project,
+            expected: last + 1,
+            found: event.sequence(),
+        })
     }
 
     fn position(&self, partition: &TopicPartition) -> Result<i64, SinkError> {

@@ -54,14 +54,17 @@ impl SqliteTables {
         let order = keys.join(", ");
         let marks = vec!["?"; keys.len()].join(", ");
         let first = format!("SELECT {columns}, {order} FROM {source} ORDER BY {order} LIMIT {PAGE}");
-        let next = format!("SELECT {columns}, {order} FROM {source} WHERE ({order}) > ({marks}) ORDER BY {order} LIMIT {PAGE}");
+        let next = format!(
+            "SELECT {columns}, {order} FROM {source} WHERE ({order}) > ({marks}) ORDER BY {order} LIMIT {PAGE}"
+        );
         let mut guard = self.inner.lock();
         let (runtime, connection) = &mut *guard;
         let mut after: Option<Vec<Key>> = None;
         loop {
             let page = runtime
                 .block_on(async {
-                    let mut query = sqlx::query(AssertSqlSafe(if after.is_some() { next.clone() } else { first.clone() }));
+                    let mut query =
+                        sqlx::query(AssertSqlSafe(if after.is_some() { next.clone() } else { first.clone() }));
                     for key in after.take().unwrap_or_default() {
                         query = match key {
                             Key::Row(rowid) => query.bind(rowid),

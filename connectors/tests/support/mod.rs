@@ -1,4 +1,5 @@
 //! A log to fill and a read model to look at.
+
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::path::{Path, PathBuf};
@@ -69,6 +70,25 @@ impl Log {
         event.encode(&mut value).expect("encoded");
         let key = event.project_id().to_string();
         self.append(topics::TICKET_EVENTS, partition_for_key(key.as_bytes(), PARTITIONS), &key, Some(&value));
+    }
+
+    /// Appends many events, and comes back when the last is durable.
+    pub(crate) fn events(&self, events: Vec<TicketEvent>) {
+        let producer = self.broker.producer().expect("a producer");
+        let (done, written) = std::sync::mpsc::channel();
+        let count = events.len();
+        for event in events {
+            let mut value = Vec::new();
+            event.encode(&mut value).expect("encoded");
+            let key = event.project_id().to_string();
+            let partition = TopicPartition::new(topics::TICKET_EVENTS, partition_for_key(key.as_bytes(), PARTITIONS));
+            let record =
+                NewRecord { timestamp: 1, key: Some(key.as_bytes()), value: Some(&value), headers: &Headers::new() };
+            let done = done.clone();
+            let delivery = Box::new(move |result: Result<_, _>| done.send(result.map(|_| ())).expect("someone waits"));
+            producer.send(&partition, record, delivery).expect("taken");
+        }
+        written.iter().take(count).for_each(|result| result.expect("durable"));
     }
 
     pub(crate) fn user(&self, user: UserCreated) {

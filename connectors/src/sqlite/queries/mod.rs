@@ -89,8 +89,7 @@ impl ReadModel for SqliteReadModel {
 
     fn outcome(&self, command: Uuid) -> Answer<'_, Option<Outcome>> {
         Box::pin(async move {
-            let bytes: Option<Vec<u8>> =
-                sqlx::query_scalar(OUTCOME).bind(command).fetch_optional(&self.pool).await?;
+            let bytes: Option<Vec<u8>> = sqlx::query_scalar(OUTCOME).bind(command).fetch_optional(&self.pool).await?;
             bytes
                 .map(|bytes| Outcome::decode(&bytes).map_err(|error| ReadError::Damaged(error.to_string())))
                 .transpose()

@@ -12,7 +12,8 @@ use crate::read_model::{Assignee, TicketOrder, TicketQuery};
 
 async fn plan(path: &Path, sql: &str) -> Vec<String> {
     let mut db = open_writer(path).await.expect("the database opens");
-    let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(&mut db).await.expect("a plan");
+    let rows =
+        sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(&mut db).await.expect("a plan");
     rows.iter().map(|row| row.get::<String, _>("detail")).collect()
 }
 

@@ -33,8 +33,7 @@ pub(super) async fn status_counts(
     pool: &SqlitePool,
     projects: &[Uuid],
 ) -> Result<BTreeMap<Uuid, BTreeMap<String, i64>>, sqlx::Error> {
-    let found: Vec<(Uuid, String, i64)> =
-        sqlx::query_as(COUNTS).bind(id_list(projects)).fetch_all(pool).await?;
+    let found: Vec<(Uuid, String, i64)> = sqlx::query_as(COUNTS).bind(id_list(projects)).fetch_all(pool).await?;
     let mut counts: BTreeMap<Uuid, BTreeMap<String, i64>> = BTreeMap::new();
     for (project, status, tickets) in found {
         counts.entry(project).or_default().insert(status, tickets);

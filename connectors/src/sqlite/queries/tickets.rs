@@ -90,11 +90,15 @@ pub(super) fn list_sql(project: Uuid, query: &TicketQuery) -> Result<(String, Sq
     let key = if from_label { "l" } else { "t" };
     sql += match from_label {
         // The order of the tables is the order of reading: labels first.
-        true => "ticket_labels l CROSS JOIN tickets t ON t.project_id = l.project_id AND t.number = l.number WHERE l.project_id = ?",
+        true => {
+            "ticket_labels l CROSS JOIN tickets t ON t.project_id = l.project_id AND t.number = l.number WHERE l.project_id = ?"
+        }
         false => "tickets t WHERE t.project_id = ?",
     };
     let hint = if from_label { "+" } else { hint };
-    let mut bind = |sql: &mut String, condition: &str, add: &dyn Fn(&mut SqliteArguments) -> Result<(), sqlx::error::BoxDynError>| {
+    let mut bind = |sql: &mut String,
+                    condition: &str,
+                    add: &dyn Fn(&mut SqliteArguments) -> Result<(), sqlx::error::BoxDynError>| {
         *sql += condition;
         add(&mut arguments).map_err(sqlx::Error::Encode)
     };
@@ -102,7 +106,9 @@ pub(super) fn list_sql(project: Uuid, query: &TicketQuery) -> Result<(String, Sq
     if let Some(label) = &query.label {
         let condition = match from_label {
             true => " AND l.label = ?",
-            false => " AND EXISTS (SELECT 1 FROM ticket_labels l WHERE l.project_id = t.project_id AND l.label = ? AND l.number = t.number)",
+            false => {
+                " AND EXISTS (SELECT 1 FROM ticket_labels l WHERE l.project_id = t.project_id AND l.label = ? AND l.number = t.number)"
+            }
         };
         bind(&mut sql, condition, &|a| a.add(label.clone()))?;
     }
