@@ -41,7 +41,7 @@ fn role() -> impl Strategy<Value = String> {
 fn any_command() -> impl Strategy<Value = TicketCommand> {
     let texts = ("\\PC{0,12}", "\\PC{0,20}");
     prop_oneof![
-        2 => (actor(), texts.clone()).prop_map(|(a, (name, d))| create_project(a, |c| (c.name, c.description) = (name, d))),
+        2 => (actor(), texts).prop_map(|(a, (name, d))| create_project(a, |c| (c.name, c.description) = (name, d))),
         1 => (actor(), prop::option::of("\\PC{0,6}"), prop::option::of(any::<bool>()))
             .prop_map(|(a, n, v)| update_project(a, |c| (c.name, c.viewer_comments) = (n, v))),
         4 => (actor(), 0_usize..6, role()).prop_map(|(a, who, role)| add_member(a, |c| {
@@ -142,7 +142,7 @@ proptest! {
         let mut held: Vec<_> = model.members.iter().map(|(u, m)| (m.handle.clone(), *u)).collect();
         held.sort();
         prop_assert_eq!(handles, held);
-        for ((number, _), _) in &model.comments {
+        for (number, _) in model.comments.keys() {
             prop_assert!(model.tickets.contains_key(number));
         }
     }
