@@ -1,0 +1,44 @@
+# SyncroBoard. Every goal uses one Cargo profile (dev, which is optimised) and one target directory outside the clone,
+# so that RocksDB is compiled once.
+
+ifeq ($(origin CARGO_TARGET_DIR),undefined)
+CARGO_TARGET_DIR := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/syncroboard/target
+endif
+DATA_DIR ?= data
+SEEDS ?= 10000
+export CARGO_TARGET_DIR DATA_DIR
+# Where rustup puts cargo: a shell opened before it was installed does not know it.
+export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench microbench simulate clean-data
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## Check for compilers, install what is missing
+	@scripts/setup.sh
+
+run: setup ## Build and start everything in one process, with the sample (DATA_DIR, default ./data)
+	@scripts/run.sh
+
+test: setup ## Every test, then the simulation against bugs put in on purpose
+	cargo test --workspace --locked
+	cargo test --locked -p syncroboard --features injected-bugs --test simulation
+
+lint: setup ## rustfmt, clippy, licences and sources of the dependencies
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@scripts/cargo-deny.sh check bans licenses sources
+
+bench: setup ## One million commands through the pipeline
+	cargo run --locked --quiet --bin syncroboard -- bench
+
+microbench: setup ## decide, serialisation, store access, commit (criterion)
+	cargo bench --workspace --locked --profile dev --bench decide --bench serde --bench store --bench broker
+
+simulate: setup ## The simulation over many seeds (SEEDS, default 10000)
+	SIMULATION_SEEDS=$(SEEDS) cargo test --locked -p syncroboard --test simulation -- --nocapture
+
+clean-data: ## Delete what `make run` keeps in DATA_DIR; stop the server first
+	@scripts/clean-data.sh
