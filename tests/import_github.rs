@@ -1,62 +1,38 @@
 //! `syncroboard import` against `syncroboard dev`: the real binary, twice, on what GitHub's API gives.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+mod support;
+
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
+use support::{Home, http, text};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_syncroboard");
-
-/// A server with a data directory of its own; killed when the test is over.
+/// A running server and a token for it.
 struct Server {
-    child: Child,
-    directory: tempfile::TempDir,
-    url: String,
+    server: support::Server,
     token: String,
+    home: Home,
 }
 
 impl Server {
     fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let data = directory.path().join("data");
-        let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let mut child = Command::new(BINARY)
-            .args(["dev", "--listen", &listen, "--data-dir"])
-            .arg(&data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let running = lines.by_ref().map_while(Result::ok).any(|line| line.contains("state=RUNNING"));
-        assert!(running, "the server ended before it was ready");
-        // Nobody reads on, but the pipe must not fill up.
-        std::thread::spawn(move || lines.for_each(drop));
-        let output = Command::new(BINARY)
-            .args(["token", "--user", "root@example.org", "--admin", "--data-dir"])
-            .arg(&data)
-            .output()
-            .unwrap();
-        let token = String::from_utf8(output.stdout).unwrap().lines().last().unwrap().trim().to_owned();
-        Self { child, directory, url: format!("http://{listen}"), token }
+        let home = Home::new();
+        let server = home.start();
+        let token = home.token();
+        Self { server, token, home }
     }
 
     fn file(&self, name: &str, content: &[u8]) -> PathBuf {
-        let path = self.directory.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        path
+        self.home.file(name, content)
     }
 
     fn command(&self, file: &Path) -> Command {
-        let mut command = Command::new(BINARY);
-        command
-            .current_dir(self.directory.path())
-            .args(["import", "--server", &self.url, "--token", &self.token])
-            .arg(file)
-            .stdin(Stdio::null());
+        let mut command = self.home.command(&["import", "--server", &self.server.url, "--token", &self.token]);
+        command.arg(file);
         command
     }
 
@@ -65,27 +41,13 @@ impl Server {
     }
 
     fn get(&self, path: &str) -> Value {
-        let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
-        let response = client.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().unwrap();
-        assert!(response.status().is_success(), "{path}: {}", response.status());
-        response.json().unwrap()
+        self.server.get(&self.token, path)
     }
 
     /// Status and number of tickets of each column.
     fn columns(&self, project: &str) -> Vec<(String, u64)> {
-        let board = self.get(&format!("/projects/{project}/board"));
-        let columns = board["columns"].as_array().unwrap();
-        columns
-            .iter()
-            .map(|column| (column["status"].as_str().unwrap().to_owned(), column["count"].as_u64().unwrap()))
-            .collect()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.server.settle(&self.token, project);
+        self.server.columns(&self.token, project)
     }
 }
 
@@ -104,10 +66,6 @@ fn issue(number: u32) -> Value {
 
 fn lines(issues: impl IntoIterator<Item = Value>) -> Vec<u8> {
     issues.into_iter().flat_map(|issue| format!("{issue}\n").into_bytes()).collect()
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 #[test]
@@ -140,7 +98,7 @@ fn should_bring_issues_onto_a_board_and_the_corrected_ones_later() {
     let again = server.import(&file);
     assert!(text(&again).contains("0 created, 88 unchanged, 2 rejected"), "{}", text(&again));
 
-    let rejects = std::fs::read_to_string(server.directory.path().join("issues.rejects.ndjson")).unwrap();
+    let rejects = std::fs::read_to_string(server.home.path().join("issues.rejects.ndjson")).unwrap();
     let corrected = rejects.replace(&"x".repeat(227_963), "short").replace(&"x".repeat(280), "short");
     let last = server.import(&server.file("issues.rejects.ndjson", corrected.as_bytes()));
     assert_eq!(last.status.code(), Some(0), "{}", text(&last));
@@ -153,9 +111,9 @@ fn should_leave_nothing_twice_when_an_import_is_killed_half_way() {
     let server = Server::start();
     let file = server.file("issues.jsonl", &lines((1..=6_000).map(issue)));
     let mut import = server.command(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+    let client = http();
     let is_there = || {
-        let ticket = client.get(format!("{}/tickets/HELLO-100", server.url)).bearer_auth(&server.token);
+        let ticket = client.get(format!("{}/tickets/HELLO-100", server.server.url)).bearer_auth(&server.token);
         ticket.send().is_ok_and(|response| response.status().is_success())
     };
     while !is_there() && import.try_wait().unwrap().is_none() {}
@@ -172,11 +130,7 @@ fn should_leave_nothing_twice_when_an_import_is_killed_half_way() {
 #[test]
 fn should_carry_out_every_command_of_the_sample() {
     let server = Server::start();
-    let output = Command::new(BINARY)
-        .args(["import", "--sample", "--server", &server.url, "--token", &server.token])
-        .current_dir(server.directory.path())
-        .output()
-        .unwrap();
+    let output = server.home.run(&["import", "--sample", "--server", &server.server.url, "--token", &server.token]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert!(text(&output).contains(" 0 unchanged, 0 rejected"), "{}", text(&output));
     assert!(server.columns("WEB").iter().all(|(_, count)| *count > 0));

@@ -1,0 +1,24 @@
+//! The real binary, killed and stopped while 64 clients write: numbers stay without gaps, and nothing that was
+//! acknowledged is lost. The oracle that says so reads the log and shares no code with what writes it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail where it stands")]
+
+mod board;
+mod command_line;
+mod load;
+mod log;
+mod oracle;
+mod stop;
+mod storm;
+#[path = "../support/mod.rs"]
+mod support;
+
+#[test]
+fn should_number_one_project_without_gaps_through_kills() {
+    storm::hold_through(vec!["STORM".to_owned()], 20_000);
+}
+
+#[test]
+fn should_number_200_projects_without_gaps_through_kills() {
+    storm::hold_through((0..200).map(|n| format!("P{n:03}")).collect(), 20_000);
+}
