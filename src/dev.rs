@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use api::{AppState, Limits, Parts, Readiness};
+use api::{AppState, Limits, Parts, Readiness, Verification};
 use clap::Args;
 use connectors::embedded::{EmbeddedBroker, EmbeddedConfig, SyncMode};
 use connectors::gateway::CommandGateway;
@@ -23,6 +23,7 @@ use crate::config::{Config, Sync};
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
 use crate::metrics::{EngineCollector, source_partitions};
+use crate::verify;
 
 /// Requests under way when the server is told to stop get so long to end.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -95,6 +96,7 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
         secret,
         metrics: registry,
         readiness,
+        verify: verification(streams.clone(), broker.clone(), read_model.clone()),
         limits,
     })?;
 
@@ -136,6 +138,23 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
     sunk?;
     println!("state=NOT_RUNNING");
     Ok(ExitCode::SUCCESS)
+}
+
+fn verification(
+    streams: Shared,
+    broker: Arc<dyn Broker>,
+    read_model: Arc<SqliteReadModel>,
+) -> Arc<dyn Fn() -> Verification + Send + std::marker::Sync> {
+    Arc::new(move || {
+        let (streams, broker, read_model) = (streams.clone(), broker.clone(), read_model.clone());
+        let runtime = tokio::runtime::Handle::current();
+        let work = tokio::task::spawn_blocking(move || {
+            let held = streams.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Streams::hold);
+            let held = held.context("the pipeline does not run")?;
+            verify::live(&broker, held, &read_model, &runtime)
+        });
+        Box::pin(async move { work.await.map_err(anyhow::Error::from).flatten().map_err(|error| format!("{error:#}")) })
+    })
 }
 
 type Shared = Arc<Mutex<Option<Streams>>>;

@@ -1,7 +1,157 @@
-//! `syncroboard verify`.
+//! `syncroboard verify`: what the events say stores and read model hold, against what they hold.
+//!
+//! On a data directory that no server uses, stores and read model are first brought up to the log's end, as a start would
+//! do. A running server does the same itself, with its stream threads held between two commits.
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use crate::{config::Config, exit::Failed};
-/// Args.
-#[derive(Debug, clap::Args)]
-pub(crate) struct VerifyArgs {}
-pub(crate) fn run(_: &VerifyArgs, _: &Config) -> Result<ExitCode, Failed> { Err(Failed::missing("later")) }
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::Args;
+use connectors::event_log::BrokerEventLog;
+use connectors::sqlite::{SinkOptions, SqliteReadModel, SqliteTables};
+use processors::{PipelineConfig, fold, pipeline, verify_log, verify_read_model, verify_stores};
+use schemas::reader::{ReadError, Stores};
+use topology::broker::Broker;
+use topology::{Held, Inspection, StreamsError};
+
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::exit::Failed;
+use crate::{dev, token};
+
+/// How long the read model may take to catch up with the log.
+const CATCH_UP: Duration = Duration::from_secs(600);
+
+/// What `syncroboard verify` takes.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// A data directory that no server uses [default: data.dir of the configuration, ./data].
+    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    data_dir: Option<PathBuf>,
+
+    /// A running server, which then verifies itself.
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+
+    /// An administrator's token for the server.
+    #[arg(long, value_name = "T", env = "SYNCROBOARD_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
+
+pub(crate) fn run(args: &VerifyArgs, config: &Config) -> Result<ExitCode, Failed> {
+    let differences = match &args.server {
+        Some(server) => ask(server, args.token.clone().or_else(|| token::local_admin(&config.data.dir)))?,
+        None => offline(&DataDir::new(args.data_dir.as_ref().unwrap_or(&config.data.dir)), config)?,
+    };
+    for difference in &differences {
+        println!("{difference}");
+    }
+    println!("{} differences", differences.len());
+    Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn ask(server: &str, token: Option<String>) -> Result<Vec<String>, Failed> {
+    let token = token.ok_or_else(|| Failed::usage("no token: give --token or SYNCROBOARD_TOKEN (an administrator's)"))?;
+    let url = format!("{}/verify", server.trim_end_matches('/'));
+    let client = reqwest::blocking::Client::builder().timeout(CATCH_UP * 2).build()?;
+    let response = client.post(&url).bearer_auth(token).send().with_context(|| format!("cannot reach {url}"))?;
+    let status = response.status();
+    let text = response.text()?;
+    if !status.is_success() {
+        return Err(Failed::missing(format!("{url} answers {status}: {text}")));
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    enum Answer {
+        Differences(Vec<String>),
+        Error(String),
+    }
+    match serde_json::from_str(&text).context("the server's answer")? {
+        Answer::Differences(differences) => Ok(differences),
+        Answer::Error(why) => Err(Failed::missing(format!("the server could not verify itself: {why}"))),
+    }
+}
+
+fn offline(data: &DataDir, config: &Config) -> anyhow::Result<Vec<String>> {
+    anyhow::ensure!(data.log().exists(), "there is no log in {}", data.log().display());
+    let broker = dev::open_broker(data, config)?;
+    let topology = pipeline(&PipelineConfig::default())?;
+    let inspection = Inspection::open(&topology, &dev::streams_config(data, config), &*broker)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let read_model = runtime.block_on(SqliteReadModel::open(data.read_model()))?;
+    let sink = read_model.start_sink(broker.clone(), SinkOptions::default())?;
+    let differences = compare(&broker, &Offline(inspection), &read_model, &runtime.handle().clone());
+    if let Err(error) = sink.stop() {
+        anyhow::bail!("the read model's sink gave up: {error}");
+    }
+    differences
+}
+
+/// Verifies a running server whose threads are held.
+pub(crate) fn live(
+    broker: &Arc<dyn Broker>,
+    held: Held,
+    read_model: &SqliteReadModel,
+    runtime: &tokio::runtime::Handle,
+) -> anyhow::Result<Vec<String>> {
+    compare(broker, &Live(held), read_model, runtime)
+}
+
+fn compare(
+    broker: &Arc<dyn Broker>,
+    stores: &dyn Stores,
+    read_model: &SqliteReadModel,
+    runtime: &tokio::runtime::Handle,
+) -> anyhow::Result<Vec<String>> {
+    let log = BrokerEventLog::open(broker.clone())?;
+    catch_up(&log, read_model, runtime)?;
+    let tables = tables(read_model.path())?;
+    let expected = fold(&log)?;
+    let mut differences = Vec::new();
+    verify_log(&expected, &mut |difference| differences.push(difference.to_string()));
+    verify_stores(&expected, stores, &mut |difference| differences.push(format!("store {difference}")))?;
+    verify_read_model(&expected, &tables, &mut |difference| differences.push(format!("read model {difference}")))?;
+    Ok(differences)
+}
+
+fn tables(path: &Path) -> anyhow::Result<SqliteTables> {
+    SqliteTables::open(path).with_context(|| path.display().to_string())
+}
+
+fn catch_up(log: &BrokerEventLog, read_model: &SqliteReadModel, runtime: &tokio::runtime::Handle) -> anyhow::Result<()> {
+    let deadline = Instant::now() + CATCH_UP;
+    loop {
+        let offsets = runtime.block_on(read_model.offsets())?;
+        let reached = |(partition, end): &(_, i64)| offsets.iter().any(|(p, next)| p == partition && next >= end);
+        match log.ends().iter().find(|end| !reached(end)) {
+            None => return Ok(()),
+            Some((partition, end)) if Instant::now() > deadline => {
+                anyhow::bail!("the read model has not reached offset {end} of {partition}; could not be checked")
+            }
+            Some(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+struct Offline(Inspection);
+
+impl Stores for Offline {
+    fn entries(&self, store: &str, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), ReadError> {
+        self.0.entries(store, each).map_err(|error| unreadable(store, &error))
+    }
+}
+
+struct Live(Held);
+
+impl Stores for Live {
+    fn entries(&self, store: &str, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), ReadError> {
+        self.0.entries(store, each).map_err(|error| unreadable(store, &error))
+    }
+}
+
+fn unreadable(store: &str, error: &StreamsError) -> ReadError {
+    ReadError { what: format!("store {store}"), reason: error.to_string() }
+}

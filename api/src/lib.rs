@@ -53,4 +53,4 @@ pub use commands::{Commands, Pending};
 pub use problem::Problem;
 pub use router::router;
 pub use serve::serve;
-pub use state::{AppState, Limits, Parts, Readiness, SetupError};
+pub use state::{AppState, Limits, Parts, Readiness, SetupError, Verification};

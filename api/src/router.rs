@@ -6,7 +6,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, patch, post, put};
 
 use crate::problem::Problem;
-use crate::resources::{assignee, board, bulk, commands, comments, health, members, projects, status, tickets, users};
+use crate::resources::{assignee, board, bulk, commands, comments, health, members, projects, status, tickets, users, verify};
 use crate::state::AppState;
 use crate::{layers, pages};
 
@@ -29,6 +29,7 @@ pub fn router(state: AppState) -> Router {
         .route("/users/{id}", get(users::read))
         .route("/commands/{id}", get(commands::read))
         .route("/commands:bulk", post(bulk::create))
+        .route("/verify", post(verify::create))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

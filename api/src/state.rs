@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::read_model::ReadModel;
+use connectors::read_model::{BoxFuture, ReadModel};
 use tokio::sync::watch;
 
 use crate::auth::Secret;
@@ -36,9 +36,14 @@ pub struct Parts {
     pub metrics: prometheus::Registry,
     /// Asked by `/readyz`; must answer at once.
     pub readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
+    /// Asked by `POST /verify`.
+    pub verify: Arc<dyn Fn() -> Verification + Send + Sync>,
     /// Limits.
     pub limits: Limits,
 }
+
+/// A verification under way: every difference that it finds, for people, or why it could not be done.
+pub type Verification = BoxFuture<'static, Result<Vec<String>, String>>;
 
 /// Whether requests can be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +127,10 @@ impl AppState {
 
     pub(crate) fn readiness(&self) -> Readiness {
         (self.0.parts.readiness)()
+    }
+
+    pub(crate) fn verify(&self) -> Verification {
+        (self.0.parts.verify)()
     }
 
     pub(crate) fn limits(&self) -> &Limits {

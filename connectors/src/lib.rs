@@ -3,6 +3,7 @@
 //! | module | what it speaks to |
 //! |---|---|
 //! | [`embedded`] | no one: the broker inside the process, on RocksDB |
+//! | [`event_log`] | any broker: the event topics, read whole for `verify` |
 //! | [`gateway`] | the log: commands go out, outcomes come back |
 //! | [`sqlite`] | SQLite: the read model and the sink that fills it |
 //! | [`live`] | the rest of the process: how far the read model is, and the events |
@@ -11,6 +12,7 @@
 
 pub mod conformance;
 pub mod embedded;
+pub mod event_log;
 pub mod gateway;
 pub mod live;
 pub mod read_model;

@@ -1,5 +1,7 @@
 //! The command gateway against a real log, with a hand that plays the pipeline.
 
+#![allow(clippy::expect_used, reason = "also in helpers of tests")]
+
 mod support;
 
 use std::time::Duration;

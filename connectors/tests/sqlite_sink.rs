@@ -1,11 +1,13 @@
 //! The SQLite sink against a real log: exactly once whatever dies when, and never a skip.
 
+#![allow(clippy::expect_used, reason = "also in helpers of tests")]
+
 mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use connectors::read_model::ReadModel;
+use connectors::read_model::{ReadModel, TicketOrder, TicketQuery};
 use connectors::sqlite::{SinkError, SinkHandle, SinkOptions, SinkPoint, SinkStatus, SqliteReadModel};
 use schemas::{CommandFailed, TicketDeleted, TicketEvent, UserCreated, ids, topics};
 use support::*;
@@ -73,7 +75,7 @@ async fn should_write_each_event_once_wherever_the_sink_dies() {
         let fault = move |at| at == point && !here.swap(true, Ordering::SeqCst);
         let model = open(&log.database()).await;
         let sink = model
-            .start_sink(log.broker.clone(), SinkOptions { fault: Some(Arc::new(fault)), ..SinkOptions::default() })
+            .start_sink(log.broker.clone(), SinkOptions { fault: Some(Arc::new(fault)) })
             .expect("the sink starts");
         let error = failure(&sink).await;
         assert!(matches!(*error, SinkError::Injected(at) if at == point), "{error}");
@@ -240,7 +242,6 @@ async fn should_page_through_lists_without_missing_or_repeating() {
     let model = open(&log.database()).await;
     let _sink = start(&model, &log);
     reach(&model, "WEB", 26).await;
-    use connectors::read_model::{TicketOrder, TicketQuery};
     for (order, label, expected) in [
         (TicketOrder::Number, None, 25),
         (TicketOrder::Updated, None, 25),

@@ -100,7 +100,10 @@ pub(super) fn paced(broker: &Arc<dyn Broker>, load: &mut Load, rate: u32, second
         if let Some(wait) = due.checked_duration_since(Instant::now()) {
             std::thread::sleep(wait);
         }
-        load.one(|id| drop(sent.send((id, Instant::now()))))?;
+        // The listener only ends before this when it has failed; its error is what counts then.
+        load.one(|id| {
+            let _ = sent.send((id, Instant::now()));
+        })?;
     }
     drop(sent);
     let mut latencies = listening.join().map_err(|_| anyhow::anyhow!("the listener panicked"))??;

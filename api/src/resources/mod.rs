@@ -11,3 +11,4 @@ pub(crate) mod projects;
 pub(crate) mod status;
 pub(crate) mod tickets;
 pub(crate) mod users;
+pub(crate) mod verify;

@@ -32,3 +32,15 @@ async fn should_count_requests_by_route_and_never_by_what_clients_make_up() {
     count("syncroboard_http_requests_total{method=\"GET\",route=\"none\",status=\"404\"} 1");
     assert!(!text.contains("made/up"));
 }
+
+#[tokio::test]
+async fn should_verify_itself_for_administrators_only() {
+    let world = World::new();
+    let post = async |who: &str| {
+        let request = Request::post("/verify").header("authorization", format!("Bearer {}", world.token(who)));
+        world.request(request.body(Body::empty()).unwrap()).await
+    };
+    post("ada").await.problem(403, "forbidden");
+    let answer = post("root").await;
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, r#"{"differences":["store tickets WEB-1: missing"]}"#));
+}

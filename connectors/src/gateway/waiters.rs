@@ -219,6 +219,7 @@ mod tests {
     use super::*;
     use schemas::CommandFailed;
 
+    #[expect(clippy::unnecessary_wraps, reason = "what complete() takes")]
     fn outcome(reason: &str) -> Answer {
         Ok(CommandFailed { reason: reason.to_owned(), ..CommandFailed::default() }.into())
     }

@@ -231,10 +231,10 @@ fn bind_patch(
     a.add(patch.priority)?;
     a.add(patch.status)?;
     a.add(patch.labels.map(|labels| serde_json::to_string(&labels)).transpose()?)?;
-    a.add(patch.assignee_id.is_some())?;
-    a.add(patch.assignee_id.flatten())?;
-    a.add(patch.due_date.is_some())?;
-    a.add(patch.due_date.flatten())?;
+    a.add(patch.assignee_id.is_to())?;
+    a.add(patch.assignee_id.value())?;
+    a.add(patch.due_date.is_to())?;
+    a.add(patch.due_date.value())?;
     a.add(patch.version)?;
     a.add(patch.sequence)?;
     a.add(patch.updated_at)

@@ -45,6 +45,41 @@ pub(super) enum MemberChange {
     Removed(ProjectMemberRemoved),
 }
 
+/// What becomes of a value that may be absent.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Change<T> {
+    #[default]
+    Keep,
+    To(Option<T>),
+}
+
+impl<T: Copy> Change<T> {
+    pub(super) fn is_to(self) -> bool {
+        matches!(self, Self::To(_))
+    }
+
+    /// The new value; none too if it stays as it is.
+    pub(super) fn value(self) -> Option<T> {
+        match self {
+            Self::Keep => None,
+            Self::To(value) => value,
+        }
+    }
+
+    fn apply(self, field: &mut Option<T>) {
+        if let Self::To(value) = self {
+            *field = value;
+        }
+    }
+
+    fn or(self, earlier: Self) -> Self {
+        match self {
+            Self::Keep => earlier,
+            Self::To(_) => self,
+        }
+    }
+}
+
 /// What changes of a ticket that is in the database already.
 #[derive(Default)]
 pub(super) struct TicketPatch {
@@ -53,8 +88,8 @@ pub(super) struct TicketPatch {
     pub(super) priority: Option<String>,
     pub(super) status: Option<String>,
     pub(super) labels: Option<Vec<String>>,
-    pub(super) assignee_id: Option<Option<Uuid>>,
-    pub(super) due_date: Option<Option<i64>>,
+    pub(super) assignee_id: Change<Uuid>,
+    pub(super) due_date: Change<i64>,
     pub(super) version: i64,
     pub(super) sequence: i64,
     pub(super) updated_at: i64,
@@ -94,14 +129,14 @@ impl Changes {
             }
             TicketEvent::TicketAssigned(event) => {
                 let patch = TicketPatch {
-                    assignee_id: Some(Some(event.assignee_id)),
+                    assignee_id: Change::To(Some(event.assignee_id)),
                     ..TicketPatch::at(event.ticket_version, event.sequence, event.assigned_at)
                 };
                 self.patch((event.project_id, event.number), patch);
             }
             TicketEvent::TicketUnassigned(event) => {
                 let patch = TicketPatch {
-                    assignee_id: Some(None),
+                    assignee_id: Change::To(None),
                     ..TicketPatch::at(event.ticket_version, event.sequence, event.unassigned_at)
                 };
                 self.patch((event.project_id, event.number), patch);
@@ -202,8 +237,8 @@ impl TicketPatch {
         set(&mut row.priority, self.priority);
         set(&mut row.status, self.status);
         set(&mut row.labels, self.labels);
-        set(&mut row.assignee_id, self.assignee_id);
-        set(&mut row.due_date, self.due_date);
+        self.assignee_id.apply(&mut row.assignee_id);
+        self.due_date.apply(&mut row.due_date);
         row.version = self.version;
         row.sequence = self.sequence;
         row.updated_at = self.updated_at;
@@ -231,7 +266,11 @@ impl From<TicketUpdated> for TicketPatch {
             description: event.description,
             priority: event.priority,
             labels: event.labels,
-            due_date: if event.clear_due_date { Some(None) } else { event.due_date.map(Some) },
+            due_date: match event.due_date {
+                _ if event.clear_due_date => Change::To(None),
+                None => Change::Keep,
+                due_date => Change::To(due_date),
+            },
             ..Self::at(event.ticket_version, event.sequence, event.timestamp)
         }
     }

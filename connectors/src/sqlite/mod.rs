@@ -9,6 +9,7 @@ mod changes;
 mod error;
 mod multi_row;
 mod offsets;
+mod progress;
 mod queries;
 mod rows;
 mod sink;

@@ -1,6 +1,7 @@
 //! A log to fill and a read model to look at.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::expect_used, reason = "a helper of tests")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

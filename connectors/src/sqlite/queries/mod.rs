@@ -2,6 +2,7 @@
 
 mod people;
 mod projects;
+mod ticket_list;
 mod tickets;
 
 use std::collections::BTreeMap;

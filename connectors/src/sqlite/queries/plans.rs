@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::super::apply::Writer;
 use super::super::{SqliteReadModel, open_writer};
+use super::ticket_list::ListStatement;
 use super::{ANY_SEQUENCE, OUTCOME, PROJECT_SEQUENCE, people, projects, tickets};
 use crate::read_model::{Assignee, TicketOrder, TicketQuery};
 
@@ -32,7 +33,7 @@ fn ticket_lists() -> Vec<TicketQuery> {
                 for assignee in [None, Some(Assignee::Nobody), Some(Assignee::User(Uuid::nil()))] {
                     let (status, label) = (status.clone(), label.clone());
                     let priority = Some("LOW".to_owned());
-                    queries.push(TicketQuery { status, label, assignee, priority, order, ..TicketQuery::default() });
+                    queries.push(TicketQuery { status, priority, label, assignee, order, ..TicketQuery::default() });
                 }
             }
         }
@@ -52,7 +53,7 @@ async fn should_answer_every_question_from_an_index() {
     questions.extend([tickets::by_id_sql(), tickets::by_number_sql(), tickets::column_sql()]);
     questions.extend([tickets::comments_sql(), tickets::comment_sql(), projects::all_sql()]);
     questions.extend(Writer::new().statements().map(str::to_owned));
-    questions.extend(ticket_lists().iter().map(|query| tickets::list_sql(Uuid::nil(), query).expect("bound").0));
+    questions.extend(ticket_lists().iter().map(|query| ListStatement::new(Uuid::nil(), query).expect("bound").sql));
     for sql in questions {
         let plan = plan(&path, &sql).await;
         assert!(!plan.iter().any(|detail| walks(detail)), "{sql}\n{plan:#?}");
@@ -65,7 +66,7 @@ async fn should_read_pages_in_their_order_without_sorting() {
     let path = dir.path().join("read.db");
     SqliteReadModel::open(&path).await.expect("opened").close().await;
     let mut pages: Vec<String> = vec![tickets::column_sql(), tickets::comments_sql(), projects::all_sql()];
-    pages.extend(ticket_lists().iter().map(|query| tickets::list_sql(Uuid::nil(), query).expect("bound").0));
+    pages.extend(ticket_lists().iter().map(|query| ListStatement::new(Uuid::nil(), query).expect("bound").sql));
     for sql in pages {
         let plan = plan(&path, &sql).await;
         assert!(!plan.iter().any(|detail| detail.contains("USE TEMP B-TREE")), "{sql}\n{plan:#?}");

@@ -1,0 +1,77 @@
+//! The event topics of any broker, as `verify` reads them: from their start to where they ended when they were opened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::reader::{EventLog, ReadError};
+use schemas::topics::{TICKET_EVENTS, USER_EVENTS};
+use schemas::{TicketEvent, UserEvent};
+use topology::broker::{Broker, BrokerError, TopicPartition};
+
+/// How long to wait for records that the broker says are there.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The events up to a moment.
+pub struct BrokerEventLog {
+    broker: Arc<dyn Broker>,
+    ends: Vec<(TopicPartition, i64)>,
+}
+
+impl BrokerEventLog {
+    /// Notes where the topics end now; what is written later is not read.
+    ///
+    /// # Errors
+    /// The broker cannot be asked.
+    pub fn open(broker: Arc<dyn Broker>) -> Result<Self, BrokerError> {
+        let topics = broker.topics()?;
+        let mut ends = Vec::new();
+        for topic in [TICKET_EVENTS, USER_EVENTS] {
+            for partition in 0..topics.get(topic).copied().unwrap_or_default() {
+                let partition = TopicPartition::new(topic, partition);
+                let end = broker.watermarks(&partition)?.1;
+                ends.push((partition, end));
+            }
+        }
+        Ok(Self { broker, ends })
+    }
+
+    /// Where each partition ended when this was opened.
+    #[must_use]
+    pub fn ends(&self) -> &[(TopicPartition, i64)] {
+        &self.ends
+    }
+
+    fn read(&self, topic: &str, each: &mut dyn FnMut(&[u8]) -> Result<(), String>) -> Result<(), ReadError> {
+        let failed = |reason: String| ReadError { what: topic.to_owned(), reason };
+        for (partition, end) in self.ends.iter().filter(|(p, _)| *p.topic == *topic) {
+            let mut reader = self.broker.reader().map_err(|e| failed(e.to_string()))?;
+            let (low, _) = self.broker.watermarks(partition).map_err(|e| failed(e.to_string()))?;
+            let mut next = low;
+            reader.assign(&[(partition.clone(), next)]).map_err(|e| failed(e.to_string()))?;
+            while next < *end {
+                let fetched = reader.poll(PATIENCE).map_err(|e| failed(e.to_string()))?;
+                if fetched.is_empty() {
+                    return Err(failed(format!("{partition} should reach offset {end} but stops at {next}")));
+                }
+                for piece in fetched {
+                    for record in piece.batch.iter().filter(|r| r.offset < *end) {
+                        let Some(value) = record.value else { continue };
+                        each(value).map_err(|e| failed(format!("{partition} at offset {}: {e}", record.offset)))?;
+                    }
+                    next = piece.batch.next_offset();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl EventLog for BrokerEventLog {
+    fn ticket_events(&self, each: &mut dyn FnMut(TicketEvent)) -> Result<(), ReadError> {
+        self.read(TICKET_EVENTS, &mut |bytes| TicketEvent::decode(bytes).map(&mut *each).map_err(|e| e.to_string()))
+    }
+
+    fn user_events(&self, each: &mut dyn FnMut(UserEvent)) -> Result<(), ReadError> {
+        self.read(USER_EVENTS, &mut |bytes| UserEvent::decode(bytes).map(&mut *each).map_err(|e| e.to_string()))
+    }
+}
