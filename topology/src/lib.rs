@@ -117,7 +117,7 @@ pub use metrics::{COMMIT_BUCKETS_US, EngineCounts, EngineMetrics};
 pub use node::Partitioning;
 pub use processor::{Context, InitContext, Output, Processor, Punctuation, PunctuationId, PunctuationType};
 pub use record::{Record, RecordMetadata, TaskId};
-pub use step::{Crash, Step, StepHook, Steps};
+pub use step::{Crash, Observer, Step, StepHook, Steps};
 pub use store::{Store, StoreBuilder, StoreKey};
 pub use stream_thread::{Round, StreamThread, ThreadState};
 pub use streams::{State, Streams, internal_topics};

@@ -3,7 +3,7 @@
 //! Bounded by the high watermark, not the last stable offset, and counted in offsets, not records: compacted logs and
 //! transaction markers leave gaps. A step at a time, so that the thread goes on polling.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::task::Task;
 
 pub(crate) struct Restoration {
     reader: Option<Box<dyn Reader>>,
-    tails: HashMap<TopicPartition, Tail>,
+    tails: BTreeMap<TopicPartition, Tail>,
     metrics: Arc<EngineMetrics>,
     steps: Steps,
 }
@@ -38,7 +38,7 @@ impl Restoration {
     ) -> Result<Self, StreamsError> {
         let id = task.id().clone();
         let failed = |source: StateError| StreamsError::State { task: id.clone(), source };
-        let mut tails = HashMap::new();
+        let mut tails = BTreeMap::new();
         for (store, partition) in task.changelogs() {
             let (low, end) = broker.watermarks(&partition)?;
             let next = match task.state().checkpoint(store).map_err(&failed)? {

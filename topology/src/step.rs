@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::broker::TopicPartition;
+use crate::record::TaskId;
+
 /// A step; the hook is called when it is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -58,28 +61,49 @@ pub struct Crash(pub Step);
 /// Called at each step; an error is a crash.
 pub type StepHook = Arc<dyn Fn(Step) -> Result<(), Crash> + Send + Sync>;
 
-/// An optional hook; costs one branch where there is none.
+/// Told of each record that a task has processed: the task, and the record's partition and offset. In this order a
+/// [`crate::TestDriver`] can process them again.
+pub type Observer = Arc<dyn Fn(&TaskId, &TopicPartition, i64) + Send + Sync>;
+
+/// An optional hook and an optional observer; each costs one branch where there is none.
 #[derive(Clone, Default)]
-pub struct Steps(Option<StepHook>);
+pub struct Steps {
+    hook: Option<StepHook>,
+    observer: Option<Observer>,
+}
 
 impl Steps {
     /// With a hook.
     #[must_use]
     pub fn hooked(hook: StepHook) -> Self {
-        Self(Some(hook))
+        Self { hook: Some(hook), observer: None }
+    }
+
+    /// With an observer as well.
+    #[must_use]
+    pub fn observed(mut self, observer: Observer) -> Self {
+        self.observer = Some(observer);
+        self
     }
 
     #[inline]
     pub(crate) fn reach(&self, step: Step) -> Result<(), Crash> {
-        match &self.0 {
+        match &self.hook {
             None => Ok(()),
             Some(hook) => hook(step),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn processed(&self, task: &TaskId, partition: &TopicPartition, offset: i64) {
+        if let Some(observer) = &self.observer {
+            observer(task, partition, offset);
         }
     }
 }
 
 impl std::fmt::Debug for Steps {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0.is_some() { "Steps(hooked)" } else { "Steps(none)" })
+        f.write_str(if self.hook.is_some() { "Steps(hooked)" } else { "Steps(none)" })
     }
 }

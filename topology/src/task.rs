@@ -234,6 +234,7 @@ impl Task {
         let next_offset = record.offset + 1;
         input.advance(cursor, next_offset);
         self.metrics.processed();
+        self.steps.processed(&self.core.id, &self.inputs[chosen].partition, next_offset - 1);
         self.steps.reach(Step::AfterProcess)?;
         Ok(Progress::Processed)
     }

@@ -112,6 +112,36 @@ impl TestDriver {
         self.run()
     }
 
+    /// Writes a record to a partition of a source topic and processes nothing.
+    pub fn append(
+        &mut self,
+        partition: &TopicPartition,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: i64,
+        headers: &Headers,
+    ) {
+        let mut batch = BatchBuilder::new();
+        batch.push(timestamp, key, value, headers);
+        self.log(partition).append(batch.finish());
+    }
+
+    /// Processes this one record and no other, for whoever prescribes the order; the commit is the caller's. False if
+    /// there is no such record, or its task is already past it.
+    pub fn process_record(&mut self, partition: &TopicPartition, offset: i64) -> Result<bool, StreamsError> {
+        let Some(log) = self.logs.get(partition) else { return Ok(false) };
+        let Some(record) = log.batches.iter().flat_map(RecordBatch::iter).find(|r| r.offset == offset) else {
+            return Ok(false);
+        };
+        let Some(task) = self.tasks.iter_mut().find(|t| t.partitions().any(|p| p == partition)) else {
+            return Ok(false);
+        };
+        let mut batch = BatchBuilder::new();
+        batch.push(record.timestamp, record.key, record.value, &record.headers);
+        task.enqueue(partition, batch.finish().placed_at(offset, None));
+        Ok(task.process(self.clock)? == Progress::Processed)
+    }
+
     /// Runs until no task has anything to do; commits after each round unless that is left to the caller.
     pub fn run(&mut self) -> Result<(), StreamsError> {
         loop {
