@@ -56,7 +56,9 @@ impl<K: StoreKey, V: Send + Sync + 'static> StoreBuilder<K, V> {
         self
     }
 
-    /// Entries vanish when stream time has passed their last write by so many milliseconds. Such a store is not cached.
+    /// Entries vanish when stream time has passed their last write by so many milliseconds. A write counts from the
+    /// timestamp of the record that it was made for, so that a replay after a crash, which may not have seen as much of
+    /// the stream yet, writes the same. Such a store is not cached.
     #[must_use]
     pub fn expiring(mut self, retention_ms: i64) -> Self {
         self.retention_ms = Some(retention_ms);
@@ -140,11 +142,12 @@ impl<K: StoreKey, V: Send + Sync + 'static> Store<K, V> {
 
     /// Sets the value of a key; visible at once to this task, to others and after a crash once committed.
     pub fn put(&self, ctx: &mut Context<'_>, key: &K, value: V) -> Result<(), ProcessingError> {
+        let timestamp = ctx.timestamp();
         let (store, state) = self.open(ctx)?;
         store.encode_key(key)?;
         store.value_bytes.clear();
         store.value.serialize(&store.topic, &value, &mut store.value_bytes).map_err(|e| bad(&store.topic, &e.0))?;
-        state.put(store.id, &store.key_bytes, &store.value_bytes);
+        state.put_at(store.id, &store.key_bytes, &store.value_bytes, timestamp);
         if store.cache.enabled() {
             store.cache.insert(key, &Arc::new(value));
         }
