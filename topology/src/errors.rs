@@ -179,7 +179,10 @@ fn log(failure: &Failure<'_>) {
 
 /// Header with the number of times that a dead letter was put back into its topic.
 pub const REPLAYS_HEADER: &str = "__streams.errors.replays";
+/// Header of a dead letter that is too large with its content: fetch that from its topic, partition and offset.
+pub const OMITTED_HEADER: &str = "__streams.errors.omitted";
 const HEADER_PREFIX: &str = "__streams.errors.";
+const LONGEST_MESSAGE_BYTES: usize = 1_000;
 
 /// The name of a topic's dead-letter topic.
 #[must_use]
@@ -192,11 +195,30 @@ pub fn dead_letter_topic(topic: &str) -> TopicName {
 /// number of times that it was replayed so far.
 #[must_use]
 pub fn dead_letter(failure: &Failure<'_>) -> Replacement {
-    let mut headers = failure.record.headers.to_owned();
-    let replays = headers.last(REPLAYS_HEADER).map_or_else(|| b"0".to_vec(), <[u8]>::to_vec);
+    Replacement {
+        topic: dead_letter_topic(failure.topic),
+        key: failure.record.key.map(<[u8]>::to_vec),
+        value: failure.record.value.map(<[u8]>::to_vec),
+        timestamp: failure.record.timestamp,
+        headers: error_headers(failure, failure.record.headers.to_owned(), failure.message),
+    }
+}
+
+/// A dead letter for a record that with its error does not fit into the dead-letter topic: without key, value and headers
+/// of its own, which still lie where it says.
+pub(crate) fn dead_letter_without_content(failure: &Failure<'_>) -> Replacement {
+    let end = failure.message.floor_char_boundary(LONGEST_MESSAGE_BYTES);
+    let mut headers = error_headers(failure, Headers::new(), &failure.message[..end]);
+    headers.push(OMITTED_HEADER, "true");
+    let topic = dead_letter_topic(failure.topic);
+    Replacement { topic, key: None, value: None, timestamp: failure.record.timestamp, headers }
+}
+
+fn error_headers(failure: &Failure<'_>, mut headers: Headers, message: &str) -> Headers {
+    let replays = failure.record.headers.last(REPLAYS_HEADER).map_or_else(|| b"0".to_vec(), <[u8]>::to_vec);
     for (name, value) in [
         ("exception", failure.class.as_bytes().to_vec()),
-        ("message", failure.message.as_bytes().to_vec()),
+        ("message", message.as_bytes().to_vec()),
         ("stacktrace", format!("{:?} in {} of task {}", failure.kind, failure.node, failure.task).into_bytes()),
         ("topic", failure.topic.as_bytes().to_vec()),
         ("partition", failure.partition.to_string().into_bytes()),
@@ -207,11 +229,5 @@ pub fn dead_letter(failure: &Failure<'_>) -> Replacement {
         headers.remove(&name);
         headers.push(name, value);
     }
-    Replacement {
-        topic: dead_letter_topic(failure.topic),
-        key: failure.record.key.map(<[u8]>::to_vec),
-        value: failure.record.value.map(<[u8]>::to_vec),
-        timestamp: failure.record.timestamp,
-        headers,
-    }
+    headers
 }

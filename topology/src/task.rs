@@ -7,7 +7,10 @@ use state::{StoreId, TaskState};
 use crate::batch::{Cursor, RecordBatch, RecordRef};
 use crate::broker::{TopicName, TopicPartition};
 use crate::collector::Collector;
-use crate::errors::{Failure, FailureKind, ProcessingError, Replacement, Response, StreamsError, TopologyError};
+use crate::errors::{
+    Failure, FailureKind, ProcessingError, Replacement, Response, StreamsError, TopologyError, dead_letter_topic,
+    dead_letter_without_content,
+};
 use crate::metrics::TaskMetrics;
 use crate::node::{NodeError, Sourced};
 use crate::processor::{Core, NO_HEADERS, Punctuation, PunctuationType, Schedule};
@@ -477,13 +480,25 @@ fn handle_failure(
         Response::Fail => Err(refuse(message.clone())),
         Response::Resume(replacements) => {
             core.collector.begin_record();
-            for Replacement { topic, key, value, timestamp, headers } in replacements {
-                let Some(output) = outputs.iter().position(|(_, name, _)| *name == topic) else {
+            let dead_letters = dead_letter_topic(failure.topic);
+            for replacement in replacements {
+                let topic = &replacement.topic;
+                let Some(output) = outputs.iter().position(|(_, name, _)| name == topic) else {
                     return Err(refuse(format!("the exception handler writes to `{topic}`, which is no output")));
                 };
                 let to = partition % core.collector.partitions(output).max(1);
-                let pushed = core.collector.push(output, to, timestamp, key.as_deref(), value.as_deref(), &headers);
-                pushed.map_err(&refuse)?;
+                let mut push = |r: &Replacement| {
+                    let (key, value) = (r.key.as_deref(), r.value.as_deref());
+                    core.collector.push(output, to, r.timestamp, key, value, &r.headers)
+                };
+                // A record that just fits may not with its error: that must not stop the line either.
+                match push(&replacement) {
+                    Ok(()) => {}
+                    Err(_) if *topic == dead_letters => {
+                        push(&dead_letter_without_content(&failure)).map_err(&refuse)?;
+                    }
+                    Err(why) => tracing::error!(task = %failure.task, %topic, "left out: {why}"),
+                }
             }
             Ok(())
         }

@@ -132,6 +132,60 @@ fn should_take_back_everything_of_a_failed_record_and_dead_letter_it_with_its_pl
 }
 
 #[test]
+fn should_go_on_after_a_record_that_is_too_large_for_its_dead_letter() {
+    let mut driver = TestDriver::new(&topology(), 1).unwrap();
+    let mut large = vec![0xff; (1 << 20) - 100];
+    driver.pipe("input", b"a", &large, 1).unwrap();
+    large.truncate(1_000);
+    driver.pipe("input", b"a", &large, 2).unwrap();
+    driver.pipe("input", b"a", b"fine", 3).unwrap();
+    assert_eq!(values(&mut driver, "output"), ["1", "1!"]);
+    let dead = driver.read("input.dlq");
+    assert_eq!(dead.len(), 2);
+    assert_eq!((&dead[0].key, &dead[0].value), (&None, &None), "its content would not fit");
+    assert_eq!(dead[0].headers.last("__streams.errors.offset"), Some(&b"0"[..]), "but it can be found");
+    assert_eq!(dead[0].headers.last(topology::OMITTED_HEADER), Some(&b"true"[..]));
+    assert_eq!(dead[1].value.as_deref(), Some(&large[..]), "a small one is whole");
+}
+
+/// Notes each record in an expiring store.
+struct Note(Option<Store<String, String>>);
+
+impl Processor for Note {
+    type KIn = String;
+    type VIn = String;
+
+    fn init(&mut self, ctx: &mut InitContext<'_>) -> Result<(), TopologyError> {
+        self.0 = Some(ctx.store("notes")?);
+        Ok(())
+    }
+
+    fn process(&mut self, ctx: &mut Context<'_>, r: Record<String, String>) -> Result<(), ProcessingError> {
+        if r.value == "skip" { Ok(()) } else { self.0.unwrap().put(ctx, &r.key, r.value) }
+    }
+}
+
+#[test]
+fn should_write_the_same_for_a_late_record_whatever_of_the_stream_was_seen_before() {
+    let note = || {
+        let store = StoreBuilder::persistent("notes", Utf8, Utf8).expiring(1_000);
+        let builder = TopologyBuilder::new().source("in", ["input"], Utf8, Utf8);
+        builder.processor("note", || Note(None), &["in"], &["notes"]).store(store).build().unwrap()
+    };
+    let times = |restart: bool| {
+        let mut driver = TestDriver::new(&note(), 1).unwrap();
+        driver.pipe("input", b"a", b"skip", 500).unwrap();
+        if restart {
+            driver.restart().unwrap();
+        }
+        driver.pipe("input", b"a", b"late", 400).unwrap();
+        driver.read("test-notes-changelog").iter().map(|r| r.timestamp).collect::<Vec<_>>()
+    };
+    assert_eq!(times(false), [400]);
+    assert_eq!(times(true), [400]);
+}
+
+#[test]
 fn should_end_with_an_error_that_names_the_record_where_the_handler_says_fail() {
     let mut driver = TestDriver::new(&builder(counter).build().unwrap(), 1).unwrap();
     let error = driver.pipe("input", b"a", b"poison", 1).unwrap_err();
