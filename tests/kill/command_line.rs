@@ -39,7 +39,11 @@ fn should_name_the_nearest_key_for_an_unknown_one() {
     home.file("wrong.toml", b"[worker]\ntreads = 2\n");
     let output = home.run(&["--config", "wrong.toml", "topology"]);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
-    assert!(text(&output).contains("`worker.treads`") && text(&output).contains("`worker.threads`"), "{}", text(&output));
+    assert!(
+        text(&output).contains("`worker.treads`") && text(&output).contains("`worker.threads`"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]

@@ -105,11 +105,13 @@ impl Load {
         *self.acknowledged.borrow()
     }
 
-    /// Waits until so many commands are acknowledged. A client that has failed ends the test.
+    /// Waits until so many commands are acknowledged. Fails when that takes too long: a client may have failed.
     pub(crate) fn wait_for(&mut self, count: usize) {
-        let mut acknowledged = self.acknowledged.clone();
-        let enough = tokio::time::timeout(Duration::from_secs(120), acknowledged.wait_for(|&now| now >= count));
-        let reached = self.runtime.block_on(async { enough.await.is_ok_and(|reached| reached.is_ok()) });
+        let acknowledged = &mut self.acknowledged;
+        let reached = self.runtime.block_on(async {
+            let enough = acknowledged.wait_for(|&now| now >= count);
+            tokio::time::timeout(Duration::from_secs(120), enough).await.is_ok_and(|reached| reached.is_ok())
+        });
         assert!(reached, "only {} of {count} were acknowledged in two minutes", self.acknowledged());
     }
 

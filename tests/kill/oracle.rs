@@ -99,7 +99,8 @@ pub(crate) fn check(log: &Log, acknowledged: &[Acknowledged]) -> Vec<Finding> {
     let created = numbers(log, &mut findings);
     causes(log, &mut findings);
     decisions(log, &created, &mut findings);
-    let lost = acknowledged.iter().filter(|told| created.get(&(Some(told.project), told.command)) != Some(&told.number));
+    let lost =
+        acknowledged.iter().filter(|told| created.get(&(Some(told.project), told.command)) != Some(&told.number));
     findings.extend(lost.copied().map(Finding::Lost));
     findings
 }

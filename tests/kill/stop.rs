@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use crate::board;
 use crate::load::{Load, Plan};
 use crate::storm::{make_projects, seed, sound};
 use crate::support::{Home, Server};
-use crate::board;
 
 /// Some clients at work on a server of their own, in three projects.
 struct Scene {
