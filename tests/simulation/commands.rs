@@ -1,0 +1,298 @@
+//! Random commands: valid, refused by the rules, unreadable, on the wrong partition, repeated.
+
+use rand::Rng;
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom;
+use schemas::topics::{REPLY_TO_HEADER, TICKET_COMMANDS, USER_COMMANDS};
+use schemas::*;
+use topology::Headers;
+use topology::broker::{TopicPartition, partition_for_key};
+use uuid::Uuid;
+
+use crate::PARTITIONS;
+
+const PROJECTS: [&str; 4] = ["ALFA", "BETA", "GAMMA", "DELTA"];
+const USERS: [&str; 6] =
+    ["ada@example.org", "bob@example.org", "eve@example.org", "zoë@example.org", "github:octocat", "bob@example.com"];
+
+/// A record for a command topic.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    pub(crate) partition: TopicPartition,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) headers: Headers,
+    /// The command in it, if it can be read and lies where it belongs, so that it must be decided.
+    pub(crate) command: Option<Uuid>,
+    pub(crate) what: &'static str,
+}
+
+/// Makes commands up.
+pub(crate) struct Commands {
+    /// How many tickets were asked for, by project: numbers up to there, or a little beyond, are worth naming.
+    tickets: [i64; PROJECTS.len()],
+    comments: Vec<Uuid>,
+    /// Messages that may be sent again.
+    sent: Vec<Message>,
+    opening: Vec<Message>,
+}
+
+impl Commands {
+    pub(crate) fn new(rng: &mut SmallRng) -> Self {
+        let mut commands =
+            Self { tickets: [0; PROJECTS.len()], comments: Vec::new(), sent: Vec::new(), opening: Vec::new() };
+        // Without projects and users all else is refused, so most of them come first; they are taken from the end.
+        for project in 0..PROJECTS.len() {
+            if rng.random_bool(0.8) {
+                let message = commands.create_project(rng, project, USERS[0]);
+                commands.opening.push(message);
+            }
+        }
+        for user in USERS {
+            if rng.random_bool(0.7) {
+                commands.opening.push(register(rng, user));
+            }
+        }
+        commands
+    }
+
+    /// The next message.
+    pub(crate) fn next(&mut self, rng: &mut SmallRng) -> Message {
+        if let Some(message) = self.opening.pop() {
+            self.sent.push(message.clone());
+            return message;
+        }
+        if rng.random_bool(0.12)
+            && let Some(message) = self.sent.choose(rng)
+        {
+            return message.clone();
+        }
+        let message = match rng.random_range(0..100) {
+            0..8 => {
+                let user = USERS.choose(rng).expect("users");
+                register(rng, user)
+            }
+            8..11 => Self::broken(rng),
+            _ => self.ticket_command(rng),
+        };
+        if message.command.is_some() {
+            self.sent.push(message.clone());
+            return message;
+        }
+        message
+    }
+
+    /// The messages whose commands must be answered from memory if they are sent now.
+    pub(crate) fn repeatable(&self) -> &[Message] {
+        &self.sent
+    }
+
+    /// What was sent is too long ago to be remembered.
+    pub(crate) fn forget(&mut self) {
+        self.sent.clear();
+    }
+
+    fn create_project(&mut self, rng: &mut SmallRng, project: usize, actor: &str) -> Message {
+        let key = PROJECTS[project];
+        let command = CreateProject {
+            command_id: id(rng),
+            actor_id: ids::user_id(actor),
+            project_id: ids::project_id(key),
+            key: if rng.random_bool(0.95) { key.to_owned() } else { "no key".to_owned() },
+            name: text(rng, 20),
+            description: text(rng, 60),
+            ..CreateProject::default()
+        };
+        ticket(command, rng)
+    }
+
+    #[expect(clippy::too_many_lines, reason = "a table of the commands")]
+    fn ticket_command(&mut self, rng: &mut SmallRng) -> Message {
+        let project = rng.random_range(0..PROJECTS.len());
+        let actor = if rng.random_bool(0.7) { USERS[0] } else { USERS.choose(rng).expect("users") };
+        let (command_id, actor_id, actor_admin) = (id(rng), ids::user_id(actor), rng.random_bool(0.1));
+        let (project_id, correlation_id) = (ids::project_id(PROJECTS[project]), id(rng));
+        let number = rng.random_range(1..=self.tickets[project] + 1);
+        let expected_version = rng.random_bool(0.2).then(|| rng.random_range(1..4));
+        let user_key = (*USERS.choose(rng).expect("users")).to_owned();
+        let user_id = ids::user_id(&user_key);
+        macro_rules! command {
+            ($name:ident { $($field:ident $(: $value:expr)?),* $(,)? }) => {
+                $name {
+                    command_id, actor_id, actor_admin, project_id, correlation_id, $($field $(: $value)?,)* ..$name::default()
+                }
+            };
+        }
+        match rng.random_range(0..100) {
+            0..4 => self.create_project(rng, project, actor),
+            4..6 => ticket(
+                command!(UpdateProject {
+                    name: rng.random_bool(0.5).then(|| text(rng, 20)),
+                    viewer_comments: Some(rng.random_bool(0.5)),
+                }),
+                rng,
+            ),
+            6..18 => {
+                let role = ["owner", "maintainer", "member", "viewer", "king"].choose(rng).expect("roles");
+                let capacity = rng.random_bool(0.3).then(|| rng.random_range(-1..40));
+                ticket(command!(AddMember { user_key, role: (*role).to_owned(), capacity }), rng)
+            }
+            18..22 => ticket(
+                command!(UpdateMember {
+                    user_id,
+                    role: rng.random_bool(0.5).then(|| "member".to_owned()),
+                    available: Some(rng.random_bool(0.5)),
+                }),
+                rng,
+            ),
+            22..26 => ticket(command!(RemoveMember { user_id }), rng),
+            26..48 => {
+                self.tickets[project] += 1;
+                let priority =
+                    rng.random_bool(0.5).then(|| ["LOW", "URGENT", "NONE"][rng.random_range(0..3)].to_owned());
+                ticket(
+                    command!(CreateTicket {
+                        title: text(rng, 40),
+                        description: text(rng, 300),
+                        priority,
+                        labels: vec!["bug".to_owned(); rng.random_range(0..2)],
+                        assignee_id: rng.random_bool(0.3).then_some(user_id),
+                    }),
+                    rng,
+                )
+            }
+            48..53 => {
+                self.tickets[project] += 1;
+                ticket(
+                    command!(ImportTicket {
+                        title: text(rng, 40),
+                        status: if rng.random_bool(0.9) { "DONE" } else { "LOST" }.to_owned(),
+                        created_at: 1_600_000_000_000,
+                        external_source: "github".to_owned(),
+                        external_id: rng.random_range(0..6).to_string(),
+                    }),
+                    rng,
+                )
+            }
+            53..61 => ticket(
+                command!(EditTicket { number, expected_version, title: rng.random_bool(0.7).then(|| text(rng, 40)) }),
+                rng,
+            ),
+            61..76 => {
+                let status =
+                    ["OPEN", "IN_PROGRESS", "IN_PROGRESS", "REVIEW", "DONE", "LOST"].choose(rng).expect("states");
+                ticket(command!(MoveTicket { number, expected_version, status: (*status).to_owned() }), rng)
+            }
+            76..81 => ticket(command!(AssignTicket { number, expected_version, assignee_id: user_id }), rng),
+            81..84 => ticket(command!(UnassignTicket { number, expected_version }), rng),
+            84..94 => {
+                let parent_id = self.comments.choose(rng).filter(|_| rng.random_bool(0.2)).copied();
+                self.comments.push(ids::comment_id(command_id));
+                ticket(command!(CommentTicket { number, content: text(rng, 100), parent_id }), rng)
+            }
+            _ => {
+                let mut message = ticket(command!(DeleteTicket { number, expected_version }), rng);
+                if rng.random_bool(0.05) {
+                    // The answer to this one is too large for its topic: all of the record is taken back.
+                    message.headers.push(REPLY_TO_HEADER, vec![b'r'; 1 << 20]);
+                    message.command = None;
+                    message.what = "DeleteTicket, answer too large";
+                }
+                message
+            }
+        }
+    }
+
+    /// A record that no command can be decided of: dead letters.
+    fn broken(rng: &mut SmallRng) -> Message {
+        let mut message =
+            ticket(CreateTicket { project_id: ids::project_id(PROJECTS[0]), ..CreateTicket::default() }, rng);
+        message.command = None;
+        match rng.random_range(0..5) {
+            0 => (message.what, message.value) = ("no value", None),
+            1 => (message.what, message.value) = ("garbage", Some(vec![rng.random(); rng.random_range(0..40)])),
+            2 => (message.what, message.key) = ("wrong key", Some(id(rng).to_string().into_bytes())),
+            3 => (message.what, message.key) = ("no key", None),
+            _ => {
+                message.what = "wrong partition";
+                message.partition.partition = (message.partition.partition + 1) % PARTITIONS;
+            }
+        }
+        message
+    }
+}
+
+/// A command of no consequence that each project's and each user's task has to decide, so that the last record of each
+/// was remembered.
+pub(crate) fn last_words(rng: &mut SmallRng) -> Vec<Message> {
+    let mut words = Vec::new();
+    for partition in 0..PARTITIONS {
+        let on = |key: &String| partition_for_key(key.as_bytes(), PARTITIONS) == partition;
+        let project =
+            (0..).map(|n| ids::project_id(&format!("Z{n}"))).find(|id| on(&id.to_string())).expect("a project");
+        words.push(ticket(CreateTicket { command_id: id(rng), project_id: project, ..CreateTicket::default() }, rng));
+        let user = (0..).map(|n| format!("z{n}@example.org")).find(on).expect("a user");
+        words.push(register(rng, &user));
+    }
+    words
+}
+
+fn register(rng: &mut SmallRng, user_key: &str) -> Message {
+    let placeholder = user_key.split_once(':');
+    let command = UserCommand::from(RegisterUser {
+        command_id: id(rng),
+        actor_id: ids::user_id(user_key),
+        user_key: user_key.to_owned(),
+        email: placeholder.is_none().then(|| user_key.to_owned()),
+        source: placeholder.map(|p| p.0.to_owned()),
+        login: placeholder.map(|p| p.1.to_owned()),
+        name: text(rng, 20),
+        ..RegisterUser::default()
+    });
+    let mut value = Vec::new();
+    command.encode(&mut value).expect("a command fits its schema");
+    message(rng, USER_COMMANDS, user_key, value, command.command_id(), command.type_name())
+}
+
+fn ticket(command: impl Into<TicketCommand>, rng: &mut SmallRng) -> Message {
+    let mut command = command.into();
+    if command.command_id().is_nil()
+        && let TicketCommand::CreateTicket(command) = &mut command
+    {
+        command.command_id = id(rng);
+    }
+    let mut value = Vec::new();
+    command.encode(&mut value).expect("a command fits its schema");
+    let key = command.project_id().to_string();
+    message(rng, TICKET_COMMANDS, &key, value, command.command_id(), command.type_name())
+}
+
+fn message(rng: &mut SmallRng, topic: &str, key: &str, value: Vec<u8>, id: Uuid, what: &'static str) -> Message {
+    let mut headers = Headers::new();
+    if rng.random_bool(0.3) {
+        headers.push(REPLY_TO_HEADER, format!("api-{}", rng.random_range(0..3)));
+    }
+    Message {
+        partition: TopicPartition::new(topic, partition_for_key(key.as_bytes(), PARTITIONS)),
+        key: Some(key.as_bytes().to_vec()),
+        value: Some(value),
+        headers,
+        command: Some(id),
+        what,
+    }
+}
+
+fn id(rng: &mut SmallRng) -> Uuid {
+    Uuid::from_u128(rng.random())
+}
+
+fn text(rng: &mut SmallRng, longest: usize) -> String {
+    let words = ["a", "ticket", "with", "ñandú", "🎫", "and", "more", "words"];
+    let mut text = String::new();
+    let length = rng.random_range(0..=longest);
+    while text.len() < length {
+        text.push_str(words.choose(rng).expect("words"));
+        text.push(' ');
+    }
+    text
+}

@@ -1,0 +1,107 @@
+//! What must hold whatever the order, checked without the rules: it reads the log and calls neither `decide` nor `evolve`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, ensure};
+use processors::stores::TICKETS;
+use schemas::topics::{COMMAND_OUTCOMES, TICKET_EVENTS};
+use schemas::{Outcome, TicketEvent};
+use topology::broker::{Broker, TopicPartition};
+use uuid::Uuid;
+
+use crate::PARTITIONS;
+use crate::compare::{Stores, read};
+
+/// A command that was sent, can be read and lies where it belongs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) id: Uuid,
+    /// Moves on when the command memory's time has passed.
+    pub(crate) epoch: u32,
+    /// Sent again when all was at rest: the answer must be repeated.
+    pub(crate) last: bool,
+    /// Its answer takes a while; what repeats it until then is answered by that one answer.
+    pub(crate) two_steps: bool,
+}
+
+pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Result<()> {
+    let created = numbers(broker, stores)?;
+    answers(broker, sent, &created)
+}
+
+/// Numbers and sequences without gaps; the store has the tickets that the log leaves. The commands that made tickets.
+fn numbers(broker: &dyn Broker, stores: &Stores) -> Result<BTreeSet<Uuid>> {
+    let mut last: BTreeMap<Uuid, (i64, i64)> = BTreeMap::new();
+    let (mut made_by, mut tickets) = (BTreeSet::new(), BTreeSet::new());
+    for record in all(broker, TICKET_EVENTS)? {
+        let event = TicketEvent::decode(record.value.as_deref().unwrap_or_default())?;
+        let project = event.project_id();
+        let (sequence, number) = last.entry(project).or_default();
+        *sequence += 1;
+        ensure!(
+            event.sequence() == *sequence,
+            "project {project}: sequence {} instead of {sequence}",
+            event.sequence()
+        );
+        match &event {
+            TicketEvent::TicketCreated(event) => {
+                *number += 1;
+                ensure!(event.number == *number, "project {project}: number {} instead of {number}", event.number);
+                ensure!(made_by.insert(event.causation_id), "command {} made two tickets", event.causation_id);
+                tickets.insert(ticket_key(project, event.number));
+            }
+            TicketEvent::TicketDeleted(event) => {
+                tickets.remove(&ticket_key(project, event.number));
+            }
+            _ => {}
+        }
+    }
+    let stored: BTreeSet<_> = stores[TICKETS].keys().cloned().collect();
+    ensure!(stored == tickets, "the store has {} tickets, the log leaves {}", stored.len(), tickets.len());
+    Ok(made_by)
+}
+
+/// Every command is decided once as long as it is remembered, and its repetitions get that answer again.
+fn answers(broker: &dyn Broker, sent: &[Sent], created: &BTreeSet<Uuid>) -> Result<()> {
+    let (mut first, mut again): (BTreeMap<Uuid, usize>, BTreeMap<Uuid, usize>) = Default::default();
+    for record in all(broker, COMMAND_OUTCOMES)? {
+        let outcome = Outcome::decode(record.value.as_deref().unwrap_or_default())?;
+        let id = outcome.command_id();
+        match &outcome {
+            Outcome::Failed(_) => continue,
+            Outcome::Accepted(o) if ["CreateTicket", "ImportTicket"].contains(&o.command_type.as_str()) => {
+                ensure!(created.contains(&id), "command {id} is accepted, but made no ticket");
+            }
+            _ => {}
+        }
+        *if outcome.duplicate() { &mut again } else { &mut first }.entry(id).or_default() += 1;
+    }
+    let mut by_command: BTreeMap<Uuid, Vec<Sent>> = BTreeMap::new();
+    sent.iter().for_each(|s| by_command.entry(s.id).or_default().push(*s));
+    for (id, sent) in by_command {
+        let epochs = sent.iter().map(|s| s.epoch).collect::<BTreeSet<_>>().len();
+        let decisions = first.remove(&id).unwrap_or_default();
+        ensure!(decisions == epochs, "command {id} has {decisions} decisions instead of {epochs}");
+        let repeated = again.remove(&id).unwrap_or_default();
+        let most = sent.len() - epochs;
+        let least = if sent[0].two_steps { sent.iter().filter(|s| s.last).count() } else { most };
+        ensure!(
+            (least..=most).contains(&repeated),
+            "command {id} has {repeated} repeated answers, not {least} to {most}"
+        );
+    }
+    ensure!(first.is_empty() && again.is_empty(), "answers to commands that nobody sent: {first:?} {again:?}");
+    Ok(())
+}
+
+fn ticket_key(project: Uuid, number: i64) -> Vec<u8> {
+    [&project.as_bytes()[..], &number.to_be_bytes()].concat()
+}
+
+fn all(broker: &dyn Broker, topic: &str) -> Result<Vec<topology::OutputRecord>> {
+    let mut records = Vec::new();
+    for partition in 0..PARTITIONS {
+        records.extend(read(broker, &TopicPartition::new(topic, partition))?);
+    }
+    Ok(records)
+}
