@@ -1,5 +1,7 @@
 //! `syncroboard import` against `syncroboard dev`: the real binary, twice, on what GitHub's API gives.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 mod support;
 
 use std::io::Write;
@@ -13,7 +15,7 @@ use support::{Home, http, text};
 
 /// A running server and a token for it.
 struct Server {
-    server: support::Server,
+    process: support::Server,
     token: String,
     home: Home,
 }
@@ -21,9 +23,9 @@ struct Server {
 impl Server {
     fn start() -> Self {
         let home = Home::new();
-        let server = home.start();
+        let process = home.start();
         let token = home.token();
-        Self { server, token, home }
+        Self { process, token, home }
     }
 
     fn file(&self, name: &str, content: &[u8]) -> PathBuf {
@@ -31,7 +33,7 @@ impl Server {
     }
 
     fn command(&self, file: &Path) -> Command {
-        let mut command = self.home.command(&["import", "--server", &self.server.url, "--token", &self.token]);
+        let mut command = self.home.command(&["import", "--server", &self.process.url, "--token", &self.token]);
         command.arg(file);
         command
     }
@@ -41,13 +43,13 @@ impl Server {
     }
 
     fn get(&self, path: &str) -> Value {
-        self.server.get(&self.token, path)
+        self.process.get(&self.token, path)
     }
 
     /// Status and number of tickets of each column.
     fn columns(&self, project: &str) -> Vec<(String, u64)> {
-        self.server.settle(&self.token, project);
-        self.server.columns(&self.token, project)
+        self.process.settle(&self.token, project);
+        self.process.columns(&self.token, project)
     }
 }
 
@@ -58,8 +60,8 @@ fn issue(number: u32) -> Value {
         "html_url": format!("https://github.com/octo/hello/issues/{number}"),
         "number": number, "title": format!("Issue {number} <script>alert('ñ')</script> 👩‍🚀"), "body": "line\r\nline",
         "user": {"login": format!("User{}", number % 7)}, "labels": [{"name": "bug"}],
-        "state": if number % 3 == 0 { "open" } else { "closed" },
-        "assignees": if number % 5 == 0 { json!([{"login": "Ann"}]) } else { json!([]) },
+        "state": if number.is_multiple_of(3) { "open" } else { "closed" },
+        "assignees": if number.is_multiple_of(5) { json!([{"login": "Ann"}]) } else { json!([]) },
         "created_at": "2024-02-29T23:59:59Z", "updated_at": "2024-03-01T00:00:00Z",
     })
 }
@@ -113,7 +115,7 @@ fn should_leave_nothing_twice_when_an_import_is_killed_half_way() {
     let mut import = server.command(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let client = http();
     let is_there = || {
-        let ticket = client.get(format!("{}/tickets/HELLO-100", server.server.url)).bearer_auth(&server.token);
+        let ticket = client.get(format!("{}/tickets/HELLO-100", server.process.url)).bearer_auth(&server.token);
         ticket.send().is_ok_and(|response| response.status().is_success())
     };
     while !is_there() && import.try_wait().unwrap().is_none() {}
@@ -130,7 +132,7 @@ fn should_leave_nothing_twice_when_an_import_is_killed_half_way() {
 #[test]
 fn should_carry_out_every_command_of_the_sample() {
     let server = Server::start();
-    let output = server.home.run(&["import", "--sample", "--server", &server.server.url, "--token", &server.token]);
+    let output = server.home.run(&["import", "--sample", "--server", &server.process.url, "--token", &server.token]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert!(text(&output).contains(" 0 unchanged, 0 rejected"), "{}", text(&output));
     assert!(server.columns("WEB").iter().all(|(_, count)| *count > 0));

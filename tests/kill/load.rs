@@ -71,10 +71,10 @@ impl Load {
             cut: AtomicUsize::new(0),
             acknowledged: sender,
         });
-        let client = |number| {
+        let client = |number: usize| {
             let random = SmallRng::seed_from_u64(shared.plan.seed ^ (number as u64 + 1));
             let client = Client { shared: shared.clone(), server: address.clone(), random };
-            runtime.spawn(client.run(number % BULK_EVERY == 0))
+            runtime.spawn(client.run(number.is_multiple_of(BULK_EVERY)))
         };
         let clients = (0..shared.plan.clients).map(client).collect();
         Self { runtime, shared, clients, server, acknowledged }
@@ -110,7 +110,7 @@ impl Load {
         let acknowledged = &mut self.acknowledged;
         let reached = self.runtime.block_on(async {
             let enough = acknowledged.wait_for(|&now| now >= count);
-            tokio::time::timeout(Duration::from_secs(120), enough).await.is_ok_and(|reached| reached.is_ok())
+            tokio::time::timeout(Duration::from_mins(2), enough).await.is_ok_and(|reached| reached.is_ok())
         });
         assert!(reached, "only {} of {count} were acknowledged in two minutes", self.acknowledged());
     }

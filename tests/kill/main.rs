@@ -15,10 +15,11 @@ mod support;
 
 #[test]
 fn should_number_one_project_without_gaps_through_kills() {
-    storm::hold_through(vec!["STORM".to_owned()], 20_000);
+    storm::hold_through(&["STORM".to_owned()], 20_000);
 }
 
 #[test]
 fn should_number_200_projects_without_gaps_through_kills() {
-    storm::hold_through((0..200).map(|n| format!("P{n:03}")).collect(), 20_000);
+    let projects: Vec<String> = (0..200).map(|n| format!("P{n:03}")).collect();
+    storm::hold_through(&projects, 20_000);
 }

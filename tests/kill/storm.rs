@@ -69,16 +69,16 @@ pub(crate) fn make_projects(server: &Server, token: &str, keys: &[String]) {
 }
 
 /// Lets 64 clients create tickets, kills the server at least ten times meanwhile, and holds what is left to the oracle.
-pub(crate) fn hold_through(projects: Vec<String>, tickets: usize) {
+pub(crate) fn hold_through(projects: &[String], tickets: usize) {
     let begun = Instant::now();
     let schedule = Schedule::new(seed(), 12, tickets);
     println!("{schedule}");
     let home = Home::new();
     let mut server = home.start();
     let token = home.token();
-    make_projects(&server, &token, &projects);
+    make_projects(&server, &token, projects);
 
-    let plan = Plan { projects: projects.clone(), tickets, clients: 64, seed: schedule.seed };
+    let plan = Plan { projects: projects.to_vec(), tickets, clients: 64, seed: schedule.seed };
     let mut load = Load::start(plan, token.clone());
     load.server_is_at(&server.url);
     let (mut hits, mut starting) = (0, 0);
@@ -115,7 +115,7 @@ pub(crate) fn hold_through(projects: Vec<String>, tickets: usize) {
     let verified = home.run(&["verify"]);
     assert_eq!(verified.status.code(), Some(0), "{}", text(&verified));
     let server = home.start();
-    board::equals(&server, &token, &projects, &log);
+    board::equals(&server, &token, projects, &log);
     println!("whole after {:?}", begun.elapsed());
 }
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 const BINARY: &str = env!("CARGO_BIN_EXE_syncroboard");
 
 /// How long a server may take for what it is waited for: far more than it needs on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The administrator on whose behalf tests speak.
 pub(crate) const ADMIN: &str = "root@example.org";
@@ -115,7 +115,7 @@ impl Server {
     pub(crate) fn wait_until_running(&mut self) {
         let line = self.wait_for_output("state=RUNNING");
         let url = line.split_whitespace().find_map(|word| word.strip_prefix("listen=")).unwrap();
-        self.url = url.trim_end_matches('/').to_owned();
+        url.trim_end_matches('/').clone_into(&mut self.url);
     }
 
     /// Waits for a line on standard output.
