@@ -79,7 +79,7 @@ if sample_wanted; then
     touch "$unfinished"
     SYNCROBOARD_TOKEN=$token "$bin" import --sample --server "$address" --rejects "$data_dir/sample.rejects.ndjson" </dev/null &
     import=$!
-    if finish "$import"; then rm -f "$unfinished"; fi
+    if finish "$import"; then rm -f "$unfinished" "$data_dir/sample.rejects.ndjson"; fi
     import=
 fi
 
