@@ -166,13 +166,8 @@ impl Task {
     /// Starts reading a source partition there, forgetting what was buffered of it.
     pub(crate) fn start_at(&mut self, partition: &TopicPartition, offset: i64) {
         for input in self.inputs.iter_mut().filter(|i| i.partition == *partition) {
-            input.batches.clear();
-            input.cursor = Cursor::default();
-            input.buffered = 0;
-            input.head = None;
-            input.position = offset;
             input.committed = offset;
-            input.blocked_until = i64::MIN;
+            input.rewind();
         }
     }
 
@@ -360,8 +355,9 @@ impl Task {
         Ok(())
     }
 
-    /// Throws uncommitted work away. The inputs must be started anew.
+    /// Throws uncommitted work away. The inputs must be started anew; until then there is nothing of them to commit.
     pub(crate) fn abort(&mut self) {
+        self.inputs.iter_mut().for_each(Input::rewind);
         self.core.state.abort();
         self.core.stores.iter_mut().for_each(|s| s.forget());
         self.core.collector.clear();
@@ -376,6 +372,16 @@ impl Task {
 }
 
 impl Input {
+    /// Back to what is committed, with nothing buffered.
+    fn rewind(&mut self) {
+        self.batches.clear();
+        self.cursor = Cursor::default();
+        self.buffered = 0;
+        self.head = None;
+        self.position = self.committed;
+        self.blocked_until = i64::MIN;
+    }
+
     fn advance(&mut self, cursor: Cursor, next_offset: i64) {
         self.cursor = cursor;
         self.position = next_offset;
