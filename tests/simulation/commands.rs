@@ -192,7 +192,7 @@ impl Commands {
             }
             _ => {
                 let mut message = ticket(command!(DeleteTicket { number, expected_version }), rng);
-                if rng.random_bool(0.05) {
+                if rng.random_bool(0.15) {
                     // The answer to this one is too large for its topic: all of the record is taken back.
                     message.headers.push(REPLY_TO_HEADER, vec![b'r'; 1 << 20]);
                     message.command = None;

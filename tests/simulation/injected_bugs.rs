@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::seeds;
 
 /// A bug that is not found in so many seeds is not found.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 100;
 
 type Switch = fn(bool);
 

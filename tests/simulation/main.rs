@@ -12,6 +12,8 @@ mod coverage;
 mod luck;
 mod oracle;
 mod reference;
+#[cfg(not(feature = "injected-bugs"))]
+mod regressions;
 mod seed;
 mod seeds;
 mod world;
