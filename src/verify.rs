@@ -53,6 +53,14 @@ pub(crate) fn run(args: &VerifyArgs, config: &Config) -> Result<ExitCode, Failed
     Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+/// What a server answers that was asked to verify itself.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Answer {
+    Differences(Vec<String>),
+    Error(String),
+}
+
 fn ask(server: &str, token: Option<String>) -> Result<Vec<String>, Failed> {
     let token = token.ok_or_else(|| Failed::usage("no token: give --token or SYNCROBOARD_TOKEN (an administrator's)"))?;
     let url = format!("{}/verify", server.trim_end_matches('/'));
@@ -62,12 +70,6 @@ fn ask(server: &str, token: Option<String>) -> Result<Vec<String>, Failed> {
     let text = response.text()?;
     if !status.is_success() {
         return Err(Failed::missing(format!("{url} answers {status}: {text}")));
-    }
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    enum Answer {
-        Differences(Vec<String>),
-        Error(String),
     }
     match serde_json::from_str(&text).context("the server's answer")? {
         Answer::Differences(differences) => Ok(differences),

@@ -1,6 +1,13 @@
 //! `syncroboard import` against `syncroboard dev`: the real binary, twice, on what GitHub's API gives.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test may fail where it stands"
+)]
 
 mod support;
 

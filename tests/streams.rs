@@ -1,6 +1,13 @@
 //! Stream threads on the embedded broker: several of them, coming and going, and commits whose outcome nobody knows.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test may fail where it stands"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,13 @@
 //! `syncroboard verify` through the binary: finds nothing where nothing is wrong, and each damage where it was done.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test may fail where it stands"
+)]
 
 #[path = "support/mod.rs"]
 mod support;

@@ -1,6 +1,15 @@
 //! What a commit costs: 1,000 records of 400 bytes over 4 partitions a transaction, by sync mode. Reported per record.
 //! `send` is the stream thread's part; `commit` is that and the wait for the log writer.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test may fail where it stands"
+)]
+
 use std::time::{Duration, Instant};
 
 use connectors::embedded::{EmbeddedBroker, EmbeddedConfig, SyncMode};

@@ -1,6 +1,16 @@
 //! What only the embedded broker promises: `kill -9` loses nothing that was acknowledged; a failed write ends all writing;
 //! a directory has one owner.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::err_expect,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test may fail where it stands"
+)]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

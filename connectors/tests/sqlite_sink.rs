@@ -1,6 +1,13 @@
 //! The SQLite sink against a real log: exactly once whatever dies when, and never a skip.
 
-#![allow(clippy::expect_used, reason = "also in helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test may fail where it stands"
+)]
 
 mod support;
 

@@ -1,5 +1,14 @@
 //! How fast the sink is; a floor far below what it does, so that only a lost index or batch fails it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test may fail where it stands"
+)]
+
 mod support;
 
 use std::time::Instant;

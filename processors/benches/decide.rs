@@ -1,5 +1,12 @@
 //! What a decision costs, per command: `decide` and `evolve` over a project in memory.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test may fail where it stands"
+)]
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use processors::{Decision, ProjectModel, decide, evolve};

@@ -1,11 +1,11 @@
 //! The bugs put in on purpose do what their names say. A process of their own, as a bug is on for all of it.
 #![allow(
     clippy::unwrap_used,
-    clippy::assigning_clones,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
-    clippy::needless_for_each,
-    reason = "tests fail by panicking, and are written to be short"
+    reason = "a test may fail where it stands"
 )]
 #![cfg(feature = "injected-bugs")]
 

@@ -1,11 +1,11 @@
 //! `verify`: nothing to say about a pipeline's own stores, and something about each damage to them or to the read model.
 #![allow(
     clippy::unwrap_used,
-    clippy::assigning_clones,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
-    clippy::needless_for_each,
-    reason = "tests fail by panicking, and are written to be short"
+    reason = "a test may fail where it stands"
 )]
 
 mod common;

@@ -3,6 +3,15 @@
 //! Both reuse all that they can: the parsed schema, the writer or reader, the output buffer. `serde_avro_fast` is measured
 //! through `frame`, as it is used: five bytes of prefix and the look-up of the schema are in its numbers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test may fail where it stands"
+)]
+
 // The records are fixed: what fails here is a mistake in the benchmark.
 #![allow(clippy::unwrap_used, missing_docs)]
 

@@ -25,7 +25,7 @@ impl KeyIndex {
             return None;
         }
         let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
+        let mut at = place(hash) & mask;
         loop {
             let slot = self.slots[at];
             if slot == 0 {
@@ -58,7 +58,7 @@ impl KeyIndex {
     pub(crate) fn pop(&mut self, hash: u64, number: usize) {
         let mask = self.slots.len() - 1;
         let wanted = hash & TAG | (number as u64 + 1);
-        let mut at = hash as usize & mask;
+        let mut at = place(hash) & mask;
         while self.slots[at] != wanted {
             at = (at + 1) & mask;
         }
@@ -76,10 +76,16 @@ impl KeyIndex {
 
     fn set(&mut self, hash: u64, number: usize) {
         let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
+        let mut at = place(hash) & mask;
         while self.slots[at] != 0 {
             at = (at + 1) & mask;
         }
         self.slots[at] = hash & TAG | (number as u64 + 1);
     }
+}
+
+/// The low bits of a hash, as many as an index has.
+#[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
+const fn place(hash: u64) -> usize {
+    hash as usize
 }

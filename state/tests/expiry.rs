@@ -1,5 +1,14 @@
 //! Time-ordered expiry: exact for readers, lazy on disk, and never ahead of what is committed.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test may fail where it stands"
+)]
+
 use std::ops::{Bound, ControlFlow};
 
 use state::{NO_STREAM_TIME, StateMemory, StoreId, StoreSpec, TaskState};

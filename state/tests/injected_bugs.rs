@@ -1,4 +1,13 @@
 //! The faults put in on purpose do what their names say, so that whoever must find them has something to find.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test may fail where it stands"
+)]
 #![cfg(feature = "injected-bugs")]
 
 use std::sync::{Arc, Mutex, PoisonError};

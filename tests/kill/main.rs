@@ -1,7 +1,14 @@
 //! The real binary, killed and stopped while 64 clients write: numbers stay without gaps, and nothing that was
 //! acknowledged is lost. The oracle that says so reads the log and shares no code with what writes it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail where it stands")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test may fail where it stands"
+)]
 
 mod board;
 mod command_line;

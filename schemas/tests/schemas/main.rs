@@ -1,7 +1,16 @@
 //! The contracts, held to what they promise: the bytes, the evolution, the ids.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test may fail where it stands"
+)]
+
 // A helper of a test may panic as the test itself may.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(missing_docs)]
 
 mod evolution;
 mod golden;
