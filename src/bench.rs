@@ -133,7 +133,8 @@ fn measure_in(args: &BenchArgs, dir: &std::path::Path) -> anyhow::Result<Report>
     let counts = streams.metrics().counts();
     anyhow::ensure!(counts.failed == 0, "{} records were dead-lettered", counts.failed);
 
-    let latencies = if args.paced == 0 { None } else { Some(measure::paced(&broker, &mut load, args.paced, args.paced_seconds)?) };
+    let latencies =
+        if args.paced == 0 { None } else { Some(measure::paced(&broker, &mut load, args.paced, args.paced_seconds)?) };
     let rss_mb = measure::peak_rss_mb();
     streams.close()?;
     let restarting = std::time::Instant::now();

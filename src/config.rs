@@ -137,7 +137,8 @@ pub(crate) struct ConfigError(String);
 impl Config {
     /// Defaults, file, environment, in this order.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let environment = Environment::with_prefix("SYNCROBOARD").prefix_separator("__").separator("__").try_parsing(true);
+        let environment =
+            Environment::with_prefix("SYNCROBOARD").prefix_separator("__").separator("__").try_parsing(true);
         let mut sources = ::config::Config::builder();
         if let Some(file) = file {
             sources = sources.add_source(File::new(&file.to_string_lossy(), FileFormat::Toml));

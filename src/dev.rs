@@ -182,7 +182,10 @@ fn announce(streams: &Shared, address: SocketAddr) {
     }
 }
 
-fn readiness(streams: Shared, sink: watch::Receiver<SinkStatus>) -> Arc<dyn Fn() -> Readiness + Send + std::marker::Sync> {
+fn readiness(
+    streams: Shared,
+    sink: watch::Receiver<SinkStatus>,
+) -> Arc<dyn Fn() -> Readiness + Send + std::marker::Sync> {
     Arc::new(move || match (state(&streams), &*sink.borrow()) {
         (State::Running, SinkStatus::Running) => Readiness::Ready,
         (State::Running, sink) => Readiness::NotReady(format!("the read model's sink: {sink:?}")),

@@ -33,7 +33,10 @@ impl EngineCollector {
             group,
             sources,
             lag: IntGaugeVec::new(
-                Opts::new("syncroboard_consumer_lag", "Records of a source partition that are not committed as processed"),
+                Opts::new(
+                    "syncroboard_consumer_lag",
+                    "Records of a source partition that are not committed as processed",
+                ),
                 &["topic", "partition"],
             )?,
             counters: IntGaugeVec::new(

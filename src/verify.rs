@@ -62,7 +62,8 @@ enum Answer {
 }
 
 fn ask(server: &str, token: Option<String>) -> Result<Vec<String>, Failed> {
-    let token = token.ok_or_else(|| Failed::usage("no token: give --token or SYNCROBOARD_TOKEN (an administrator's)"))?;
+    let token =
+        token.ok_or_else(|| Failed::usage("no token: give --token or SYNCROBOARD_TOKEN (an administrator's)"))?;
     let url = format!("{}/verify", server.trim_end_matches('/'));
     let client = reqwest::blocking::Client::builder().timeout(CATCH_UP * 2).build()?;
     let response = client.post(&url).bearer_auth(token).send().with_context(|| format!("cannot reach {url}"))?;
@@ -123,7 +124,11 @@ fn tables(path: &Path) -> anyhow::Result<SqliteTables> {
     SqliteTables::open(path).with_context(|| path.display().to_string())
 }
 
-fn catch_up(log: &BrokerEventLog, read_model: &SqliteReadModel, runtime: &tokio::runtime::Handle) -> anyhow::Result<()> {
+fn catch_up(
+    log: &BrokerEventLog,
+    read_model: &SqliteReadModel,
+    runtime: &tokio::runtime::Handle,
+) -> anyhow::Result<()> {
     let deadline = Instant::now() + CATCH_UP;
     loop {
         let offsets = runtime.block_on(read_model.offsets())?;

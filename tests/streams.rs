@@ -19,8 +19,8 @@ use connectors::embedded::{EmbeddedBroker, EmbeddedConfig, FaultAction, FaultPoi
 use topology::broker::{Broker, Cleanup, NewRecord, TopicPartition, TopicSpec, partition_for_key};
 use topology::serde::Utf8;
 use topology::{
-    Context, Headers, InitContext, Output, Partitioning, ProcessingError, Processor, Record, State, Store, StoreBuilder,
-    Streams, StreamsConfig, Topology, TopologyBuilder, TopologyError,
+    Context, Headers, InitContext, Output, Partitioning, ProcessingError, Processor, Record, State, Store,
+    StoreBuilder, Streams, StreamsConfig, Topology, TopologyBuilder, TopologyError,
 };
 
 const PARTITIONS: u32 = 4;
@@ -80,8 +80,12 @@ fn send(broker: &Arc<dyn Broker>, from: usize, count: usize) {
         let key = format!("key-{}", n % KEYS);
         let partition = TopicPartition::new("input", partition_for_key(key.as_bytes(), PARTITIONS));
         let value = n.to_string();
-        let record =
-            NewRecord { timestamp: 1, key: Some(key.as_bytes()), value: Some(value.as_bytes()), headers: &Headers::new() };
+        let record = NewRecord {
+            timestamp: 1,
+            key: Some(key.as_bytes()),
+            value: Some(value.as_bytes()),
+            headers: &Headers::new(),
+        };
         producer.send(&partition, record, Box::new(|written| assert!(written.is_ok()))).unwrap();
     }
 }
@@ -169,7 +173,10 @@ fn should_give_the_same_result_when_commits_fail_before_or_after_they_landed() {
         send(&broker, round * 200, 200);
         check(&broker, (round + 1) * 200);
     }
-    assert!(before.load(Ordering::SeqCst) >= 3 && after.load(Ordering::SeqCst) >= 3, "both faults were put in: {before:?} {after:?}");
+    assert!(
+        before.load(Ordering::SeqCst) >= 3 && after.load(Ordering::SeqCst) >= 3,
+        "both faults were put in: {before:?} {after:?}"
+    );
     assert!(streams.metrics().counts().aborts >= 6, "{:?}", streams.metrics().counts());
     streams.close().unwrap();
 }

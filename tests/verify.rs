@@ -79,7 +79,8 @@ fn should_find_a_damaged_store_and_a_damaged_read_model_and_nothing_before() {
     let changed = runtime.block_on(async {
         let url = format!("sqlite://{}", home.data().join("read-model.sqlite").display());
         let mut db = SqliteConnection::connect(&url).await.unwrap();
-        let update = sqlx::query("UPDATE tickets SET title = 'Forged' WHERE number = 1").execute(&mut db).await.unwrap();
+        let update =
+            sqlx::query("UPDATE tickets SET title = 'Forged' WHERE number = 1").execute(&mut db).await.unwrap();
         db.close().await.unwrap();
         update.rows_affected()
     });

@@ -6,7 +6,9 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, patch, post, put};
 
 use crate::problem::Problem;
-use crate::resources::{assignee, board, bulk, commands, comments, health, members, projects, status, tickets, users, verify};
+use crate::resources::{
+    assignee, board, bulk, commands, comments, health, members, projects, status, tickets, users, verify,
+};
 use crate::state::AppState;
 use crate::{layers, pages};
 

@@ -11,7 +11,6 @@
     clippy::cast_sign_loss,
     reason = "a test may fail where it stands"
 )]
-
 // The records are fixed: what fails here is a mistake in the benchmark.
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -44,14 +43,8 @@ fn serde(criterion: &mut Criterion) {
 
 fn compare<T: Record>(criterion: &mut Criterion, value: &T) {
     let schema = Schema::parse_str(T::AVSC).unwrap();
-    let writer = GenericDatumWriter::builder(&schema)
-        .human_readable(true)
-        .build()
-        .unwrap();
-    let reader = GenericDatumReader::builder(&schema)
-        .human_readable(true)
-        .build()
-        .unwrap();
+    let writer = GenericDatumWriter::builder(&schema).human_readable(true).build().unwrap();
+    let reader = GenericDatumReader::builder(&schema).human_readable(true).build().unwrap();
     let mut wire = Vec::new();
     frame::encode(value, &mut wire).unwrap();
     let datum = &wire[frame::PREFIX_LEN..];

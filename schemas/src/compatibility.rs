@@ -57,10 +57,7 @@ fn taken_away(older: &Schema, newer: &Schema) -> Option<String> {
         (Schema::Array(older), Schema::Array(newer)) => taken_away(&older.items, &newer.items),
         (Schema::Map(older), Schema::Map(newer)) => taken_away(&older.types, &newer.types),
         (Schema::Union(older), Schema::Union(newer)) => older.variants().iter().find_map(|variant| {
-            let same = newer
-                .variants()
-                .iter()
-                .find(|candidate| candidate.name() == variant.name())?;
+            let same = newer.variants().iter().find(|candidate| candidate.name() == variant.name())?;
             taken_away(variant, same)
         }),
         _ => None,

@@ -35,10 +35,7 @@ pub fn encode<T: Record>(value: &T, out: &mut Vec<u8>) -> Result<(), SchemaError
         Ok(_) => Ok(()),
         Err(source) => {
             out.truncate(start);
-            Err(SchemaError::Unwritable {
-                record: T::NAME,
-                source,
-            })
+            Err(SchemaError::Unwritable { record: T::NAME, source })
         }
     }
 }
@@ -102,21 +99,13 @@ pub(crate) fn read<T: Record>(writer: &WriterSchema, datum: &[u8]) -> Result<T, 
     })?;
     let trailing = state.into_reader().fill_buf().map_or(0, <[u8]>::len);
     if trailing > 0 {
-        return Err(SchemaError::TrailingBytes {
-            record: T::NAME,
-            id: writer.id(),
-            trailing,
-        });
+        return Err(SchemaError::TrailingBytes { record: T::NAME, id: writer.id(), trailing });
     }
     Ok(value)
 }
 
 fn decode_datum<T: Record>(writer: &WriterSchema, datum: &[u8]) -> Result<T, SchemaError> {
-    if writer.record() == T::NAME {
-        read(writer, datum)
-    } else {
-        Err(writer.unexpected(T::NAME))
-    }
+    if writer.record() == T::NAME { read(writer, datum) } else { Err(writer.unexpected(T::NAME)) }
 }
 
 fn split(bytes: &[u8]) -> Result<(u32, &[u8]), SchemaError> {

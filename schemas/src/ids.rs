@@ -75,14 +75,8 @@ mod tests {
     #[test]
     fn should_never_change_the_id_of_a_project_or_user() {
         assert_eq!(project_id("SYNC").to_string(), "5615d7aa-fceb-5751-97df-4c5e9e439f21");
-        assert_eq!(
-            user_id("ada@example.org").to_string(),
-            "6ee401cd-8aac-5f8f-a910-b089b4c080b4"
-        );
-        assert_eq!(
-            user_id(&placeholder_key("github", "Octocat")),
-            user_id("github:octocat")
-        );
+        assert_eq!(user_id("ada@example.org").to_string(), "6ee401cd-8aac-5f8f-a910-b089b4c080b4");
+        assert_eq!(user_id(&placeholder_key("github", "Octocat")), user_id("github:octocat"));
     }
 
     #[test]
@@ -98,9 +92,8 @@ mod tests {
     #[test]
     fn should_sort_ticket_ids_by_time() {
         let project = project_id("SYNC");
-        let ids: Vec<Uuid> = (0..100)
-            .map(|n| ticket_id(i64::from(n), project, Uuid::from_u128(u128::from(1000u32 - n))))
-            .collect();
+        let ids: Vec<Uuid> =
+            (0..100).map(|n| ticket_id(i64::from(n), project, Uuid::from_u128(u128::from(1000u32 - n)))).collect();
         assert!(ids.is_sorted());
         assert!(ids.iter().all(|id| id.get_version_num() == 7));
         assert_eq!(ticket_id(-5, project, Uuid::nil()), ticket_id(0, project, Uuid::nil()));

@@ -19,16 +19,11 @@ impl WriterSchema {
     /// It is not valid Avro, or not the schema of a record.
     pub fn parse(id: u32, avsc: &str) -> Result<Self, SchemaError> {
         let invalid = |reason: String| SchemaError::InvalidSchema { id, reason };
-        let schema: serde_avro_fast::Schema = avsc
-            .parse()
-            .map_err(|error: serde_avro_fast::schema::SchemaError| invalid(error.to_string()))?;
+        let schema: serde_avro_fast::Schema =
+            avsc.parse().map_err(|error: serde_avro_fast::schema::SchemaError| invalid(error.to_string()))?;
         let parsed = apache_avro::Schema::parse_str(avsc).map_err(|error| invalid(error.to_string()))?;
         match parsed {
-            apache_avro::Schema::Record(record) => Ok(Self {
-                id,
-                record: record.name.name().to_owned(),
-                schema,
-            }),
+            apache_avro::Schema::Record(record) => Ok(Self { id, record: record.name.name().to_owned(), schema }),
             _ => Err(invalid("not the schema of a record".to_owned())),
         }
     }
@@ -50,11 +45,7 @@ impl WriterSchema {
     }
 
     pub(crate) fn unexpected(&self, expected: &'static str) -> SchemaError {
-        SchemaError::UnexpectedRecord {
-            id: self.id,
-            found: self.record.clone(),
-            expected,
-        }
+        SchemaError::UnexpectedRecord { id: self.id, found: self.record.clone(), expected }
     }
 }
 
@@ -71,12 +62,7 @@ impl Published {
     /// The schema `avsc` of `record`, published as `id`.
     #[must_use]
     pub const fn new(id: u32, record: &'static str, avsc: &'static str) -> Self {
-        Self {
-            id,
-            record,
-            avsc,
-            parsed: OnceLock::new(),
-        }
+        Self { id, record, avsc, parsed: OnceLock::new() }
     }
 
     /// Id that the schema is published as, the same in every process.
@@ -103,15 +89,8 @@ impl Published {
     /// The text is not the schema of a record; the tests rule that out for every schema of this build.
     pub fn writer(&self) -> Result<&Arc<WriterSchema>, SchemaError> {
         self.parsed
-            .get_or_init(|| {
-                WriterSchema::parse(self.id, self.avsc)
-                    .map(Arc::new)
-                    .map_err(|error| error.to_string())
-            })
+            .get_or_init(|| WriterSchema::parse(self.id, self.avsc).map(Arc::new).map_err(|error| error.to_string()))
             .as_ref()
-            .map_err(|reason| SchemaError::InvalidSchema {
-                id: self.id,
-                reason: reason.clone(),
-            })
+            .map_err(|reason| SchemaError::InvalidSchema { id: self.id, reason: reason.clone() })
     }
 }

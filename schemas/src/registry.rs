@@ -80,10 +80,7 @@ impl SchemaRegistry for EmbeddedRegistry {
     }
 
     fn register(&self, subject: &str, avsc: &str) -> Result<u32, RegisterError> {
-        let refused = |reason: &str| RegisterError::Refused {
-            subject: subject.to_owned(),
-            reason: reason.to_owned(),
-        };
+        let refused = |reason: &str| RegisterError::Refused { subject: subject.to_owned(), reason: reason.to_owned() };
         let wanted: serde_json::Value = serde_json::from_str(avsc).map_err(|error| refused(&error.to_string()))?;
         all()
             .iter()

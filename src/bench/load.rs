@@ -118,7 +118,8 @@ impl Load {
                 MoveTicket { command_id, actor_id: owner(), project_id, number, status, ..MoveTicket::default() }.into()
             } else {
                 let content = self.text.clone();
-                CommentTicket { command_id, actor_id: owner(), project_id, number, content, ..CommentTicket::default() }.into()
+                CommentTicket { command_id, actor_id: owner(), project_id, number, content, ..CommentTicket::default() }
+                    .into()
             }
         };
         self.send(n, &command)

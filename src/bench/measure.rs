@@ -57,7 +57,11 @@ pub(super) struct Outcomes {
 }
 
 /// Reads so many outcomes from these offsets on.
-pub(super) fn outcomes(broker: &Arc<dyn Broker>, from: &[(TopicPartition, i64)], count: u64) -> anyhow::Result<Outcomes> {
+pub(super) fn outcomes(
+    broker: &Arc<dyn Broker>,
+    from: &[(TopicPartition, i64)],
+    count: u64,
+) -> anyhow::Result<Outcomes> {
     let mut reader = broker.reader()?;
     reader.assign(from)?;
     let mut found = Outcomes::default();

@@ -476,7 +476,10 @@ mod tests {
         b.push(1_100, Some(b""), Some(&[7; 300]), &NONE);
         let batch = b.finish().placed_at(40, None);
         let read: Vec<_> = batch.iter().map(|r| (r.offset, r.timestamp, r.key, r.value.map(<[u8]>::len))).collect();
-        assert_eq!(read, [(40, 1_000, Some(&b"k"[..]), Some(1)), (41, 900, None, None), (42, 1_100, Some(&b""[..]), Some(300))]);
+        assert_eq!(
+            read,
+            [(40, 1_000, Some(&b"k"[..]), Some(1)), (41, 900, None, None), (42, 1_100, Some(&b""[..]), Some(300))]
+        );
         assert_eq!(batch.iter().next().map(|r| r.headers.to_owned().len()), Some(2));
         assert_eq!(batch.next_offset(), 43);
         assert!(b.is_empty(), "the builder starts anew");

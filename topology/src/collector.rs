@@ -68,7 +68,10 @@ impl Collector {
         headers.encode(&mut self.headers);
         let size = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + self.headers.len() + OVERHEAD_BYTES;
         if size > self.max_record_bytes {
-            return Err(format!("a record of {size} bytes for {} exceeds {}", output.partition.topic, self.max_record_bytes));
+            return Err(format!(
+                "a record of {size} bytes for {} exceeds {}",
+                output.partition.topic, self.max_record_bytes
+            ));
         }
         if output.epoch != self.epoch {
             output.epoch = self.epoch;

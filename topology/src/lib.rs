@@ -109,9 +109,8 @@ pub use batch::{BatchBuilder, Cursor, EncodeHeaders, Headers, HeadersRef, Mark, 
 pub use config::{Clock, StreamsConfig, system_clock};
 pub use describe::{Description, NodeDescription, SubTopologyDescription};
 pub use errors::{
-    ExceptionHandler, Failure, FailureKind, LogAndContinue, LogAndFail, OMITTED_HEADER, ProcessingError, REPLAYS_HEADER,
-    Replacement,
-    Response, StreamsError, TopologyError, dead_letter, dead_letter_topic,
+    ExceptionHandler, Failure, FailureKind, LogAndContinue, LogAndFail, OMITTED_HEADER, ProcessingError,
+    REPLAYS_HEADER, Replacement, Response, StreamsError, TopologyError, dead_letter, dead_letter_topic,
 };
 pub use inspect::{Held, Inspection};
 pub use metrics::{COMMIT_BUCKETS_US, EngineCounts, EngineMetrics};

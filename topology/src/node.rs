@@ -109,9 +109,11 @@ impl<P: Processor> Node for ProcessorNode<P> {
 
     fn run(&mut self, core: &mut Core) -> Result<(), NodeError> {
         let Some(record) = core.take::<P::KIn, P::VIn>(self.index) else { return Ok(()) };
-        self.processor
-            .process(&mut Context { core }, record)
-            .map_err(|error| NodeError { node: self.index, kind: FailureKind::Processing, error })
+        self.processor.process(&mut Context { core }, record).map_err(|error| NodeError {
+            node: self.index,
+            kind: FailureKind::Processing,
+            error,
+        })
     }
 
     fn punctuate(&mut self, core: &mut Core, which: Punctuation) -> Result<(), ProcessingError> {

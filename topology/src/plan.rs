@@ -61,7 +61,10 @@ pub(crate) fn plan(
         for topic in sub.outputs(&inner.stores) {
             let name = topic.resolve(application_id);
             let Some(&count) = known.get(&name) else {
-                return Err(TopologyError(format!("topic `{name}`, which sub-topology `{}` writes, does not exist", sub.name)));
+                return Err(TopologyError(format!(
+                    "topic `{name}`, which sub-topology `{}` writes, does not exist",
+                    sub.name
+                )));
             };
             outputs.push((topic, name, count));
         }
@@ -110,7 +113,10 @@ fn partition_counts(subs: &[SubTopology], existing: &BTreeMap<TopicName, u32>) -
                 continue;
             }
             let writes_to_it = |other: &SubTopology| {
-                other.sinks.iter().any(|(_, t)| matches!(t, TopicRef::Repartition(_)) && sub.sources.iter().any(|(_, s)| s == t))
+                other
+                    .sinks
+                    .iter()
+                    .any(|(_, t)| matches!(t, TopicRef::Repartition(_)) && sub.sources.iter().any(|(_, s)| s == t))
             };
             let upstream = subs.iter().enumerate().filter(|(_, o)| writes_to_it(o)).filter_map(|(w, _)| counts[w]);
             counts[reader] = upstream.max();
@@ -118,6 +124,8 @@ fn partition_counts(subs: &[SubTopology], existing: &BTreeMap<TopicName, u32>) -
     }
     let named = subs.iter().zip(counts);
     named
-        .map(|(sub, n)| n.ok_or_else(|| TopologyError(format!("nothing writes to the sources of sub-topology `{}`", sub.name))))
+        .map(|(sub, n)| {
+            n.ok_or_else(|| TopologyError(format!("nothing writes to the sources of sub-topology `{}`", sub.name)))
+        })
         .collect()
 }

@@ -188,7 +188,8 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn forward<K: Send + 'static, V: Send + 'static>(&mut self, node: usize, record: Record<K, V>) -> bool {
-        let queue = self.queues.get_mut(node).and_then(Option::as_mut).and_then(|q| q.as_any().downcast_mut::<Queue<K, V>>());
+        let queue =
+            self.queues.get_mut(node).and_then(Option::as_mut).and_then(|q| q.as_any().downcast_mut::<Queue<K, V>>());
         queue.is_some_and(|queue| {
             queue.push_back(record);
             self.ready.push_back(node);
@@ -246,11 +247,7 @@ impl Context<'_> {
     /// Where the record in hand, or the one before a punctuation, lies.
     #[must_use]
     pub fn metadata(&self) -> RecordMetadata {
-        RecordMetadata {
-            topic: self.core.topic.clone(),
-            partition: self.core.id.partition,
-            offset: self.core.offset,
-        }
+        RecordMetadata { topic: self.core.topic.clone(), partition: self.core.id.partition, offset: self.core.offset }
     }
 
     /// The topic of the record in hand.

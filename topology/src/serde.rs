@@ -64,7 +64,10 @@ pub struct RawBytes;
 
 impl Deserializer<Vec<u8>> for RawBytes {
     fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<Vec<u8>> {
-        data.map_or_else(|| Deserialized::Bad("null where bytes are needed".to_owned()), |d| Deserialized::Value(d.to_vec()))
+        data.map_or_else(
+            || Deserialized::Bad("null where bytes are needed".to_owned()),
+            |d| Deserialized::Value(d.to_vec()),
+        )
     }
 }
 

@@ -182,7 +182,10 @@ impl<K: StoreKey, V: Send + Sync + 'static> Store<K, V> {
         failed.map_or(Ok(()), Err)
     }
 
-    fn open<'c>(&self, ctx: &'c mut Context<'_>) -> Result<(&'c mut TypedStore<K, V>, &'c mut TaskState), ProcessingError> {
+    fn open<'c>(
+        &self,
+        ctx: &'c mut Context<'_>,
+    ) -> Result<(&'c mut TypedStore<K, V>, &'c mut TaskState), ProcessingError> {
         let (stores, state) = ctx.state();
         stores
             .get_mut(self.index)

@@ -63,7 +63,11 @@ struct Shared {
 }
 
 /// Topics that an application makes for itself (repartition, changelog and dead-letter topics), given those that exist.
-pub fn internal_topics(topology: &Topology, config: &StreamsConfig, broker: &dyn Broker) -> Result<Vec<TopicSpec>, StreamsError> {
+pub fn internal_topics(
+    topology: &Topology,
+    config: &StreamsConfig,
+    broker: &dyn Broker,
+) -> Result<Vec<TopicSpec>, StreamsError> {
     Ok(plan(topology, &config.application_id, &broker.topics()?, config.max_record_bytes)?.internal)
 }
 
@@ -177,7 +181,11 @@ impl std::fmt::Debug for Streams {
 }
 
 /// Makes and checks the topics.
-pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, broker: &dyn Broker) -> Result<Arc<Plan>, StreamsError> {
+pub(crate) fn prepare(
+    topology: &Topology,
+    config: &StreamsConfig,
+    broker: &dyn Broker,
+) -> Result<Arc<Plan>, StreamsError> {
     let plan = plan(topology, &config.application_id, &broker.topics()?, config.max_record_bytes)?;
     broker.create_topics(&plan.internal)?;
     Ok(Arc::new(plan))

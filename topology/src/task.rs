@@ -160,7 +160,10 @@ impl Task {
     /// Its stores' changelog partitions.
     pub(crate) fn changelogs(&self) -> Vec<(StoreId, TopicPartition)> {
         let partition = self.core.id.partition;
-        self.changelogs.iter().map(|(id, o)| (*id, TopicPartition::new(self.outputs[*o].1.clone(), partition))).collect()
+        self.changelogs
+            .iter()
+            .map(|(id, o)| (*id, TopicPartition::new(self.outputs[*o].1.clone(), partition)))
+            .collect()
     }
 
     /// Starts reading a source partition there, forgetting what was buffered of it.

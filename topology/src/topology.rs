@@ -28,9 +28,15 @@ pub(crate) struct NodeInit {
 /// What a node is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NodeKind {
-    Source { topics: Vec<TopicName> },
-    Processor { stores: Vec<String> },
-    Sink { topic: TopicName },
+    Source {
+        topics: Vec<TopicName>,
+    },
+    Processor {
+        stores: Vec<String>,
+    },
+    Sink {
+        topic: TopicName,
+    },
     /// The writing half of a repartition; the reading half is the next node.
     RepartitionSink,
     RepartitionSource,
@@ -239,7 +245,10 @@ impl TopologyBuilder {
             if let NodeKind::Processor { stores } = &node.kind {
                 for store in stores {
                     if !declared.contains(store.as_str()) {
-                        return Err(TopologyError(format!("processor `{}` names an unknown store `{store}`", node.name)));
+                        return Err(TopologyError(format!(
+                            "processor `{}` names an unknown store `{store}`",
+                            node.name
+                        )));
                     }
                     attached.insert(store.as_str());
                 }
@@ -322,7 +331,8 @@ impl Topology {
                 output: outputs.iter().position(|o| Some(o) == topic).unwrap_or(usize::MAX),
                 topic: topic.map(|t| t.resolve(application_id).to_string()).unwrap_or_default(),
             });
-            let offer = |i: &usize| Offer { name: inner.nodes[*i].name.clone(), index: *i, types: inner.nodes[*i].types };
+            let offer =
+                |i: &usize| Offer { name: inner.nodes[*i].name.clone(), index: *i, types: inner.nodes[*i].types };
             let children: Vec<Offer> = inner.children[index].iter().map(offer).collect();
             let stores = self.attached_stores(sub, &decl.kind);
             node.init(&mut InitContext {
@@ -377,7 +387,9 @@ fn unique_names(nodes: &[NodeDecl], stores: &[StoreDecl]) -> Result<BTreeMap<Str
 fn check_name(what: &str, name: &str) -> Result<(), TopologyError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if name.is_empty() || !name.chars().all(fits) || name.chars().all(|c| c == '.') {
-        return Err(TopologyError(format!("{what} name `{name}` may hold only ASCII letters, digits, `.`, `_` and `-`")));
+        return Err(TopologyError(format!(
+            "{what} name `{name}` may hold only ASCII letters, digits, `.`, `_` and `-`"
+        )));
     }
     Ok(())
 }
@@ -406,4 +418,3 @@ fn make_sink<K: Send + 'static, V: Send + 'static>(
         })
     })
 }
-

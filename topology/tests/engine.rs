@@ -85,12 +85,21 @@ fn refusal(builder: TopologyBuilder) -> String {
 #[test]
 fn should_refuse_an_unsound_topology_and_name_what_is_at_fault() {
     let cases: [(TopologyBuilder, &str); 9] = [
-        (builder(counter).processor("x", counter, &["nobody"], &["counts"]), "node `x` names an unknown parent `nobody`"),
+        (
+            builder(counter).processor("x", counter, &["nobody"], &["counts"]),
+            "node `x` names an unknown parent `nobody`",
+        ),
         (builder(counter).source("in", ["other"], Utf8, Utf8), "two nodes are named `in`"),
         (builder(|| Counter { output: "outt", ..counter() }), "asks for output `outt`, but its children are [out]"),
-        (builder(|| Counter { store: "count", ..counter() }), "asks for store `count`, but its attached stores are [counts]"),
+        (
+            builder(|| Counter { store: "count", ..counter() }),
+            "asks for store `count`, but its attached stores are [counts]",
+        ),
         (builder(counter).processor("y", counter, &["in"], &["gone"]), "processor `y` names an unknown store `gone`"),
-        (builder(counter).store(StoreBuilder::persistent("lone", Utf8, Utf8)), "store `lone` is attached to no processor"),
+        (
+            builder(counter).store(StoreBuilder::persistent("lone", Utf8, Utf8)),
+            "store `lone` is attached to no processor",
+        ),
         (builder(counter).store(StoreBuilder::persistent("counts", Utf8, Utf8)), "two stores are named `counts`"),
         (builder(counter).source("again", ["input"], Utf8, Utf8), "topic `input` is read by two sources"),
         (builder(counter).processor("z", counter, &["out"], &["counts"]), "a sink forwards nothing"),
@@ -104,7 +113,8 @@ fn should_refuse_an_unsound_topology_and_name_what_is_at_fault() {
 #[test]
 fn should_refuse_types_that_do_not_fit_between_parent_and_child() {
     use topology::serde::Int64;
-    let wrong = builder(counter).source("numbers", ["numbers"], Utf8, Int64).processor("n", counter, &["numbers"], &["counts"]);
+    let wrong =
+        builder(counter).source("numbers", ["numbers"], Utf8, Int64).processor("n", counter, &["numbers"], &["counts"]);
     assert!(refusal(wrong).contains("node `n` takes"), "a parent's value type differs");
     let store = TopologyBuilder::new()
         .source("in", ["input"], Utf8, Utf8)
@@ -134,8 +144,13 @@ fn should_take_back_everything_of_a_failed_record_and_dead_letter_it_with_its_pl
     assert_eq!(values(&mut driver, "output"), ["1", "1!", "2", "2!"], "the poisoned one left no count and no output");
     let dead = driver.read("input.dlq");
     assert_eq!(dead.len(), 1);
-    assert_eq!((dead[0].key.as_deref(), dead[0].value.as_deref(), dead[0].timestamp), (Some(&b"a"[..]), Some(&b"poison"[..]), 2));
-    for (header, value) in [("exception", "poisoned"), ("topic", "input"), ("partition", "0"), ("offset", "1"), ("replays", "0")] {
+    assert_eq!(
+        (dead[0].key.as_deref(), dead[0].value.as_deref(), dead[0].timestamp),
+        (Some(&b"a"[..]), Some(&b"poison"[..]), 2)
+    );
+    for (header, value) in
+        [("exception", "poisoned"), ("topic", "input"), ("partition", "0"), ("offset", "1"), ("replays", "0")]
+    {
         assert_eq!(dead[0].headers.last(&format!("__streams.errors.{header}")), Some(value.as_bytes()), "{header}");
     }
 }
@@ -266,7 +281,9 @@ impl Processor for Swap {
 
 #[test]
 fn should_punctuate_on_both_clocks_without_making_up_for_what_was_missed() {
-    for (clock, expected) in [(PunctuationType::StreamTime, ["1500", "9000"]), (PunctuationType::WallClockTime, ["1000", "8500"])] {
+    for (clock, expected) in
+        [(PunctuationType::StreamTime, ["1500", "9000"]), (PunctuationType::WallClockTime, ["1000", "8500"])]
+    {
         let topology = builder(move || Counter { punctuate: Some(clock), ..counter() }).build().unwrap();
         let mut driver = TestDriver::new(&topology, 1).unwrap();
         driver.run().unwrap();
@@ -285,7 +302,11 @@ struct NotYet(Arc<AtomicBool>);
 
 impl Deserializer<String> for NotYet {
     fn deserialize(&self, topic: &str, headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<String> {
-        if self.0.load(Ordering::SeqCst) { Deserialized::NotYet("registry away".into()) } else { Utf8.deserialize(topic, headers, data) }
+        if self.0.load(Ordering::SeqCst) {
+            Deserialized::NotYet("registry away".into())
+        } else {
+            Utf8.deserialize(topic, headers, data)
+        }
     }
 }
 

@@ -42,5 +42,8 @@ async fn should_verify_itself_for_administrators_only() {
     };
     post("ada").await.problem(403, "forbidden");
     let answer = post("root").await;
-    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, r#"{"differences":["store tickets WEB-1: missing"]}"#));
+    assert_eq!(
+        (answer.status.as_u16(), answer.text.as_str()),
+        (200, r#"{"differences":["store tickets WEB-1: missing"]}"#)
+    );
 }

@@ -9,7 +9,6 @@
     clippy::cast_sign_loss,
     reason = "a test may fail where it stands"
 )]
-
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, too, fail by panicking")]
 
 mod auth;

@@ -17,9 +17,7 @@ use crate::oracle::framed;
 fn should_go_together_with_every_version_ever_published() {
     let history = history();
     for schema in registry::all() {
-        let versions = history
-            .get(schema.record())
-            .unwrap_or_else(|| panic!("{} has no history", schema.record()));
+        let versions = history.get(schema.record()).unwrap_or_else(|| panic!("{} has no history", schema.record()));
         for (version, avsc) in versions {
             compatibility::check(avsc, schema.avsc())
                 .unwrap_or_else(|error| panic!("{} and its version {version}: {error}", schema.record()));
@@ -48,23 +46,14 @@ fn check_kept<T: Record>(history: &History) {
 #[test]
 fn should_refuse_a_change_that_breaks_a_reader() {
     let taken = changed(|fields| fields.retain(|field| field["name"] != "title"));
-    assert!(matches!(
-        compatibility::check(CreateTicket::AVSC, &taken),
-        Err(Incompatible::Forward(_))
-    ));
+    assert!(matches!(compatibility::check(CreateTicket::AVSC, &taken), Err(Incompatible::Forward(_))));
 
     let optional_taken = changed(|fields| fields.retain(|field| field["name"] != "dueDate"));
     let error = compatibility::check(CreateTicket::AVSC, &optional_taken).unwrap_err();
-    assert!(
-        matches!(&error, Incompatible::FieldTakenAway(field) if field == "dueDate"),
-        "{error}"
-    );
+    assert!(matches!(&error, Incompatible::FieldTakenAway(field) if field == "dueDate"), "{error}");
 
     let no_default = changed(|fields| fields.push(json!({ "name": "weight", "type": "int" })));
-    assert!(matches!(
-        compatibility::check(CreateTicket::AVSC, &no_default),
-        Err(Incompatible::Backward(_))
-    ));
+    assert!(matches!(compatibility::check(CreateTicket::AVSC, &no_default), Err(Incompatible::Backward(_))));
 
     let retyped = changed(|fields| {
         for field in fields {
@@ -83,10 +72,7 @@ fn should_refuse_a_change_that_breaks_a_reader() {
             }
         }
     });
-    assert!(matches!(
-        compatibility::check(CreateTicket::AVSC, &opened),
-        Err(Incompatible::Forward(_))
-    ));
+    assert!(matches!(compatibility::check(CreateTicket::AVSC, &opened), Err(Incompatible::Forward(_))));
 }
 
 #[test]
@@ -118,10 +104,7 @@ fn should_accept_a_new_field_with_a_default() {
 
 #[test]
 fn should_read_what_an_older_and_a_newer_version_wrote() {
-    let command = CreateTicket {
-        title: "Füße".to_owned(),
-        ..CreateTicket::default()
-    };
+    let command = CreateTicket { title: "Füße".to_owned(), ..CreateTicket::default() };
     let mut wire = Vec::new();
     frame::encode(&command, &mut wire).unwrap();
     let datum = &wire[frame::PREFIX_LEN..];
@@ -152,30 +135,20 @@ fn check_defaults<T: Record + Default + PartialEq + std::fmt::Debug>() {
 
     // Every default is that of the Rust type, so the default value, without these fields, must come back whole.
     let reader = apache_avro::Schema::parse_str(&stripped).unwrap();
-    let writer = apache_avro::writer::datum::GenericDatumWriter::builder(&reader)
-        .build()
-        .unwrap();
+    let writer = apache_avro::writer::datum::GenericDatumWriter::builder(&reader).build().unwrap();
     let mut wire = Vec::new();
     frame::encode(&T::default(), &mut wire).unwrap();
     let whole = crate::oracle::read(&crate::oracle::schema_of::<T>(), &wire[frame::PREFIX_LEN..]);
-    let apache_avro::types::Value::Record(values) = whole else {
-        panic!("a record")
-    };
+    let apache_avro::types::Value::Record(values) = whole else { panic!("a record") };
     let kept = |name: &str| stripped.contains(&format!("\"name\":\"{name}\""));
     let values = values.into_iter().filter(|(name, _)| kept(name)).collect();
-    let datum = writer
-        .write_value_to_vec(apache_avro::types::Value::Record(values))
-        .unwrap();
+    let datum = writer.write_value_to_vec(apache_avro::types::Value::Record(values)).unwrap();
 
     let decoded: T = frame::decode_with(&Foreign(vec![(9001, stripped)]), &framed(9001, &datum)).unwrap();
     assert_eq!(decoded, T::default());
     for field in full["fields"].as_array().unwrap() {
         if let Some(default) = field.get("default") {
-            assert!(
-                [json!(null), json!([]), json!(false)].contains(default),
-                "{}: {field}",
-                T::NAME
-            );
+            assert!([json!(null), json!([]), json!(false)].contains(default), "{}: {field}", T::NAME);
         }
     }
 }
@@ -188,11 +161,7 @@ fn should_tell_not_yet_from_bad() {
     assert!(matches!(not_yet, SchemaError::RegistryUnreachable { id: 6, .. }));
     // What is no frame is bad, whatever the registry would say.
     assert!(!TicketCommand::decode_with(&Down, b"junk").unwrap_err().not_yet());
-    assert!(
-        !TicketCommand::decode_with(&Foreign(vec![]), &wire)
-            .unwrap_err()
-            .not_yet()
-    );
+    assert!(!TicketCommand::decode_with(&Foreign(vec![]), &wire).unwrap_err().not_yet());
 }
 
 type History = BTreeMap<String, BTreeMap<u32, String>>;
@@ -203,15 +172,9 @@ fn history() -> History {
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/avro/history")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let (record, version) = name
-            .strip_suffix(".avsc")
-            .and_then(|stem| stem.split_once(".v"))
-            .unwrap();
+        let (record, version) = name.strip_suffix(".avsc").and_then(|stem| stem.split_once(".v")).unwrap();
         let avsc = std::fs::read_to_string(&path).unwrap();
-        history
-            .entry(record.to_owned())
-            .or_default()
-            .insert(version.parse().unwrap(), avsc);
+        history.entry(record.to_owned()).or_default().insert(version.parse().unwrap(), avsc);
     }
     history
 }
@@ -248,9 +211,6 @@ impl SchemaRegistry for Down {
     }
 
     fn register(&self, subject: &str, _avsc: &str) -> Result<u32, RegisterError> {
-        Err(RegisterError::Unreachable {
-            subject: subject.to_owned(),
-            reason: "connection refused".to_owned(),
-        })
+        Err(RegisterError::Unreachable { subject: subject.to_owned(), reason: "connection refused".to_owned() })
     }
 }

@@ -35,10 +35,7 @@ fn should_write_a_command_as_ever() {
     let body = b"\x0cF\xc3\xbc\xc3\x9fe\0\x02\x08HIGH\x04\x04ui\x06web\0\0\x02\x01";
     let wire = [b"\0\0\0\0\x06", &envelope[..], body].concat();
     assert_wire(&command, &wire);
-    assert_eq!(
-        TicketCommand::decode(&wire).unwrap(),
-        TicketCommand::CreateTicket(command)
-    );
+    assert_eq!(TicketCommand::decode(&wire).unwrap(), TicketCommand::CreateTicket(command));
 }
 
 #[test]
@@ -62,21 +59,9 @@ fn should_write_an_event_as_ever() {
         timestamp: MS,
     };
     let envelope = [ID_5, ID_3, ID_1, MS_BYTES, b"\x02\x16syncroboard", ID_4, b"\x54"].concat();
-    let wire = [
-        b"\0\0\0\0\x6c",
-        &envelope[..],
-        ID_2,
-        b"\xca\x01\x08OPEN\x08DONE",
-        ID_2,
-        b"\0\x06",
-        MS_BYTES,
-    ]
-    .concat();
+    let wire = [b"\0\0\0\0\x6c", &envelope[..], ID_2, b"\xca\x01\x08OPEN\x08DONE", ID_2, b"\0\x06", MS_BYTES].concat();
     assert_wire(&event, &wire);
-    assert_eq!(
-        TicketEvent::decode(&wire).unwrap().event_name(),
-        "ticket.status.updated"
-    );
+    assert_eq!(TicketEvent::decode(&wire).unwrap().event_name(), "ticket.status.updated");
 }
 
 #[test]
@@ -97,14 +82,7 @@ fn should_write_an_outcome_as_ever() {
         user_id: None,
     };
     let envelope = [ID_1, ID_3, b"\x18CreateTicket", MS_BYTES, b"\x01\x02", ID_4, b"\x54"].concat();
-    let wire = [
-        b"\0\0\0\0\xc9",
-        &envelope[..],
-        b"\x02",
-        ID_5,
-        b"\x02\xca\x01\x02\x10SYNC-101\x02\x02\0\0",
-    ]
-    .concat();
+    let wire = [b"\0\0\0\0\xc9", &envelope[..], b"\x02", ID_5, b"\x02\xca\x01\x02\x10SYNC-101\x02\x02\0\0"].concat();
     assert_wire(&outcome, &wire);
     assert!(Outcome::decode(&wire).unwrap().duplicate());
 }
@@ -121,35 +99,12 @@ fn should_write_an_internal_record_and_a_state_as_ever() {
         role: "member".to_owned(),
         ..AddMember::default()
     };
-    let nested = [
-        ID_1,
-        ID_2,
-        b"\0",
-        MS_BYTES,
-        ID_3,
-        b"\0",
-        ID_4,
-        b"\x1eada@example.org\x0cmember\0\0\0",
-    ]
-    .concat();
-    let reply = UserLookupReplied {
-        command,
-        reply_to: None,
-        user_id: Some(id(5)),
-        suggested_handle: Some("ada".to_owned()),
-    };
-    assert_wire(
-        &reply,
-        &[b"\0\0\0\x01\x2e", &nested[..], b"\0\x02", ID_5, b"\x02\x06ada"].concat(),
-    );
+    let nested = [ID_1, ID_2, b"\0", MS_BYTES, ID_3, b"\0", ID_4, b"\x1eada@example.org\x0cmember\0\0\0"].concat();
+    let reply =
+        UserLookupReplied { command, reply_to: None, user_id: Some(id(5)), suggested_handle: Some("ada".to_owned()) };
+    assert_wire(&reply, &[b"\0\0\0\x01\x2e", &nested[..], b"\0\x02", ID_5, b"\x02\x06ada"].concat());
 
-    assert_wire(
-        &ProjectCounters {
-            sequence: 42,
-            last_number: 101,
-        },
-        b"\0\0\0\x01\x92\x54\xca\x01",
-    );
+    assert_wire(&ProjectCounters { sequence: 42, last_number: 101 }, b"\0\0\0\x01\x92\x54\xca\x01");
 }
 
 fn id(n: u128) -> Uuid {

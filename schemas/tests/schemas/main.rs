@@ -8,7 +8,6 @@
     clippy::cast_sign_loss,
     reason = "a test may fail where it stands"
 )]
-
 // A helper of a test may panic as the test itself may.
 #![allow(missing_docs)]
 

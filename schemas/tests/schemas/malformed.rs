@@ -13,28 +13,16 @@ use crate::oracle::framed;
 #[test]
 fn should_refuse_what_is_not_framed() {
     assert!(matches!(frame::schema_id(b""), Err(SchemaError::TooShort { len: 0 })));
-    assert!(matches!(
-        frame::schema_id(b"\0\0\0\0"),
-        Err(SchemaError::TooShort { len: 4 })
-    ));
-    assert!(matches!(
-        frame::schema_id(b"{\"a\":1}"),
-        Err(SchemaError::WrongMagic { found: b'{' })
-    ));
-    assert!(matches!(
-        TicketCommand::decode(b"\x01"),
-        Err(SchemaError::WrongMagic { found: 1 })
-    ));
+    assert!(matches!(frame::schema_id(b"\0\0\0\0"), Err(SchemaError::TooShort { len: 4 })));
+    assert!(matches!(frame::schema_id(b"{\"a\":1}"), Err(SchemaError::WrongMagic { found: b'{' })));
+    assert!(matches!(TicketCommand::decode(b"\x01"), Err(SchemaError::WrongMagic { found: 1 })));
 }
 
 #[test]
 fn should_name_an_unknown_schema_id() {
     for id in [0, 15, 100, 409, 70_000, u32::MAX] {
         let error = TicketCommand::decode(&framed(id, b"")).unwrap_err();
-        assert!(
-            matches!(error, SchemaError::UnknownSchema { id: named } if named == id),
-            "{error}"
-        );
+        assert!(matches!(error, SchemaError::UnknownSchema { id: named } if named == id), "{error}");
         assert!(error.to_string().contains(&id.to_string()), "{error}");
         assert!(!error.not_yet());
     }
@@ -46,10 +34,7 @@ fn should_refuse_a_record_of_another_kind() {
     frame::encode(&CreateTicket::default(), &mut wire).unwrap();
     let error = TicketEvent::decode(&wire).unwrap_err();
     assert_eq!(error.to_string(), "schema id 6 is a CreateTicket, not a TicketEvent");
-    assert!(matches!(
-        frame::decode::<CommandAccepted>(&wire),
-        Err(SchemaError::UnexpectedRecord { id: 6, .. })
-    ));
+    assert!(matches!(frame::decode::<CommandAccepted>(&wire), Err(SchemaError::UnexpectedRecord { id: 6, .. })));
 }
 
 #[test]
@@ -57,10 +42,7 @@ fn should_refuse_bytes_after_the_record() {
     let mut wire = Vec::new();
     frame::encode(&ProjectCounters::default(), &mut wire).unwrap();
     wire.push(0);
-    assert!(matches!(
-        frame::decode::<ProjectCounters>(&wire),
-        Err(SchemaError::TrailingBytes { trailing: 1, .. })
-    ));
+    assert!(matches!(frame::decode::<ProjectCounters>(&wire), Err(SchemaError::TrailingBytes { trailing: 1, .. })));
 }
 
 #[test]
@@ -74,32 +56,20 @@ fn should_not_allocate_what_a_length_only_claims() {
     // elements, and 2^63 in a block that gives its size.
     let huge = b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01";
     let text = framed(MemberState::SCHEMA_ID, huge);
-    assert!(matches!(
-        frame::decode::<MemberState>(&text),
-        Err(SchemaError::Malformed { .. })
-    ));
+    assert!(matches!(frame::decode::<MemberState>(&text), Err(SchemaError::Malformed { .. })));
     for count in [&huge[..], b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00"] {
         let array = framed(MemberState::SCHEMA_ID, &[b"\0\0\0", count].concat());
-        assert!(matches!(
-            frame::decode::<MemberState>(&array),
-            Err(SchemaError::Malformed { .. })
-        ));
+        assert!(matches!(frame::decode::<MemberState>(&array), Err(SchemaError::Malformed { .. })));
     }
     // A negative length is none at all.
-    assert!(matches!(
-        frame::decode::<MemberState>(&framed(403, b"\x01")),
-        Err(SchemaError::Malformed { .. })
-    ));
+    assert!(matches!(frame::decode::<MemberState>(&framed(403, b"\x01")), Err(SchemaError::Malformed { .. })));
 }
 
 #[test]
 fn should_leave_the_output_as_it_was_if_a_value_cannot_be_written() {
     // No value of these records fails to fit its schema, so a struct that claims another's schema stands in for one.
     let mut out = b"kept".to_vec();
-    assert!(matches!(
-        frame::encode(&Misfit { sequence: 1 }, &mut out),
-        Err(SchemaError::Unwritable { .. })
-    ));
+    assert!(matches!(frame::encode(&Misfit { sequence: 1 }, &mut out), Err(SchemaError::Unwritable { .. })));
     assert_eq!(out, b"kept");
 }
 
@@ -131,10 +101,7 @@ fn check_truncations<T: Record + Default + std::fmt::Debug>() {
     frame::encode(&T::default(), &mut wire).unwrap();
     for length in 0..wire.len() {
         let error = frame::decode::<T>(&wire[..length]).unwrap_err();
-        assert!(
-            matches!(error, SchemaError::TooShort { .. } | SchemaError::Malformed { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, SchemaError::TooShort { .. } | SchemaError::Malformed { .. }), "{error}");
     }
 }
 

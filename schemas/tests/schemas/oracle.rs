@@ -14,19 +14,11 @@ pub(crate) fn schema_of<T: Record>() -> Schema {
 }
 
 pub(crate) fn write(schema: &Schema, value: &Value) -> Vec<u8> {
-    GenericDatumWriter::builder(schema)
-        .build()
-        .unwrap()
-        .write_value_to_vec(value.clone())
-        .unwrap()
+    GenericDatumWriter::builder(schema).build().unwrap().write_value_to_vec(value.clone()).unwrap()
 }
 
 pub(crate) fn read(schema: &Schema, mut datum: &[u8]) -> Value {
-    let value = GenericDatumReader::builder(schema)
-        .build()
-        .unwrap()
-        .read_value(&mut datum)
-        .unwrap();
+    let value = GenericDatumReader::builder(schema).build().unwrap().read_value(&mut datum).unwrap();
     assert!(datum.is_empty(), "{} bytes left", datum.len());
     value
 }
@@ -40,15 +32,11 @@ pub(crate) fn any_value(schema: &Schema) -> BoxedStrategy<Value> {
     match schema {
         Schema::Null => Just(Value::Null).boxed(),
         Schema::Boolean => any::<bool>().prop_map(Value::Boolean).boxed(),
-        Schema::Int => prop_oneof![any::<i32>(), Just(i32::MIN), Just(i32::MAX)]
-            .prop_map(Value::Int)
-            .boxed(),
+        Schema::Int => prop_oneof![any::<i32>(), Just(i32::MIN), Just(i32::MAX)].prop_map(Value::Int).boxed(),
         Schema::Long => any_long().prop_map(Value::Long).boxed(),
         Schema::TimestampMillis => any_long().prop_map(Value::TimestampMillis).boxed(),
         Schema::String => any_text().prop_map(Value::String).boxed(),
-        Schema::Uuid(UuidSchema::String) => any::<u128>()
-            .prop_map(|bits| Value::Uuid(Uuid::from_u128(bits)))
-            .boxed(),
+        Schema::Uuid(UuidSchema::String) => any::<u128>().prop_map(|bits| Value::Uuid(Uuid::from_u128(bits))).boxed(),
         Schema::Array(array) => vec(any_value(&array.items), 0..4).prop_map(Value::Array).boxed(),
         Schema::Union(union) => {
             let branches: Vec<_> = union.variants().iter().map(any_value).collect();
@@ -63,9 +51,7 @@ pub(crate) fn any_value(schema: &Schema) -> BoxedStrategy<Value> {
         Schema::Record(record) => {
             let names: Vec<String> = record.fields.iter().map(|field| field.name.clone()).collect();
             let values: Vec<_> = record.fields.iter().map(|field| any_value(&field.schema)).collect();
-            values
-                .prop_map(move |values| Value::Record(names.iter().cloned().zip(values).collect()))
-                .boxed()
+            values.prop_map(move |values| Value::Record(names.iter().cloned().zip(values).collect())).boxed()
         }
         other => panic!("no record uses {other:?}"),
     }

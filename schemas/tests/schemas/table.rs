@@ -7,53 +7,16 @@ use serde_json::Value;
 
 use crate::for_each_record;
 
-const TICKET_COMMAND: &[&str] = &[
-    "commandId",
-    "actorId",
-    "actorAdmin",
-    "issuedAt",
-    "correlationId",
-    "traceparent",
-    "projectId",
-];
-const USER_COMMAND: &[&str] = &[
-    "commandId",
-    "actorId",
-    "actorAdmin",
-    "issuedAt",
-    "correlationId",
-    "traceparent",
-    "userKey",
-];
-const TICKET_EVENT: &[&str] = &[
-    "eventId",
-    "correlationId",
-    "causationId",
-    "publishedAt",
-    "version",
-    "source",
-    "projectId",
-    "sequence",
-];
-const USER_EVENT: &[&str] = &[
-    "eventId",
-    "correlationId",
-    "causationId",
-    "publishedAt",
-    "version",
-    "source",
-    "userId",
-    "sequence",
-];
-const OUTCOME: &[&str] = &[
-    "commandId",
-    "correlationId",
-    "commandType",
-    "decidedAt",
-    "duplicate",
-    "projectId",
-    "sequence",
-];
+const TICKET_COMMAND: &[&str] =
+    &["commandId", "actorId", "actorAdmin", "issuedAt", "correlationId", "traceparent", "projectId"];
+const USER_COMMAND: &[&str] =
+    &["commandId", "actorId", "actorAdmin", "issuedAt", "correlationId", "traceparent", "userKey"];
+const TICKET_EVENT: &[&str] =
+    &["eventId", "correlationId", "causationId", "publishedAt", "version", "source", "projectId", "sequence"];
+const USER_EVENT: &[&str] =
+    &["eventId", "correlationId", "causationId", "publishedAt", "version", "source", "userId", "sequence"];
+const OUTCOME: &[&str] =
+    &["commandId", "correlationId", "commandType", "decidedAt", "duplicate", "projectId", "sequence"];
 
 #[test]
 fn should_give_every_schema_an_id_of_its_own_in_the_range_of_its_kind() {
@@ -67,12 +30,7 @@ fn should_give_every_schema_an_id_of_its_own_in_the_range_of_its_kind() {
             "internal" => 301..=400,
             _ => 401..=511,
         };
-        assert!(
-            range.contains(&schema.id()),
-            "{} has id {}",
-            schema.record(),
-            schema.id()
-        );
+        assert!(range.contains(&schema.id()), "{} has id {}", schema.record(), schema.id());
         let found = registry::published(schema.id()).unwrap();
         assert_eq!((found.id(), found.record()), (schema.id(), schema.record()));
     }
@@ -84,23 +42,11 @@ fn should_know_every_record_of_this_build() {
     for_each_record!(check_known(&mut names));
     let known: BTreeSet<&str> = registry::all().iter().map(|schema| schema.record()).collect();
     assert_eq!(names, known);
-    assert_eq!(
-        names,
-        DIRECTORIES
-            .iter()
-            .flat_map(|directory| files(directory))
-            .map(leak)
-            .collect()
-    );
+    assert_eq!(names, DIRECTORIES.iter().flat_map(|directory| files(directory)).map(leak).collect());
 }
 
 fn check_known<T: Record>(names: &mut BTreeSet<&'static str>) {
-    assert_eq!(
-        registry::published(T::SCHEMA_ID).map(schemas::Published::avsc),
-        Some(T::AVSC),
-        "{}",
-        T::NAME
-    );
+    assert_eq!(registry::published(T::SCHEMA_ID).map(schemas::Published::avsc), Some(T::AVSC), "{}", T::NAME);
     let writer = T::published().writer().unwrap();
     assert_eq!((writer.id(), writer.record()), (T::SCHEMA_ID, T::NAME));
     assert!(matches!(EmbeddedRegistry.schema(T::SCHEMA_ID), Lookup::Known(known) if known.record() == T::NAME));
@@ -120,10 +66,7 @@ fn should_begin_every_record_with_the_envelope_of_its_kind() {
             _ => continue,
         };
         let parsed: Value = serde_json::from_str(schema.avsc()).unwrap();
-        let fields: Vec<&str> = fields(&parsed)
-            .iter()
-            .map(|field| field["name"].as_str().unwrap())
-            .collect();
+        let fields: Vec<&str> = fields(&parsed).iter().map(|field| field["name"].as_str().unwrap()).collect();
         assert_eq!(fields[..envelope.len()], *envelope, "{}", schema.record());
     }
 }
@@ -140,11 +83,7 @@ fn should_describe_every_record_and_field_and_give_optional_ones_a_default() {
             assert!(!doc.is_empty(), "{}: {field}", schema.record());
             let nested = field["type"]["type"] == "record";
             if !nested && field["type"].to_string().contains("timestamp-millis") {
-                assert!(
-                    doc.contains("milliseconds since 1970"),
-                    "{}: no unit: {doc}",
-                    schema.record()
-                );
+                assert!(doc.contains("milliseconds since 1970"), "{}: no unit: {doc}", schema.record());
             }
             let open = field["type"].is_array() || field["type"]["type"] == "array";
             assert!(!open || field.get("default").is_some(), "{}: {field}", schema.record());
@@ -165,20 +104,13 @@ fn should_nest_the_current_command_in_the_user_lookups() {
 fn should_refuse_to_register_what_is_not_in_the_code() {
     let other = r#"{ "type": "record", "name": "Other", "fields": [] }"#;
     assert!(EmbeddedRegistry.register("ticket.commands-Other", other).is_err());
-    assert!(
-        EmbeddedRegistry
-            .register("ticket.commands-Other", "not a schema")
-            .is_err()
-    );
+    assert!(EmbeddedRegistry.register("ticket.commands-Other", "not a schema").is_err());
 }
 
 const DIRECTORIES: [&str; 5] = ["commands", "events", "outcomes", "internal", "state"];
 
 fn directory_of(record: &str) -> &'static str {
-    DIRECTORIES
-        .into_iter()
-        .find(|directory| files(directory).iter().any(|file| file == record))
-        .unwrap()
+    DIRECTORIES.into_iter().find(|directory| files(directory).iter().any(|file| file == record)).unwrap()
 }
 
 /// Names of the schemas in a directory of `avro`.
@@ -186,16 +118,7 @@ fn files(directory: &str) -> Vec<String> {
     let path = format!("{}/avro/{directory}", env!("CARGO_MANIFEST_DIR"));
     let entries = std::fs::read_dir(path).unwrap();
     entries
-        .map(|entry| {
-            entry
-                .unwrap()
-                .file_name()
-                .to_str()
-                .unwrap()
-                .strip_suffix(".avsc")
-                .unwrap()
-                .to_owned()
-        })
+        .map(|entry| entry.unwrap().file_name().to_str().unwrap().strip_suffix(".avsc").unwrap().to_owned())
         .collect()
 }
 
