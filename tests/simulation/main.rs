@@ -5,6 +5,7 @@
 //! Everything follows from one seed. `SIMULATION_SEED=7 cargo test --test simulation` replays seed 7 and prints its course,
 //! `SIMULATION_SEEDS=10000` runs so many instead of 200. docs/testing.md tells more.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "all of it is a test")]
+#![cfg_attr(feature = "injected-bugs", allow(dead_code, reason = "what only the plain run uses"))]
 
 mod commands;
 mod compare;

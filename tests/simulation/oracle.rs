@@ -77,7 +77,9 @@ fn answers(broker: &dyn Broker, sent: &[Sent], created: &BTreeSet<Uuid>) -> Resu
         *if outcome.duplicate() { &mut again } else { &mut first }.entry(id).or_default() += 1;
     }
     let mut by_command: BTreeMap<Uuid, Vec<Sent>> = BTreeMap::new();
-    sent.iter().for_each(|s| by_command.entry(s.id).or_default().push(*s));
+    for command in sent {
+        by_command.entry(command.id).or_default().push(*command);
+    }
     for (id, sent) in by_command {
         let epochs = sent.iter().map(|s| s.epoch).collect::<BTreeSet<_>>().len();
         let decisions = first.remove(&id).unwrap_or_default();

@@ -21,7 +21,9 @@ fn should_do_the_work_of_a_failed_commit_again_when_it_is_closed_before_its_stor
         assert!(world.rest().unwrap());
         // The second time there is something to restore, so that it is closed in the middle of that.
         world.luck.lock().fault = Some((false, 1));
-        commands.iter().for_each(|c| world.send(c).unwrap());
+        for command in &commands {
+            world.send(command).unwrap();
+        }
         while world.luck.lock().fault.is_some() {
             world.round().unwrap();
         }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use connectors::embedded::{EmbeddedBroker, EmbeddedConfig, SyncMode};
 use processors::topic_specs;
 use topology::broker::{Broker, BrokerError, NewRecord, TopicPartition};
-use topology::{StreamThread, StreamsConfig, StreamsError, TaskId, ThreadState, Topology};
+use topology::{Round, StreamThread, StreamsConfig, StreamsError, TaskId, ThreadState, Topology};
 
 use crate::PARTITIONS;
 use crate::commands::Message;
@@ -83,7 +83,7 @@ impl World {
         config.sync = SyncMode::Os;
         config.write_buffer_bytes = 1 << 20;
         // What is read again after a crash comes from the disk anyhow; the housekeeper would be a second clock.
-        config.maintain_interval = Duration::from_secs(24 * 3_600);
+        config.maintain_interval = Duration::from_hours(24);
         config.max_record_bytes = 4 << 20;
         let clock = self.clock.clone();
         config.clock = Arc::new(move || clock.load(Ordering::SeqCst));
@@ -156,7 +156,7 @@ impl World {
         if !tasks.is_empty() {
             self.tasks = tasks;
         }
-        let idle = round.as_ref().is_ok_and(|r| r.idle()) && thread.state() == ThreadState::Running;
+        let idle = round.as_ref().is_ok_and(Round::idle) && thread.state() == ThreadState::Running;
         let crashed = self.settle(&*broker, round.map(|_| idle))?;
         if !crashed {
             self.running = Some((broker, thread));
