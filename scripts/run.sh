@@ -20,8 +20,10 @@ unfinished=$data_dir/sample.unfinished
 pipe_dir=$(mktemp -d)
 server=
 import=
+stopping=
 # shellcheck disable=SC2329 # called by the traps
 stop() {
+    stopping=yes
     if [ -n "$import" ]; then kill -TERM "$import" 2>/dev/null || true; fi
     if [ -n "$server" ]; then kill -TERM "$server" 2>/dev/null || true; fi
 }
@@ -83,7 +85,7 @@ if sample_wanted; then
     import=
 fi
 
-if kill -0 "$server" 2>/dev/null; then
+if [ -z "$stopping" ] && kill -0 "$server" 2>/dev/null; then
     cat <<END
 
   The board     $address/?token=$token
