@@ -11,8 +11,8 @@
     clippy::cast_sign_loss,
     reason = "a test may fail where it stands"
 )]
-// The records are fixed: what fails here is a mistake in the benchmark.
-#![allow(clippy::unwrap_used, missing_docs)]
+// Criterion's macros make public items without docs.
+#![allow(missing_docs)]
 
 use std::hint::black_box;
 
