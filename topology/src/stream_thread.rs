@@ -123,11 +123,16 @@ impl StreamThread {
     pub fn state(&self) -> ThreadState {
         if !self.assigned_once {
             ThreadState::Starting
-        } else if self.tasks.iter().any(|t| t.restoration.is_some()) {
+        } else if self.tasks.iter().any(|t| t.restoration.is_some()) || self.owned.len() != self.held_by_tasks() {
             ThreadState::Restoring
         } else {
             ThreadState::Running
         }
+    }
+
+    /// How many partitions its tasks read: an assignment may come in parts, and a task waits for all its co-partitions.
+    fn held_by_tasks(&self) -> usize {
+        self.tasks.iter().map(|t| t.task.partitions().count()).sum()
     }
 
     /// The names of its tasks.
