@@ -1,4 +1,5 @@
-//! How fast the sink is; a floor far below what it does, so that only a lost index or batch fails it.
+//! How fast the sink writes events into SQLite: sixty thousand of a hundred projects, with texts of 300 characters.
+//! Prints events a second; nothing is asserted, as a clock tells of the machine too.
 
 #![allow(
     clippy::unwrap_used,
@@ -6,17 +7,18 @@
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
-    reason = "a test may fail where it stands"
+    reason = "a benchmark may fail where it stands"
 )]
 
+#[path = "../tests/support/mod.rs"]
 mod support;
 
 use std::time::Instant;
 
-use support::*;
+use support::{Log, comment, moved, open, project, reach, start, ticket};
 
-#[tokio::test]
-async fn should_write_thousands_of_events_a_second() {
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
     let log = Log::new();
     let keys: Vec<String> = (0..100).map(|n| format!("P{n}")).collect();
     let mut events: Vec<schemas::TicketEvent> = keys.iter().map(|key| project(key).into()).collect();
@@ -41,5 +43,4 @@ async fn should_write_thousands_of_events_a_second() {
     }
     let per_second = total as f64 / started.elapsed().as_secs_f64();
     println!("{total} events, {per_second:.0} a second");
-    assert!(per_second > 2_000.0, "{per_second:.0} events a second");
 }
