@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemas::{ProjectState, TicketCommand, TicketState};
 use uuid::Uuid;
 
-use crate::decision::{Stamp, TicketRef, code};
+use crate::decision::{Accepted, Stamp, TicketRef, code};
 use crate::rejection::{Needed, Rejection};
 use crate::role::Role;
 use crate::view::{Fault, ProjectView, Refused};
@@ -70,6 +70,12 @@ impl Entry {
     /// What the sender is told about a ticket.
     pub(crate) fn ticket_ref(&self, id: Uuid, number: i64, version: i64) -> TicketRef {
         TicketRef { id, number, code: code(&self.project.key, number), version }
+    }
+
+    /// The answer to a command that asks for what already is: accepted, no event, the version stays.
+    pub(crate) fn unchanged(&self, ticket: &TicketState, number: i64) -> Accepted {
+        let ticket = Some(self.ticket_ref(ticket.ticket_id, number, ticket.version));
+        Accepted { ticket, ..Accepted::default() }
     }
 }
 

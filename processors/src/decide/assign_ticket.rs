@@ -14,8 +14,7 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: &AssignTic
     guard::assignee(view, assignee_id)?;
     guard::version(&ticket, command.expected_version)?;
     if ticket.assignee_id == Some(assignee_id) {
-        let ticket = Some(entry.ticket_ref(ticket.ticket_id, number, ticket.version));
-        return Ok(Accepted { ticket, ..Accepted::default() });
+        return Ok(entry.unchanged(&ticket, number));
     }
     let ticket_version = ticket.version + 1;
     let stamp = issue.stamp(view)?;
@@ -46,8 +45,7 @@ pub(super) fn decide_unassign(
     let ticket = guard::ticket(view, number)?;
     guard::version(&ticket, command.expected_version)?;
     let Some(previous_assignee_id) = ticket.assignee_id else {
-        let ticket = Some(entry.ticket_ref(ticket.ticket_id, number, ticket.version));
-        return Ok(Accepted { ticket, ..Accepted::default() });
+        return Ok(entry.unchanged(&ticket, number));
     };
     let ticket_version = ticket.version + 1;
     let stamp = issue.stamp(view)?;

@@ -17,8 +17,7 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: EditTicket
     guard::version(&ticket, command.expected_version)?;
     let changes = Changes::of(&ticket, command)?;
     if changes == Changes::default() {
-        let ticket = Some(entry.ticket_ref(ticket.ticket_id, number, ticket.version));
-        return Ok(Accepted { ticket, ..Accepted::default() });
+        return Ok(entry.unchanged(&ticket, number));
     }
     let ticket_version = ticket.version + 1;
     let stamp = issue.stamp(view)?;
