@@ -66,14 +66,33 @@ pub(crate) struct Worker {
     pub(crate) state_dir: Option<PathBuf>,
 }
 
-/// Apache Kafka, for the parts that run apart; `dev` does not use it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// Apache Kafka; empty `bootstrap_servers` mean the embedded broker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Kafka {
     pub(crate) bootstrap_servers: String,
-    pub(crate) topic_prefix: String,
-    /// Handed to librdkafka as they are.
+    /// Replicas of topics that are made; -1 leaves it to the broker.
+    pub(crate) replication_factor: i32,
+    /// `classic` (range assignor) or `consumer` (KIP-848, the server's range assignor).
+    pub(crate) group_protocol: GroupProtocol,
+    /// Members keep their partitions while they restart (`group.instance.id`).
+    pub(crate) static_membership: bool,
+    /// A member that is not heard of for so long loses its partitions, in milliseconds; classic protocol only.
+    pub(crate) session_timeout_ms: u64,
+    /// A member that does not poll for so long loses its partitions, in milliseconds.
+    pub(crate) max_poll_interval_ms: u64,
+    /// A transaction that is open for so long is aborted by the broker, in milliseconds.
+    pub(crate) transaction_timeout_ms: u64,
+    /// Handed to librdkafka as they are: security.protocol, sasl.*, ssl.*, client.rack and the like.
     pub(crate) properties: BTreeMap<String, String>,
+}
+
+/// How members of a group agree on who reads what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum GroupProtocol {
+    Classic,
+    Consumer,
 }
 
 /// The schema registry, for the parts that run apart; `dev` knows its schemas by itself.
@@ -123,6 +142,21 @@ impl Default for Worker {
     }
 }
 
+impl Default for Kafka {
+    fn default() -> Self {
+        Self {
+            bootstrap_servers: String::new(),
+            replication_factor: -1,
+            group_protocol: GroupProtocol::Classic,
+            static_membership: true,
+            session_timeout_ms: 10_000,
+            max_poll_interval_ms: 300_000,
+            transaction_timeout_ms: 10_000,
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
 impl Default for Log {
     fn default() -> Self {
         Self { filter: "warn,syncroboard=info".to_owned(), json: false }
@@ -165,7 +199,7 @@ impl Log {
 }
 
 /// Every key there is; those that end in `.*` hold keys of the user's own.
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 21] = [
     "data.dir",
     "api.listen",
     "api.outcome_wait_ms",
@@ -177,7 +211,12 @@ const KNOWN: [&str; 16] = [
     "worker.commit_interval_ms",
     "worker.state_dir",
     "kafka.bootstrap_servers",
-    "kafka.topic_prefix",
+    "kafka.replication_factor",
+    "kafka.group_protocol",
+    "kafka.static_membership",
+    "kafka.session_timeout_ms",
+    "kafka.max_poll_interval_ms",
+    "kafka.transaction_timeout_ms",
     "kafka.properties.*",
     "schema_registry.url",
     "log.filter",

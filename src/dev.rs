@@ -9,17 +9,17 @@ use std::time::Duration;
 use anyhow::Context as _;
 use api::{AppState, Limits, Parts, Readiness, Verification};
 use clap::Args;
-use connectors::embedded::{EmbeddedBroker, EmbeddedConfig, SyncMode};
 use connectors::gateway::CommandGateway;
 use connectors::sqlite::{SinkOptions, SinkStatus, SqliteReadModel};
-use processors::{PipelineConfig, pipeline, topic_specs};
+use processors::{PipelineConfig, pipeline};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use topology::broker::Broker;
 use topology::{State, Streams, StreamsConfig};
 
-use crate::config::{Config, Sync};
+use crate::broker;
+use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
 use crate::metrics::{EngineCollector, source_partitions};
@@ -45,18 +45,6 @@ pub(crate) fn run(args: &DevArgs, config: &Config) -> Result<ExitCode, Failed> {
     Ok(runtime.block_on(serve(args, config))?)
 }
 
-/// Opens the broker of a data directory and makes its topics.
-pub(crate) fn open_broker(data: &DataDir, config: &Config) -> anyhow::Result<Arc<dyn Broker>> {
-    let mut embedded = EmbeddedConfig::new(data.log());
-    embedded.sync = match config.embedded.sync {
-        Sync::Commit => SyncMode::Commit,
-        Sync::Os => SyncMode::Os,
-    };
-    let broker: Arc<dyn Broker> = EmbeddedBroker::open(embedded)?;
-    broker.create_topics(&topic_specs(config.embedded.partitions))?;
-    Ok(broker)
-}
-
 /// How the pipeline runs on a data directory.
 pub(crate) fn streams_config(data: &DataDir, config: &Config) -> StreamsConfig {
     let worker = &config.worker;
@@ -75,7 +63,7 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr()?;
     let data = DataDir::new(args.data_dir.as_ref().unwrap_or(&config.data.dir));
     let secret = data.secret()?;
-    let broker = open_broker(&data, config)?;
+    let broker = broker::embedded(&data, config)?;
     let read_model = SqliteReadModel::open(data.read_model()).await?;
     let sink = read_model.start_sink(broker.clone(), SinkOptions::default())?;
     let gateway = CommandGateway::open(&broker)?;

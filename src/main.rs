@@ -1,6 +1,7 @@
 //! `syncroboard`: the composition root and the command line. No rules live here: each command is one thin file.
 
 mod bench;
+mod broker;
 mod config;
 mod data_dir;
 mod dev;

@@ -17,6 +17,7 @@ use schemas::reader::{ReadError, Stores};
 use topology::broker::Broker;
 use topology::{Held, Inspection, StreamsError};
 
+use crate::broker;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
@@ -80,7 +81,7 @@ fn ask(server: &str, token: Option<String>) -> Result<Vec<String>, Failed> {
 
 fn offline(data: &DataDir, config: &Config) -> anyhow::Result<Vec<String>> {
     anyhow::ensure!(data.log().exists(), "there is no log in {}", data.log().display());
-    let broker = dev::open_broker(data, config)?;
+    let broker = broker::embedded(data, config)?;
     let topology = pipeline(&PipelineConfig::default())?;
     let inspection = Inspection::open(&topology, &dev::streams_config(data, config), &*broker)?;
     let runtime = tokio::runtime::Runtime::new()?;

@@ -6,6 +6,7 @@
 //! | [`event_log`] | any broker: the event topics, read whole for `verify` |
 //! | [`gateway`] | the log: commands go out, outcomes come back |
 //! | [`sqlite`] | SQLite: the read model and the sink that fills it |
+//! | [`kafka`] | Apache Kafka, through librdkafka |
 //! | [`live`] | the rest of the process: how far the read model is, and the events |
 //! | [`read_model`] | any database: what can be asked of it |
 //! | [`conformance`] | any broker: the promises that every implementation is held to |
@@ -14,6 +15,7 @@ pub mod conformance;
 pub mod embedded;
 pub mod event_log;
 pub mod gateway;
+pub mod kafka;
 pub mod live;
 pub mod read_model;
 pub mod sqlite;

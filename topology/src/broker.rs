@@ -113,6 +113,12 @@ pub trait Broker: Send + Sync {
     /// Partition count of each topic there is.
     fn topics(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError>;
 
+    /// How each of these topics is made; `None` where there is no such topic.
+    fn describe_topics(&self, topics: &[TopicName]) -> Result<Vec<Option<TopicSpec>>, BrokerError>;
+
+    /// Every group that has members or committed offsets.
+    fn groups(&self) -> Result<Vec<String>, BrokerError>;
+
     /// First offset there is, and the offset of the next record to be written (the high watermark).
     fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), BrokerError>;
 

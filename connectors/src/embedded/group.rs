@@ -41,6 +41,17 @@ impl Groups {
         Ok(groups)
     }
 
+    /// Those that have members or committed offsets, by name.
+    pub(super) fn names(&self) -> Vec<String> {
+        let known = |group: &Group| {
+            let state = group.state.lock();
+            !state.members.is_empty() || !state.committed.is_empty()
+        };
+        let mut names: Vec<_> = self.0.lock().values().filter(|g| known(g)).map(|g| g.name.clone()).collect();
+        names.sort();
+        names
+    }
+
     pub(super) fn group(&self, name: &str) -> Arc<Group> {
         let mut groups = self.0.lock();
         if let Some(group) = groups.get(name) {

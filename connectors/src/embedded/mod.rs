@@ -145,6 +145,14 @@ impl Broker for EmbeddedBroker {
         Ok(self.core.topics.counts())
     }
 
+    fn describe_topics(&self, topics: &[TopicName]) -> Result<Vec<Option<TopicSpec>>, BrokerError> {
+        Ok(topics.iter().map(|name| self.core.topics.topic(name).map(|topic| topic.spec())).collect())
+    }
+
+    fn groups(&self) -> Result<Vec<String>, BrokerError> {
+        Ok(self.core.groups.names())
+    }
+
     fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), BrokerError> {
         let partition = self.core.topics.partition(partition)?;
         Ok((partition.low(), partition.high()))

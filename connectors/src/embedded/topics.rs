@@ -26,6 +26,10 @@ impl Topic {
         self.spec.read().log_append_time
     }
 
+    pub(super) fn spec(&self) -> TopicSpec {
+        self.spec.read().clone()
+    }
+
     pub(super) fn partition_count(&self) -> u32 {
         self.spec.read().partitions
     }
