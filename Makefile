@@ -11,10 +11,10 @@ export CARGO_TARGET_DIR DATA_DIR
 export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench microbench simulate clean-data
+.PHONY: help setup setup-services run test services-up services-down lint bench microbench simulate clean-data
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Check for compilers, install what is missing
 	@scripts/setup.sh
@@ -22,9 +22,17 @@ setup: ## Check for compilers, install what is missing
 run: setup ## Build and start everything in one process, with the sample (DATA_DIR, default ./data)
 	@scripts/run.sh
 
-test: setup ## Every test, then the simulation against bugs put in on purpose
-	cargo test --workspace --locked
-	cargo test --locked -p syncroboard --features injected-bugs --test simulation
+test: setup setup-services ## Every test against real servers, then the simulation against bugs put in on purpose
+	@scripts/test.sh
+
+services-up: setup-services ## Apache Kafka and a schema registry, for tests and for trying it; where: .services/env
+	@scripts/services.sh up
+
+services-down: ## End them, and delete their data
+	@scripts/services.sh down
+
+setup-services: # Check for what the servers need, install what is missing
+	@scripts/setup.sh services
 
 lint: setup ## rustfmt, clippy, licences and sources of the dependencies
 	cargo fmt --all --check

@@ -1,12 +1,20 @@
 #!/usr/bin/env bash
 # Checks for what the build needs, installs what is missing and says so. Does nothing where all is there.
 #
-#   a C++ compiler      compiles RocksDB and SQLite
-#   libclang            reads RocksDB's header when its bindings are made
-#   curl                fetches rustup; asks the server in `make run`
-#   Rust                the version that rust-toolchain.toml names, by rustup
+#   setup.sh
+#       a C++ compiler, make    compile RocksDB, SQLite and librdkafka
+#       libclang                reads RocksDB's header when its bindings are made
+#       OpenSSL, zlib           librdkafka's TLS, SASL SCRAM and gzip; pkg-config finds them
+#       curl                    fetches rustup; asks the server in `make run`
+#       Rust                    the version that rust-toolchain.toml names, by rustup
+#   setup.sh services           what the servers of the tests need
+#       Java                    runs Apache Kafka and the schema registry
+#       Maven                   fetches both, unless they were fetched before
+#       curl                    asks whether the registry answers
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source-path=SCRIPTDIR source=versions.env
+source scripts/versions.env
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
@@ -27,20 +35,47 @@ has_libclang() {
     return 1
 }
 
-# bindgen wants Clang's own headers too (stddef.h); libclang-dev brings both.
+# Whether a C library's headers are there.
+has_library() { has pkg-config && pkg-config --exists "$1"; }
+
+# Whether a Java is there that is new enough.
+has_java() {
+    local java=java version
+    if [ -n "${JAVA_HOME:-}" ]; then java=$JAVA_HOME/bin/java; fi
+    has "$java" || return 1
+    version=$("$java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -n 1)
+    [ -n "$version" ] && [ "$version" -ge "$JAVA_VERSION" ]
+}
+
 packages=()
-if ! has c++ && ! has g++ && ! has clang++; then packages+=(g++); fi
-if ! has cc && ! has gcc && ! has clang; then packages+=(gcc libc6-dev); fi
-has_libclang || packages+=(libclang-dev)
-has curl || packages+=(curl ca-certificates)
+missing_for_build() {
+    if ! has c++ && ! has g++ && ! has clang++; then packages+=(g++); fi
+    if ! has cc && ! has gcc && ! has clang; then packages+=(gcc libc6-dev); fi
+    # bindgen wants Clang's own headers too (stddef.h); libclang-dev brings both.
+    has_libclang || packages+=(libclang-dev)
+    has make || packages+=(make)
+    has pkg-config || packages+=(pkg-config)
+    if [ -z "${OPENSSL_DIR:-}" ]; then has_library openssl || packages+=(libssl-dev); fi
+    has_library zlib || packages+=(zlib1g-dev)
+    has curl || packages+=(curl ca-certificates)
+}
+
+missing_for_services() {
+    # Java 17 on Debian 12, a newer one on later releases.
+    has_java || packages+=(default-jre-headless)
+    # shellcheck source-path=SCRIPTDIR source=services/fetch.sh
+    source scripts/services/fetch.sh
+    if [ ! -d "$kafka_home" ] || [ ! -d "$registry_home" ]; then has mvn || packages+=(maven); fi
+    has curl || packages+=(curl ca-certificates)
+}
 
 install_packages() {
     local command="apt-get update && apt-get install -y --no-install-recommends ${packages[*]}"
     if ! has apt-get; then
         fail "missing: ${packages[*]} (these are Debian's names for them)." \
-            "Fedora: sudo dnf install gcc-c++ clang-devel curl" \
-            "Arch:   sudo pacman -S --needed gcc clang curl" \
-            "macOS:  xcode-select --install" \
+            "Fedora: sudo dnf install gcc-c++ make clang-devel pkgconf openssl-devel zlib-devel curl java-21-openjdk-headless maven" \
+            "Arch:   sudo pacman -S --needed gcc make clang pkgconf openssl zlib curl jre-openjdk-headless maven" \
+            "macOS:  xcode-select --install; brew install pkg-config openssl@3 openjdk maven" \
             "Then run this again."
     fi
     local as_root=()
@@ -76,9 +111,16 @@ install_rust() {
     export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 }
 
+if [ "${1:-}" = services ]; then
+    missing_for_services
+    if [ ${#packages[@]} -gt 0 ]; then install_packages; fi
+    has_java || fail "Java $JAVA_VERSION or newer is needed; JAVA_HOME or PATH lead to another: $(java -version 2>&1 | head -n 1)"
+    exit 0
+fi
+missing_for_build
 if [ ${#packages[@]} -gt 0 ]; then install_packages; fi
 if ! has_rust; then install_rust; fi
 has_rust || fail "Rust $channel could not be installed; see https://rustup.rs"
 if [ ! -d "${CARGO_TARGET_DIR:-target}" ]; then
-    say "the first build compiles RocksDB: about a quarter of an hour on two cores, once"
+    say "the first build compiles RocksDB and librdkafka: about a quarter of an hour on two cores, once"
 fi

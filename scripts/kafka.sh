@@ -1,0 +1,204 @@
+#!/usr/bin/env bash
+# One Apache Kafka broker (KRaft, broker and controller in one process) that keeps everything in one directory.
+#
+#   kafka.sh start DIR [--join OTHER] [--listener NAME]... [KEY=VALUE]...
+#       Starts it and waits until it answers. The first start chooses free ports and a cluster id; a later one has the
+#       same ports, id, data, listeners and settings. Prints NAME=127.0.0.1:PORT for each further listener, and last
+#       bootstrap=127.0.0.1:PORT.
+#       --join OTHER      a broker of the cluster whose first broker's directory is OTHER, without a controller of its own
+#       --listener NAME   one more listener: SSL, SASL_PLAINTEXT or SASL_SSL, each for its protocol
+#       KEY=VALUE         Kafka's own settings, over those of scripts/services/kafka.properties
+#   kafka.sh stop DIR     ends it in order (SIGTERM) and waits for that; of a cluster, the first broker last
+#   kafka.sh kill DIR     ends it at once (SIGKILL)
+#   kafka.sh status DIR   prints what `start` does if it answers; 3 if not
+#
+# The log is DIR/kafka.log, or in SYNCROBOARD_LOG_DIR. SYNCROBOARD_KAFKA_HEAP is the most it may take (default 1g).
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=services/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/services/common.sh"
+# shellcheck source-path=SCRIPTDIR source=services/fetch.sh
+source "$source_dir/fetch.sh"
+
+usage() { wrong_use "usage: kafka.sh start DIR [--join OTHER] [--listener NAME]... [KEY=VALUE]..." "       kafka.sh stop|kill|status DIR"; }
+
+# value FILE KEY: the last value that a properties file has for a key; nothing if it has none.
+value() { if [ -e "$1" ]; then awk -F= -v key="$2" '$1 == key { found = substr($0, length(key) + 2) } END { print found }' "$1"; fi; }
+
+write_lines() { if [ $# -gt 0 ]; then printf '%s\n' "$@"; fi; }
+
+choose_ports() {
+    local name
+    : >"$dir/ports.new"
+    for name in PLAINTEXT $(controller_name) $(cat "$dir/listeners"); do
+        local port
+        # Two names may not have drawn one port.
+        while true; do
+            port=$(free_port)
+            if [[ $'\n'$(cut -d= -f2 "$dir/ports.new")$'\n' != *$'\n'"$port"$'\n'* ]]; then break; fi
+        done
+        echo "$name=$port" >>"$dir/ports.new"
+    done
+    mv "$dir/ports.new" "$dir/ports"
+}
+
+controller_name() { if [ ! -e "$dir/join" ]; then echo CONTROLLER; fi; }
+
+# A cluster id is 16 bytes in URL-safe base 64; the tools take a leading dash for an option.
+random_id() { echo "k$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 1-20)A"; }
+
+write_properties() {
+    local name port listeners='' advertised=''
+    while IFS='=' read -r name port; do
+        listeners=$listeners,$name://127.0.0.1:$port
+        if [ "$name" != CONTROLLER ]; then advertised=$advertised,$name://127.0.0.1:$port; fi
+    done <"$dir/ports"
+    local roles=broker,controller quorum=$dir
+    if [ -e "$dir/join" ]; then
+        roles=broker
+        quorum=$(cat "$dir/join")
+    fi
+    {
+        cat "$source_dir/kafka.properties"
+        echo "node.id=$(cat "$dir/node.id")"
+        echo "process.roles=$roles"
+        echo "controller.quorum.voters=$(cat "$quorum/node.id")@127.0.0.1:$(value "$quorum/ports" CONTROLLER)"
+        echo "controller.listener.names=CONTROLLER"
+        echo "inter.broker.listener.name=PLAINTEXT"
+        echo "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL"
+        echo "listeners=${listeners#,}"
+        echo "advertised.listeners=${advertised#,}"
+        echo "log.dirs=$dir/data"
+        # Of a key that stands in a properties file twice, Java takes the last.
+        cat "$dir/settings"
+    } >"$dir/server.properties"
+}
+
+kafka_java() {
+    "$(java_program)" -Xmx256m -cp "$kafka_home/*" "-Dlog4j2.configurationFile=$source_dir/log4j2.properties" "$@"
+}
+
+# The directory's first start: what it keeps for good. `node.id` is written last and says that it is done.
+prepare() {
+    : >"$dir/settings"
+    write_lines ${listeners[@]+"${listeners[@]}"} >"$dir/listeners"
+    local id=1
+    if [ -n "$join" ]; then
+        echo "$join" >"$dir/join"
+        cp "$join/cluster.id" "$dir/cluster.id"
+        id=$(($(cat "$join/last.node.id" 2>/dev/null || cat "$join/node.id") + 1))
+        echo "$id" >"$join/last.node.id"
+    else
+        random_id >"$dir/cluster.id"
+    fi
+    choose_ports
+    echo "$id" >"$dir/node.id"
+}
+
+format() {
+    if [ -e "$dir/data/meta.properties" ]; then return; fi
+    kafka_java kafka.tools.StorageTool format --ignore-formatted -t "$(cat "$dir/cluster.id")" -c "$dir/server.properties" \
+        >>"$log" 2>&1 || fail "Apache Kafka's directory could not be formatted; the end of $log:" "$(tail -n 10 "$log")"
+}
+
+has_started() { [[ $(log_since "$log" "$begin") == *"Kafka Server started"* ]] && answers "$(value "$dir/ports" PLAINTEXT)"; }
+was_taken() { [[ $(log_since "$log" "$begin") == *"Address already in use"* ]]; }
+
+# answers PORT: whether a broker answers there: it is asked for its API versions, and the length of the answer begins
+# with a zero byte.
+answers() {
+    (
+        exec 3<>"/dev/tcp/127.0.0.1/$1"
+        printf '\x00\x00\x00\x0a\x00\x12\x00\x00\x00\x00\x00\x01\xff\xff' >&3
+        LC_ALL=C IFS= read -r -t 5 -n 1 -d '' _ <&3
+    ) 2>/dev/null
+}
+
+run() {
+    begin=$(log_size "$log")
+    launch "$dir" "$log" "$(java_program)" "-Xmx${SYNCROBOARD_KAFKA_HEAP:-1g}" -Djava.awt.headless=true \
+        -XX:+ExitOnOutOfMemoryError "-Dlog4j2.configurationFile=$source_dir/log4j2.properties" -cp "$kafka_home/*" \
+        kafka.Kafka "$dir/server.properties"
+    wait_for "$dir" 120 has_started
+}
+
+start() {
+    if alive "$dir"; then
+        if [ ${#given[@]} -gt 0 ]; then wrong_use "kafka.sh: the broker in $dir runs: stop it before its settings are changed"; fi
+        # Someone else may be starting it.
+        wait_for "$dir" 120 answers "$(value "$dir/ports" PLAINTEXT)" || fail "the Apache Kafka in $dir runs but does not answer; its log: $log"
+        return
+    fi
+    fetch_kafka
+    local fresh=
+    if [ ! -e "$dir/node.id" ]; then
+        fresh=yes
+        prepare
+    elif [ -n "$join" ] || [ ${#listeners[@]} -gt 0 ]; then
+        wrong_use "kafka.sh: listeners and cluster of $dir were settled by its first start"
+    fi
+    write_lines ${settings[@]+"${settings[@]}"} >>"$dir/settings"
+    local attempt
+    for attempt in 1 2 3 4 5; do
+        write_properties
+        format
+        if run; then return; fi
+        # Between the choice of a port and its use someone else took it. A later start has told its port to others.
+        if [ -z "$fresh" ] || ! was_taken; then break; fi
+        say "a port was taken meanwhile: attempt $((attempt + 1))"
+        end "$dir" KILL 10
+        choose_ports
+    done
+    end "$dir" KILL 10
+    fail "Apache Kafka did not start; its log $log says:" "$(reasons "$begin" 'ERROR|FATAL|Exception|Error:')"
+}
+
+if [ $# -lt 2 ]; then usage; fi
+verb=$1
+case $verb in start) mkdir -p "$2" ;; stop | kill | status) ;; *) usage ;; esac
+if [ ! -d "$2" ]; then if [ "$verb" = status ]; then exit 3; else exit 0; fi; fi
+dir=$(cd "$2" && pwd -P)
+shift 2
+log=${SYNCROBOARD_LOG_DIR:-$dir}/kafka.log
+given=("$@")
+join=
+listeners=()
+settings=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    --join)
+        if [ $# -lt 2 ] || [ ! -e "$2/node.id" ]; then wrong_use "kafka.sh: --join wants the directory of a broker"; fi
+        join=$(cd "$2" && pwd -P)
+        if [ "$verb" = start ]; then alive "$join" || fail "the broker in $join, which is to be joined, does not run"; fi
+        shift
+        ;;
+    --listener)
+        case ${2:-} in
+        SSL | SASL_PLAINTEXT | SASL_SSL) listeners+=("$2") ;;
+        *) wrong_use "kafka.sh: --listener wants SSL, SASL_PLAINTEXT or SASL_SSL" ;;
+        esac
+        shift
+        ;;
+    [a-z]*=*) settings+=("$1") ;;
+    *) wrong_use "kafka.sh: $1 is neither an option nor KEY=VALUE" ;;
+    esac
+    shift
+done
+
+print_where() {
+    local name
+    while IFS= read -r name; do echo "$name=127.0.0.1:$(value "$dir/ports" "$name")"; done <"$dir/listeners"
+    echo "bootstrap=127.0.0.1:$(value "$dir/ports" PLAINTEXT)"
+}
+
+case $verb in
+start)
+    start
+    print_where
+    ;;
+status)
+    if ! alive "$dir" || ! answers "$(value "$dir/ports" PLAINTEXT)"; then exit 3; fi
+    print_where
+    ;;
+stop) end "$dir" TERM 60 ;;
+kill) end "$dir" KILL 10 ;;
+esac

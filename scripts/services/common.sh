@@ -1,0 +1,126 @@
+# shellcheck shell=bash
+# Sourced by the scripts that start servers: messages, processes, free ports.
+# A server's directory has the file `pid`, and its process has the argument `-Dsyncroboard.service=<directory>`: a process
+# is ended only if both agree, so that a number that was given to someone else since is left alone.
+
+# shellcheck source-path=SCRIPTDIR source=../versions.env
+source "$(dirname "${BASH_SOURCE[0]}")/../versions.env"
+# shellcheck disable=SC2034 # for those who source this
+source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+
+say() { printf 'services: %s\n' "$*" >&2; }
+# A part that is needed is not there.
+fail() {
+    printf 'services: %s\n' "$@" >&2
+    exit 3
+}
+wrong_use() {
+    printf '%s\n' "$@" >&2
+    exit 2
+}
+has() { command -v "$1" >/dev/null 2>&1; }
+
+java_program() {
+    local java=java
+    if [ -n "${JAVA_HOME:-}" ]; then java=$JAVA_HOME/bin/java; fi
+    has "$java" || fail "Java $JAVA_VERSION or newer is not there; this installs it: scripts/setup.sh services"
+    echo "$java"
+}
+
+# Waits until nobody else does what the given file stands for; where there is no flock (macOS), it is left to the user.
+lock() {
+    exec 9<"$1"
+    if has flock; then flock 9; fi
+}
+
+args_of() {
+    if [ -d /proc/self ]; then
+        if [ -r "/proc/$1/cmdline" ]; then tr '\0' '\n' <"/proc/$1/cmdline"; fi
+    else
+        ps -ww -o args= -p "$1" | tr ' ' '\n'
+    fi 2>/dev/null
+}
+
+# pid_of DIR: the running server's process id; fails if it does not run.
+pid_of() {
+    local pid
+    pid=$(cat "$1/pid" 2>/dev/null) || return 1
+    if [ -z "$pid" ]; then return 1; fi
+    case $'\n'$(args_of "$pid")$'\n' in
+    *$'\n'"-Dsyncroboard.service=$1"$'\n'*) echo "$pid" ;;
+    *) return 1 ;;
+    esac
+}
+
+alive() { pid_of "$1" >/dev/null; }
+
+# launch DIR LOG PROGRAM ARGUMENT...: starts a server that outlives this script, in a process group of its own, so that
+# Ctrl-C does not reach it. Its id is written before it begins, so that it can be ended whenever this script dies.
+launch() {
+    local dir=$1 log=$2 program=$3
+    shift 3
+    set -m
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    sh -c 'cd "$1" && echo $$ >pid && shift && exec "$@"' sh "$dir" "$program" "-Dsyncroboard.service=$dir" "$@" \
+        </dev/null >>"$log" 2>&1 9<&- &
+    disown
+    set +m
+    # Until its id is there it cannot be told from one that died.
+    local i
+    for ((i = 0; i < 100; i++)); do
+        if alive "$dir"; then return; fi
+        sleep 0.02
+    done
+}
+
+# end DIR SIGNAL SECONDS: ends a server, by SIGKILL if it is not gone after so long.
+end() {
+    local pid i
+    pid=$(pid_of "$1") || return 0
+    kill "-$2" "$pid" 2>/dev/null || true
+    for ((i = 0; i < $3 * 20; i++)); do
+        if ! alive "$1"; then return 0; fi
+        sleep 0.05
+    done
+    if [ "$2" = KILL ]; then fail "process $pid does not end"; fi
+    say "process $pid did not end within $3 s: killed"
+    end "$1" KILL 10
+}
+
+# A port that nobody listens on, below those that systems hand out to whoever connects: while a broker is down for a
+# restart, its port cannot be taken, nor can a client that tries to reconnect be connected to itself.
+free_port() {
+    local port
+    while true; do
+        port=$((20000 + RANDOM % 12000))
+        if ! listens "$port"; then
+            echo "$port"
+            return
+        fi
+    done
+}
+
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# wait_for DIR SECONDS CHECK...: until the check succeeds. 1 if the server died before, 2 if that took too long.
+wait_for() {
+    local dir=$1 seconds=$2 i
+    shift 2
+    for ((i = 0; i < seconds * 10; i++)); do
+        if "$@"; then return 0; fi
+        alive "$dir" || return 1
+        sleep 0.1
+    done
+    return 2
+}
+
+# What was written to a log since it had this many bytes.
+log_since() { tail -c "+$(($2 + 1))" "$1"; }
+log_size() { if [ -e "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi; }
+
+# reasons SIZE PATTERN: the first lines of trouble since a log had this many bytes, or its end if there are none.
+reasons() {
+    local found
+    found=$(log_since "$log" "$1" | grep -v ' INFO ' | grep -E "$2" | cut -c 1-300 | sed -n 1,8p) || true
+    echo "${found:-$(tail -n 8 "$log")}"
+}
