@@ -118,12 +118,17 @@ impl EncodeHeaders for HeadersRef<'_> {
 
 impl EncodeHeaders for Headers {
     fn encode(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.0.len() as u64);
-        for (name, value) in self.iter() {
-            put_varint(out, name.len() as u64);
-            out.extend_from_slice(name.as_bytes());
-            put_nullable(out, value);
-        }
+        encode_headers(self.0.len(), self.iter(), out);
+    }
+}
+
+/// Appends headers as the batch's layout has them, for those whose headers lie elsewhere; `count` is the iterator's length.
+pub fn encode_headers<'a>(count: usize, headers: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>, out: &mut Vec<u8>) {
+    put_varint(out, count as u64);
+    for (name, value) in headers {
+        put_varint(out, name.len() as u64);
+        out.extend_from_slice(name.as_bytes());
+        put_nullable(out, value);
     }
 }
 

@@ -105,7 +105,9 @@ mod task;
 mod test_driver;
 mod topology;
 
-pub use batch::{BatchBuilder, Cursor, EncodeHeaders, Headers, HeadersRef, Mark, RecordBatch, RecordIter, RecordRef};
+pub use batch::{
+    BatchBuilder, Cursor, EncodeHeaders, Headers, HeadersRef, Mark, RecordBatch, RecordIter, RecordRef, encode_headers,
+};
 pub use config::{Clock, StreamsConfig, system_clock};
 pub use describe::{Description, NodeDescription, SubTopologyDescription};
 pub use errors::{

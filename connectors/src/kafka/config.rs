@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
 /// Configuration of a [`KafkaBroker`](super::KafkaBroker).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -52,6 +55,117 @@ impl KafkaConfig {
             properties: BTreeMap::new(),
         }
     }
+
+    /// What all clients share; the user's properties come last, so that they win.
+    pub(super) fn client(&self, purpose: &str) -> ClientConfig {
+        let mut config = self.defaults(purpose);
+        self.add_properties(&mut config);
+        config
+    }
+
+    /// A consumer that is no member of a group; all of a log, or only what is committed.
+    pub(super) fn reading(&self, purpose: &str, committed_only: bool) -> ClientConfig {
+        let mut config = self.defaults(purpose);
+        // librdkafka assigns partitions only to consumers that name a group, though this one never joins it.
+        config.set("group.id", format!("syncroboard-{purpose}"));
+        self.fetching(&mut config, committed_only);
+        self.add_properties(&mut config);
+        config
+    }
+
+    /// A member of a group.
+    pub(super) fn member(&self, group: &str, client_id: &str) -> ClientConfig {
+        let mut config = self.defaults(client_id);
+        self.fetching(&mut config, true);
+        config.set("group.id", group);
+        if self.static_membership {
+            config.set("group.instance.id", client_id);
+        }
+        config.set("max.poll.interval.ms", millis(self.max_poll_interval));
+        match self.group_protocol {
+            GroupProtocol::Classic => {
+                config.set("group.protocol", "classic").set("partition.assignment.strategy", "range");
+                config.set("session.timeout.ms", millis(self.session_timeout));
+                config
+                    .set("heartbeat.interval.ms", millis((self.session_timeout / 10).max(Duration::from_millis(100))));
+            }
+            GroupProtocol::Consumer => {
+                config.set("group.protocol", "consumer").set("group.remote.assignor", "range");
+            }
+        }
+        self.add_properties(&mut config);
+        config
+    }
+
+    /// A producer; what was acknowledged is on all in-sync replicas, once and in order.
+    pub(super) fn producing(&self, purpose: &str) -> ClientConfig {
+        let mut config = self.defaults(purpose);
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            // The partitioner of the Java client; librdkafka's own default puts keys elsewhere.
+            .set("partitioner", "murmur2_random")
+            .set("linger.ms", "1")
+            .set("message.max.bytes", (self.max_record_bytes + (64 << 10)).to_string())
+            .set("queue.buffering.max.messages", "500000");
+        self.add_properties(&mut config);
+        config
+    }
+
+    /// A producer of transactions under an id.
+    pub(super) fn transactions(&self, transactional_id: &str) -> ClientConfig {
+        let mut config = self.producing(transactional_id);
+        config
+            .set("transactional.id", transactional_id)
+            .set("transaction.timeout.ms", millis(self.transaction_timeout))
+            .set("message.timeout.ms", millis(self.transaction_timeout))
+            // Each transaction's first AddOffsetsToTxn may find the last one still being settled.
+            .set("retry.backoff.ms", "1")
+            .set("retry.backoff.max.ms", "100")
+            // The only way to learn whether a commit was tried again inside.
+            .set("debug", "eos");
+        config.set_log_level(RDKafkaLogLevel::Debug);
+        self.add_properties(&mut config);
+        config
+    }
+
+    fn defaults(&self, client_id: &str) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.bootstrap_servers)
+            .set("client.id", client_id)
+            .set("allow.auto.create.topics", "false")
+            .set("reconnect.backoff.ms", "20")
+            .set("reconnect.backoff.max.ms", "1000")
+            .set("topic.metadata.refresh.interval.ms", "30000");
+        config.set_log_level(RDKafkaLogLevel::Info);
+        config
+    }
+
+    fn fetching(&self, config: &mut ClientConfig, committed_only: bool) {
+        config
+            .set("isolation.level", if committed_only { "read_committed" } else { "read_uncommitted" })
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            // Where to start is always said; a place that is not there must be an error, not a leap.
+            .set("auto.offset.reset", "error")
+            .set("enable.partition.eof", "true")
+            .set("fetch.wait.max.ms", "100")
+            .set("fetch.queue.backoff.ms", "1")
+            .set("fetch.message.max.bytes", "1048576")
+            .set("queued.min.messages", "20000")
+            .set("queued.max.messages.kbytes", "8192");
+    }
+
+    fn add_properties(&self, config: &mut ClientConfig) {
+        for (key, value) in &self.properties {
+            config.set(key, value);
+        }
+    }
+}
+
+fn millis(duration: Duration) -> String {
+    duration.as_millis().to_string()
 }
 
 impl std::fmt::Debug for KafkaConfig {

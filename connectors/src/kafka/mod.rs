@@ -1,20 +1,115 @@
 //! The broker on Apache Kafka, through librdkafka.
+//!
+//! - A consumer is a `BaseConsumer` on the thread that works; its queue is read here, a batch at a time, so that a poll costs one
+//!   copy of each record into its batch and nothing else.
+//! - A rebalance is told to the engine and takes effect with the engine's next poll, so that it can commit in between.
+//! - A transactional producer is disposable: after any commit that failed, or that librdkafka tried again inside, it is dropped,
+//!   and a new one of the same id settles what is open. Its deliveries are served by a thread of their own.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `config` | from the engine's and the user's settings to librdkafka's |
+//! | `topics` | metadata and administration |
+//! | `consumer`, `reader`, `intake` | the way out |
+//! | `transaction`, `producer` | the way in |
+//! | `native` | the unsafe calls |
+//! | `errors`, `context` | error codes, log lines |
 
 mod config;
+mod consumer;
+mod context;
+mod errors;
+mod intake;
+mod native;
+mod producer;
+mod reader;
+mod topics;
+mod transaction;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use topology::broker::{Broker, BrokerError};
+use topology::broker::{
+    Broker, BrokerError, Consumer, Producer, Reader, TopicName, TopicPartition, TopicSpec, TransactionalProducer,
+};
 
 pub use self::config::{GroupProtocol, KafkaConfig};
 
+use self::consumer::KafkaConsumer;
+use self::producer::KafkaProducer;
+use self::reader::KafkaReader;
+use self::topics::Topics;
+use self::transaction::KafkaTransactionalProducer;
+
 /// Apache Kafka as the engine's broker.
-#[derive(Debug)]
-pub struct KafkaBroker {}
+pub struct KafkaBroker {
+    config: KafkaConfig,
+    topics: Arc<Topics>,
+}
 
 impl KafkaBroker {
-    /// Connects; [`BrokerError::Unavailable`] if no broker answers.
-    pub fn open(_config: KafkaConfig) -> Result<Arc<dyn Broker>, BrokerError> {
-        Err(BrokerError::Fatal("Kafka is not supported yet".to_owned()))
+    /// Makes the clients; they connect when they are first used. Fails if a property is not librdkafka's.
+    pub fn open(config: KafkaConfig) -> Result<Arc<dyn Broker>, BrokerError> {
+        let topics = Arc::new(Topics::open(&config)?);
+        Ok(Arc::new(Self { config, topics }))
     }
+}
+
+impl Broker for KafkaBroker {
+    fn create_topics(&self, topics: &[TopicSpec]) -> Result<(), BrokerError> {
+        self.topics.create(topics)
+    }
+
+    fn topics(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError> {
+        self.topics.all()
+    }
+
+    fn describe_topics(&self, topics: &[TopicName]) -> Result<Vec<Option<TopicSpec>>, BrokerError> {
+        self.topics.describe(topics)
+    }
+
+    fn groups(&self) -> Result<Vec<String>, BrokerError> {
+        self.topics.groups()
+    }
+
+    fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), BrokerError> {
+        self.topics.watermarks(partition)
+    }
+
+    fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, BrokerError> {
+        self.topics.committed(group, partitions)
+    }
+
+    fn delete_records(&self, partition: &TopicPartition, before_offset: i64) -> Result<(), BrokerError> {
+        self.topics.delete_records(partition, before_offset)
+    }
+
+    fn consumer(&self, group: &str, client_id: &str) -> Result<Box<dyn Consumer>, BrokerError> {
+        Ok(Box::new(KafkaConsumer::open(&self.config, Arc::clone(&self.topics), group, client_id)?))
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader>, BrokerError> {
+        Ok(Box::new(KafkaReader::open(&self.config, Arc::clone(&self.topics))?))
+    }
+
+    fn transactional_producer(&self, transactional_id: &str) -> Result<Box<dyn TransactionalProducer>, BrokerError> {
+        Ok(Box::new(KafkaTransactionalProducer::open(&self.config, transactional_id)?))
+    }
+
+    fn producer(&self) -> Result<Arc<dyn Producer>, BrokerError> {
+        Ok(Arc::new(KafkaProducer::open(&self.config, Arc::clone(&self.topics))?))
+    }
+}
+
+impl std::fmt::Debug for KafkaBroker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KafkaBroker").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+fn check_size(partition: &TopicPartition, size_bytes: usize, limit_bytes: usize) -> Result<(), BrokerError> {
+    if size_bytes <= limit_bytes {
+        return Ok(());
+    }
+    Err(BrokerError::TooLarge { topic: Arc::clone(&partition.topic), size_bytes, limit_bytes })
 }

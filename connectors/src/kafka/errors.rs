@@ -1,0 +1,92 @@
+//! From librdkafka's error codes to the engine's errors.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use topology::broker::{BrokerError, TopicPartition};
+
+/// What a code means where nothing else is known.
+pub(super) fn from_code(code: Code, what: impl std::fmt::Display) -> BrokerError {
+    let message = format!("{what}: {code}");
+    if is_fenced(code) {
+        BrokerError::Fenced(message)
+    } else if is_passing(code) {
+        BrokerError::Unavailable(message)
+    } else {
+        BrokerError::Fatal(message)
+    }
+}
+
+/// What an error means that an operation answered.
+pub(super) fn from_error(error: &KafkaError, what: impl std::fmt::Display) -> BrokerError {
+    match error.rdkafka_error_code() {
+        Some(code) => from_code(code, what),
+        None => BrokerError::Fatal(format!("{what}: {error}")),
+    }
+}
+
+/// As [`from_error`], for an operation on one partition.
+pub(super) fn at(error: &KafkaError, what: &str, partition: &TopicPartition) -> BrokerError {
+    match error.rdkafka_error_code() {
+        Some(code) if is_unknown(code) => BrokerError::UnknownTopic(partition.clone()),
+        _ => from_error(error, format_args!("{what} {partition}")),
+    }
+}
+
+/// Someone else has taken over: a producer of the same transactional id, or the group without this member.
+pub(super) fn is_fenced(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Fenced
+            | Code::ProducerFenced
+            | Code::InvalidProducerEpoch
+            | Code::InvalidProducerIdMapping
+            | Code::UnknownMemberId
+            | Code::IllegalGeneration
+            | Code::RebalanceInProgress
+            | Code::FencedInstanceId
+            | Code::FencedMemberEpoch
+            | Code::StaleMemberEpoch
+    )
+}
+
+/// The topic or partition is not there, as far as the asked broker knows.
+pub(super) fn is_unknown(code: Code) -> bool {
+    matches!(code, Code::UnknownTopic | Code::UnknownPartition | Code::UnknownTopicOrPartition)
+}
+
+/// Trying again may help.
+pub(super) fn is_passing(code: Code) -> bool {
+    matches!(
+        code,
+        Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::Resolve
+            | Code::OperationTimedOut
+            | Code::TimedOutQueue
+            | Code::MessageTimedOut
+            | Code::RequestTimedOut
+            | Code::WaitingForCoordinator
+            | Code::WaitCache
+            | Code::InProgress
+            | Code::PreviousInProgress
+            | Code::Retry
+            | Code::State
+            | Code::BrokerDestroy
+            | Code::LeaderNotAvailable
+            | Code::NotLeaderForPartition
+            | Code::BrokerNotAvailable
+            | Code::ReplicaNotAvailable
+            | Code::NetworkException
+            | Code::CoordinatorLoadInProgress
+            | Code::CoordinatorNotAvailable
+            | Code::NotCoordinator
+            | Code::NotController
+            | Code::NotEnoughReplicas
+            | Code::NotEnoughReplicasAfterAppend
+            | Code::ConcurrentTransactions
+            | Code::UnstableOffsetCommit
+            | Code::OffsetNotAvailable
+            | Code::KafkaStorageError
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+    )
+}

@@ -1,0 +1,109 @@
+//! A producer without transactions.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
+use topology::Headers;
+use topology::broker::{BrokerError, Delivery, NewRecord, Producer, TopicPartition, Written};
+
+use super::config::KafkaConfig;
+use super::topics::{Topics, number};
+use super::{check_size, context, errors};
+
+/// How long a caller waits for room in a full queue.
+const ROOM: Duration = Duration::from_secs(30);
+
+pub(super) struct KafkaProducer {
+    producer: ThreadedProducer<Deliveries>,
+    room: Arc<Room>,
+    topics: Arc<Topics>,
+    max_record_bytes: usize,
+}
+
+/// Told whenever the queue has become shorter.
+#[derive(Default)]
+struct Room {
+    delivered: Mutex<u64>,
+    changed: Condvar,
+}
+
+/// What librdkafka calls back.
+struct Deliveries(Arc<Room>);
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        context::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
+    }
+}
+
+impl ProducerContext for Deliveries {
+    // The mutex only makes the callback something that librdkafka's threads may share.
+    type DeliveryOpaque = Box<Mutex<Delivery>>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, delivery: Box<Mutex<Delivery>>) {
+        let written = match result {
+            Ok(m) => Ok(Written { offset: m.offset(), timestamp: m.timestamp().to_millis().unwrap_or_default() }),
+            Err((error, _)) => Err(errors::from_error(error, "produce")),
+        };
+        delivery.into_inner()(written);
+        *self.0.delivered.lock() += 1;
+        self.0.changed.notify_all();
+    }
+}
+
+impl KafkaProducer {
+    pub(super) fn open(config: &KafkaConfig, topics: Arc<Topics>) -> Result<Self, BrokerError> {
+        let room = Arc::new(Room::default());
+        let producer = config.producing("producer").create_with_context(Deliveries(room.clone()));
+        let producer = producer.map_err(|e| errors::from_error(&e, "Kafka producer"))?;
+        Ok(Self { producer, room, topics, max_record_bytes: config.max_record_bytes })
+    }
+}
+
+impl Producer for KafkaProducer {
+    fn send(&self, partition: &TopicPartition, record: NewRecord<'_>, delivery: Delivery) -> Result<(), BrokerError> {
+        let headers: usize = record.headers.iter().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
+        let size = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers;
+        check_size(partition, size, self.max_record_bytes)?;
+        self.topics.check(partition)?;
+        let mut message = BaseRecord::with_opaque_to(&partition.topic, Box::new(Mutex::new(delivery)))
+            .partition(number(partition))
+            .timestamp(record.timestamp);
+        (message.key, message.payload) = (record.key, record.value);
+        message.headers = to_owned(record.headers);
+        let deadline = Instant::now() + ROOM;
+        loop {
+            let seen = *self.room.delivered.lock();
+            match self.producer.send(message) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(Code::QueueFull), refused)) if Instant::now() < deadline => {
+                    message = refused;
+                    let mut delivered = self.room.delivered.lock();
+                    if *delivered == seen {
+                        self.room.changed.wait_until(&mut delivered, deadline);
+                    }
+                }
+                Err((error, _)) => return Err(errors::at(&error, "produce to", partition)),
+            }
+        }
+    }
+}
+
+/// librdkafka's headers; none where there are none.
+pub(super) fn to_owned(headers: &Headers) -> Option<OwnedHeaders> {
+    if headers.is_empty() {
+        return None;
+    }
+    let owned = OwnedHeaders::new_with_capacity(headers.len());
+    Some(headers.iter().fold(owned, |owned, (key, value)| owned.insert(Header { key, value })))
+}

@@ -1,0 +1,278 @@
+//! Which topics there are, and what else a client can be asked that belongs to no group.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ahash::AHashMap;
+use futures_executor::block_on;
+use parking_lot::Mutex;
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::{Offset, TopicPartitionList};
+use topology::broker::{BrokerError, Cleanup, TopicName, TopicPartition, TopicSpec};
+
+use super::config::KafkaConfig;
+use super::context::LogContext;
+use super::errors;
+
+/// How long an answer may take.
+pub(super) const ANSWER: Duration = Duration::from_secs(15);
+/// A producer fills batches up to this size (librdkafka's `batch.size`), so that a topic must take them.
+const BATCH_BYTES: usize = 1 << 20;
+/// Room in a topic's batches for what Kafka adds to a record of the largest size.
+const BATCH_OVERHEAD_BYTES: usize = 4 << 10;
+
+/// A client for metadata and administration.
+pub(super) struct Topics {
+    admin: AdminClient<LogContext>,
+    /// Asks for offsets with `read_uncommitted`, so that an end is the high watermark and not the last stable offset.
+    client: BaseConsumer<LogContext>,
+    /// For each group that was asked about, a client that is no member of it.
+    groups: Mutex<AHashMap<String, Arc<BaseConsumer<LogContext>>>>,
+    known: Mutex<BTreeMap<TopicName, u32>>,
+    config: KafkaConfig,
+}
+
+impl Topics {
+    pub(super) fn open(config: &KafkaConfig) -> Result<Self, BrokerError> {
+        let failed = |e| errors::from_error(&e, "Kafka client");
+        Ok(Self {
+            admin: config.client("admin").create_with_context(LogContext).map_err(failed)?,
+            client: config.reading("metadata", false).create_with_context(LogContext).map_err(failed)?,
+            groups: Mutex::default(),
+            known: Mutex::default(),
+            config: config.clone(),
+        })
+    }
+
+    /// Partition counts, asked anew.
+    pub(super) fn all(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError> {
+        let metadata =
+            self.client.client().fetch_metadata(None, ANSWER).map_err(|e| errors::from_error(&e, "topics"))?;
+        let count = |t: &rdkafka::metadata::MetadataTopic| u32::try_from(t.partitions().len()).unwrap_or_default();
+        let topics: BTreeMap<TopicName, u32> =
+            metadata.topics().iter().filter(|t| t.error().is_none()).map(|t| (t.name().into(), count(t))).collect();
+        self.known.lock().clone_from(&topics);
+        Ok(topics)
+    }
+
+    /// How many partitions a topic has; asks the broker only about a topic that was not there the last time.
+    pub(super) fn count(&self, topic: &TopicName) -> Result<Option<u32>, BrokerError> {
+        if let Some(count) = self.known.lock().get(topic) {
+            return Ok(Some(*count));
+        }
+        Ok(self.all()?.get(topic).copied())
+    }
+
+    /// Refuses a partition that is not there.
+    pub(super) fn check(&self, partition: &TopicPartition) -> Result<(), BrokerError> {
+        match self.count(&partition.topic)? {
+            Some(count) if partition.partition < count => Ok(()),
+            _ => Err(BrokerError::UnknownTopic(partition.clone())),
+        }
+    }
+
+    pub(super) fn create(&self, specs: &[TopicSpec]) -> Result<(), BrokerError> {
+        let existing = self.all()?;
+        let mut missing = Vec::new();
+        for spec in specs {
+            match existing.get(&spec.name) {
+                None => missing.push(spec),
+                Some(found) => check_count(spec, *found)?,
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let settings: Vec<Vec<(&str, String)>> = missing.iter().map(|spec| self.settings(spec)).collect();
+        let topics: Vec<NewTopic<'_>> = missing.iter().zip(&settings).map(|(s, c)| self.new_topic(s, c)).collect();
+        let made = block_on(self.admin.create_topics(&topics, &options()));
+        for result in made.map_err(|e| errors::from_error(&e, "making topics"))? {
+            match result {
+                // Another process was faster; the counts are compared below.
+                Ok(_) | Err((_, Code::TopicAlreadyExists)) => {}
+                Err((name, code)) => return Err(errors::from_code(code, format_args!("making topic {name}"))),
+            }
+        }
+        self.await_metadata(&missing)
+    }
+
+    /// Waits until the broker tells of the topics that it has just made.
+    fn await_metadata(&self, specs: &[&TopicSpec]) -> Result<(), BrokerError> {
+        let deadline = std::time::Instant::now() + ANSWER;
+        loop {
+            let topics = self.all()?;
+            let known: Vec<_> = specs.iter().filter_map(|s| topics.get(&s.name).map(|n| (*s, *n))).collect();
+            if known.len() == specs.len() {
+                return known.into_iter().try_for_each(|(spec, found)| check_count(spec, found));
+            }
+            if std::time::Instant::now() > deadline {
+                return Err(BrokerError::Unavailable("topics that were made do not appear".to_owned()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn new_topic<'a>(&self, spec: &'a TopicSpec, settings: &'a [(&'a str, String)]) -> NewTopic<'a> {
+        let partitions = i32::try_from(spec.partitions).unwrap_or(i32::MAX);
+        let replication = TopicReplication::Fixed(self.config.replication_factor);
+        let topic = NewTopic::new(&spec.name, partitions, replication);
+        settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
+    }
+
+    fn settings(&self, spec: &TopicSpec) -> Vec<(&'static str, String)> {
+        let (policy, retention) = match spec.cleanup {
+            Cleanup::Retain { retention_ms } => ("delete", Some(retention_ms)),
+            Cleanup::Compact => ("compact", None),
+            Cleanup::CompactAndRetain { retention_ms } => ("compact,delete", Some(retention_ms)),
+            _ => ("delete", Some(-1)),
+        };
+        let mut settings = vec![("cleanup.policy", policy.to_owned())];
+        settings.push((
+            "max.message.bytes",
+            (self.config.max_record_bytes.max(BATCH_BYTES) + BATCH_OVERHEAD_BYTES).to_string(),
+        ));
+        settings.extend(retention.map(|ms| ("retention.ms", ms.to_string())));
+        if spec.log_append_time {
+            settings.push(("message.timestamp.type", "LogAppendTime".to_owned()));
+        }
+        settings
+    }
+
+    pub(super) fn describe(&self, names: &[TopicName]) -> Result<Vec<Option<TopicSpec>>, BrokerError> {
+        let counts = self.all()?;
+        let existing: Vec<_> = names.iter().filter(|n| counts.contains_key(*n)).collect();
+        let asked: Vec<_> = existing.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+        let described =
+            if asked.is_empty() { Ok(Vec::new()) } else { block_on(self.admin.describe_configs(&asked, &options())) };
+        let described = described.map_err(|e| errors::from_error(&e, "describing topics"))?;
+        let mut specs: BTreeMap<&str, TopicSpec> = BTreeMap::new();
+        for (name, result) in existing.into_iter().zip(described) {
+            let resource = result.map_err(|code| errors::from_code(code, format_args!("describing topic {name}")))?;
+            let partitions = counts.get(name).copied().unwrap_or_default();
+            specs.insert(name, read_spec(name, partitions, &resource));
+        }
+        Ok(names.iter().map(|name| specs.get(&**name).cloned()).collect())
+    }
+
+    pub(super) fn groups(&self) -> Result<Vec<String>, BrokerError> {
+        let list = self.client.client().fetch_group_list(None, ANSWER);
+        let list = list.map_err(|e| errors::from_error(&e, "consumer groups"))?;
+        let mut names: Vec<_> = list.groups().iter().map(|g| g.name().to_owned()).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    pub(super) fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), BrokerError> {
+        self.check(partition)?;
+        let number = number(partition);
+        let found = self.client.client().fetch_watermarks(&partition.topic, number, ANSWER);
+        found.map_err(|e| errors::at(&e, "watermarks of", partition))
+    }
+
+    pub(super) fn committed(
+        &self,
+        group: &str,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<Option<i64>>, BrokerError> {
+        let client = {
+            let mut groups = self.groups.lock();
+            match groups.get(group) {
+                Some(client) => client.clone(),
+                None => {
+                    let mut config = self.config.reading("offsets", true);
+                    config.set("group.id", group);
+                    let client = config.create_with_context(LogContext);
+                    let client = Arc::new(client.map_err(|e| errors::from_error(&e, "Kafka client"))?);
+                    groups.insert(group.to_owned(), Arc::clone(&client));
+                    client
+                }
+            }
+        };
+        committed(&*client, partitions)
+    }
+
+    pub(super) fn delete_records(&self, partition: &TopicPartition, before: i64) -> Result<(), BrokerError> {
+        let (low, high) = self.watermarks(partition)?;
+        let out_of_range = || BrokerError::OffsetOutOfRange { partition: partition.clone(), offset: before, low, high };
+        if before > high {
+            return Err(out_of_range());
+        }
+        if before <= low {
+            return Ok(());
+        }
+        let mut list = TopicPartitionList::new();
+        let failed = |e| errors::at(&e, "deleting records of", partition);
+        list.add_partition_offset(&partition.topic, number(partition), Offset::Offset(before)).map_err(failed)?;
+        let deleted = block_on(self.admin.delete_records(&list, &options())).map_err(failed)?;
+        deleted.elements().iter().try_for_each(|e| e.error()).map_err(failed)
+    }
+}
+
+/// The committed offsets that a client's group has for partitions, in their order. Waits for transactions that are committing offsets.
+pub(super) fn committed<C: rdkafka::consumer::ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+) -> Result<Vec<Option<i64>>, BrokerError> {
+    if partitions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let list = list(partitions.iter().map(|p| (p, Offset::Invalid)))?;
+    let found = client.committed_offsets(list, ANSWER).map_err(|e| errors::from_error(&e, "committed offsets"))?;
+    let offset = |p: &TopicPartition| {
+        let Some(element) = found.find_partition(&p.topic, number(p)) else { return Ok(None) };
+        element.error().map_err(|e| errors::at(&e, "committed offset of", p))?;
+        Ok(match element.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        })
+    };
+    partitions.iter().map(offset).collect()
+}
+
+/// librdkafka's list of partitions with offsets.
+pub(super) fn list<'a>(
+    partitions: impl Iterator<Item = (&'a TopicPartition, Offset)>,
+) -> Result<TopicPartitionList, BrokerError> {
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in partitions {
+        let added = list.add_partition_offset(&partition.topic, number(partition), offset);
+        added.map_err(|e| errors::at(&e, "offset of", partition))?;
+    }
+    Ok(list)
+}
+
+pub(super) fn number(partition: &TopicPartition) -> i32 {
+    i32::try_from(partition.partition).unwrap_or(i32::MAX)
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER))
+}
+
+fn check_count(wanted: &TopicSpec, found: u32) -> Result<(), BrokerError> {
+    if found == wanted.partitions {
+        return Ok(());
+    }
+    Err(BrokerError::TopicMismatch {
+        topic: wanted.name.clone(),
+        found: format!("{found} partitions"),
+        wanted: wanted.partitions.to_string(),
+    })
+}
+
+fn read_spec(name: &TopicName, partitions: u32, resource: &ConfigResource) -> TopicSpec {
+    let get = |key: &str| resource.get(key).and_then(|e| e.value.clone()).unwrap_or_default();
+    let retention_ms: i64 = get("retention.ms").parse().unwrap_or(-1);
+    let policy = get("cleanup.policy");
+    let cleanup = match (policy.contains("compact"), policy.contains("delete")) {
+        (true, true) => Cleanup::CompactAndRetain { retention_ms },
+        (true, false) => Cleanup::Compact,
+        _ if retention_ms < 0 => Cleanup::Keep,
+        _ => Cleanup::Retain { retention_ms },
+    };
+    let log_append_time = get("message.timestamp.type") == "LogAppendTime";
+    TopicSpec { name: name.clone(), partitions, cleanup, log_append_time }
+}

@@ -1,0 +1,313 @@
+//! A transactional producer.
+//!
+//! A thread serves librdkafka's queue: deliveries are counted there, so that a commit waits for the last one and then calls
+//! librdkafka once, with nothing in flight; rdkafka's own way of waiting would cost every commit up to 100 ms.
+//!
+//! librdkafka tries EndTxn again by itself when the connection breaks, under the same epoch, and then answers that all is
+//! well; but the first request may be on its way still and end the *next* transaction (it lacks KIP-890). It does say so in
+//! its log: one `ENDTXN` line for each answer. A commit whose lines are not a single success is suspect, and so is the
+//! producer, which the engine then drops: a new one of the same id fences whatever is still on its way.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use rdkafka::ClientContext;
+use rdkafka::Offset;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::util::Timeout;
+use topology::broker::{BrokerError, GroupMetadata, TopicPartition, TransactionalProducer};
+use topology::{HeadersRef, RecordBatch, RecordRef};
+
+use super::config::KafkaConfig;
+use super::topics::{self, number};
+use super::{check_size, context, errors, native};
+
+/// How long a line of librdkafka's log may take from the commit that wrote it; without it the commit is suspect.
+const LOG_LINE: Duration = Duration::from_secs(5);
+
+pub(super) struct KafkaTransactionalProducer {
+    producer: ThreadedProducer<Deliveries>,
+    state: Arc<State>,
+    max_record_bytes: usize,
+    timeout: Duration,
+    /// Records handed over since the producer was made.
+    sent: u64,
+    /// True once the open transaction has something that must be committed.
+    touched: bool,
+    /// Why the open transaction can only be aborted.
+    refused: Option<String>,
+}
+
+#[derive(Default)]
+struct State {
+    inner: Mutex<Delivered>,
+    changed: Condvar,
+}
+
+/// What librdkafka has reported.
+#[derive(Default)]
+struct Delivered {
+    /// Records that were delivered, or were not, since the producer was made.
+    count: u64,
+    /// Set while a commit waits for the count.
+    wanted: Option<u64>,
+    /// The open transaction's partitions and, for each, the offset after its last record.
+    ends: Vec<(TopicPartition, i64)>,
+    /// The first record of the open transaction that was not delivered.
+    failure: Option<(Code, String)>,
+    /// Answers to EndTxn since the transaction was opened: successes, and others.
+    ended: (u32, u32),
+}
+
+struct Deliveries(Arc<State>);
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == "ENDTXN" && message.contains("EndTxn returned") {
+            let mut delivered = self.0.inner.lock();
+            if message.contains("EndTxn returned ERR_NO_ERROR") || message.contains("EndTxn returned NO_ERROR") {
+                delivered.ended.0 += 1;
+            } else {
+                delivered.ended.1 += 1;
+            }
+            self.0.changed.notify_all();
+        }
+        context::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
+    }
+}
+
+impl ProducerContext for Deliveries {
+    /// The place of the record's partition among [`Delivered::ends`].
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, place: usize) {
+        let mut delivered = self.0.inner.lock();
+        match result {
+            Ok(message) => {
+                if let Some((_, end)) = delivered.ends.get_mut(place) {
+                    *end = message.offset() + 1;
+                }
+            }
+            Err((error, message)) => {
+                let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
+                let what = format!("a record for {}-{}", message.topic(), message.partition());
+                delivered.failure.get_or_insert((code, what));
+            }
+        }
+        delivered.count += 1;
+        if delivered.wanted.is_some_and(|wanted| delivered.count >= wanted) {
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+impl KafkaTransactionalProducer {
+    pub(super) fn open(config: &KafkaConfig, transactional_id: &str) -> Result<Self, BrokerError> {
+        let state = Arc::new(State::default());
+        let producer = config.transactions(transactional_id).create_with_context(Deliveries(Arc::clone(&state)));
+        let producer: ThreadedProducer<_> = producer.map_err(|e| errors::from_error(&e, "Kafka producer"))?;
+        let timeout = config.transaction_timeout;
+        producer.init_transactions(timeout.max(topics::ANSWER)).map_err(|e| opening(&e, transactional_id))?;
+        let max_record_bytes = config.max_record_bytes;
+        Ok(Self { producer, state, max_record_bytes, timeout, sent: 0, touched: false, refused: None })
+    }
+
+    /// Where deliveries to a partition are noted.
+    fn place(&self, partition: &TopicPartition) -> usize {
+        let mut delivered = self.state.inner.lock();
+        let known = delivered.ends.iter().position(|(p, _)| p == partition);
+        known.unwrap_or_else(|| {
+            delivered.ends.push((partition.clone(), 0));
+            delivered.ends.len() - 1
+        })
+    }
+
+    fn send_record(
+        &mut self,
+        partition: &TopicPartition,
+        place: usize,
+        record: &RecordRef<'_>,
+    ) -> Result<(), BrokerError> {
+        let mut message = BaseRecord::with_opaque_to(&partition.topic, place)
+            .partition(number(partition))
+            .timestamp(record.timestamp);
+        (message.key, message.payload) = (record.key, record.value);
+        message.headers = to_owned(record.headers);
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match self.producer.send(message) {
+                Ok(()) => {
+                    self.sent += 1;
+                    return Ok(());
+                }
+                Err((KafkaError::MessageProduction(Code::QueueFull), refused)) => {
+                    message = refused;
+                    // Half of what is on its way, so that it is not asked for each record.
+                    let count = self.state.inner.lock().count;
+                    self.await_deliveries(count + (self.sent - count) / 2, deadline)?;
+                }
+                Err((error, _)) => return Err(errors::at(&error, "produce to", partition)),
+            }
+        }
+    }
+
+    fn await_deliveries(&self, wanted: u64, deadline: Instant) -> Result<(), BrokerError> {
+        let mut delivered = self.state.inner.lock();
+        delivered.wanted = Some(wanted);
+        while delivered.count < wanted {
+            if self.state.changed.wait_until(&mut delivered, deadline).timed_out() && delivered.count < wanted {
+                delivered.wanted = None;
+                return Err(BrokerError::Unavailable(
+                    "records of the transaction are not delivered in time".to_owned(),
+                ));
+            }
+        }
+        delivered.wanted = None;
+        Ok(())
+    }
+
+    /// Whether EndTxn was answered once, with success, and nothing else.
+    fn ended_at_once(&self) -> Result<(), BrokerError> {
+        let deadline = Instant::now() + LOG_LINE;
+        let mut delivered = self.state.inner.lock();
+        while delivered.ended.0 == 0 {
+            if self.state.changed.wait_until(&mut delivered, deadline).timed_out() {
+                break;
+            }
+        }
+        match delivered.ended {
+            (1, 0) => Ok(()),
+            (good, bad) => {
+                Err(BrokerError::Suspect(format!("EndTxn was answered {good} times with success, {bad} times without")))
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        let mut delivered = self.state.inner.lock();
+        delivered.ends.clear();
+        delivered.failure = None;
+        delivered.ended = (0, 0);
+        drop(delivered);
+        (self.touched, self.refused) = (false, None);
+    }
+}
+
+impl TransactionalProducer for KafkaTransactionalProducer {
+    fn begin(&mut self) -> Result<(), BrokerError> {
+        self.forget();
+        self.producer.begin_transaction().map_err(|e| transactional(&e, "begin"))
+    }
+
+    fn send(&mut self, partition: &TopicPartition, batch: RecordBatch) -> Result<(), BrokerError> {
+        for record in &batch {
+            let headers: usize = record.headers.iter().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
+            let size = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers;
+            if let Err(error) = check_size(partition, size, self.max_record_bytes) {
+                self.refused = Some(error.to_string());
+                return Err(error);
+            }
+        }
+        let place = self.place(partition);
+        self.touched = true;
+        for record in &batch {
+            self.send_record(partition, place, &record)?;
+        }
+        Ok(())
+    }
+
+    fn send_offsets(&mut self, offsets: &[(TopicPartition, i64)], group: &GroupMetadata) -> Result<(), BrokerError> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        self.touched = true;
+        let list = topics::list(offsets.iter().map(|(p, offset)| (p, Offset::Offset(*offset))))?;
+        native::send_offsets(self.producer.client(), &list, group).map_err(|error| {
+            let what = format!("offsets of group {}: {}", group.group, error.message);
+            if errors::is_fenced(error.code) {
+                BrokerError::Fenced(what)
+            } else if error.requires_abort || error.retriable {
+                BrokerError::Abortable(what)
+            } else {
+                // Fatal to this producer; a new one can go on.
+                BrokerError::Suspect(what)
+            }
+        })
+    }
+
+    fn commit(&mut self) -> Result<Vec<(TopicPartition, i64)>, BrokerError> {
+        if let Some(why) = &self.refused {
+            return Err(BrokerError::Abortable(why.clone()));
+        }
+        self.await_deliveries(self.sent, Instant::now() + self.timeout)?;
+        let failure = self.state.inner.lock().failure.take();
+        if let Some((code, what)) = failure {
+            let what = format!("{what} was not delivered: {code}");
+            return Err(if errors::is_fenced(code) || code == Code::PurgeQueue || code == Code::Fatal {
+                BrokerError::Fenced(what)
+            } else {
+                BrokerError::Abortable(what)
+            });
+        }
+        self.producer.commit_transaction(Timeout::Never).map_err(|e| committing(&e))?;
+        if self.touched {
+            self.ended_at_once()?;
+        }
+        Ok(std::mem::take(&mut self.state.inner.lock().ends))
+    }
+
+    fn abort(&mut self) -> Result<(), BrokerError> {
+        let aborted = self.producer.abort_transaction(Timeout::Never).map_err(|e| transactional(&e, "abort"));
+        // What was purged is reported too.
+        let reported = self.await_deliveries(self.sent, Instant::now() + self.timeout);
+        self.forget();
+        aborted.and(reported)
+    }
+}
+
+fn opening(error: &KafkaError, transactional_id: &str) -> BrokerError {
+    let what = format!("opening producer {transactional_id}");
+    match error {
+        KafkaError::Transaction(e) if e.is_retriable() => BrokerError::Unavailable(format!("{what}: {e}")),
+        KafkaError::Transaction(e) => errors::from_code(e.code(), format_args!("{what}: {e}")),
+        other => errors::from_error(other, what),
+    }
+}
+
+fn transactional(error: &KafkaError, what: &str) -> BrokerError {
+    match error {
+        KafkaError::Transaction(e) => classify(e, what),
+        other => BrokerError::Suspect(format!("{what}: {other}")),
+    }
+}
+
+/// After a commit that failed in any way nobody knows whether it landed, unless the broker has refused it.
+fn committing(error: &KafkaError) -> BrokerError {
+    transactional(error, "commit")
+}
+
+fn classify(error: &RDKafkaError, what: &str) -> BrokerError {
+    let message = format!("{what}: {error}");
+    if errors::is_fenced(error.code()) {
+        BrokerError::Fenced(message)
+    } else if error.txn_requires_abort() {
+        BrokerError::Abortable(message)
+    } else {
+        BrokerError::Suspect(message)
+    }
+}
+
+fn to_owned(headers: HeadersRef<'_>) -> Option<OwnedHeaders> {
+    if headers.is_empty() {
+        return None;
+    }
+    Some(headers.iter().fold(OwnedHeaders::new(), |owned, (key, value)| owned.insert(Header { key, value })))
+}
