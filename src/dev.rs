@@ -22,7 +22,7 @@ use crate::broker;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
-use crate::metrics::{EngineCollector, source_partitions};
+use crate::metrics::EngineCollector;
 use crate::verify;
 
 /// Requests under way when the server is told to stop get so long to end.
@@ -67,18 +67,20 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let read_model = SqliteReadModel::open(data.read_model()).await?;
     let sink = read_model.start_sink(broker.clone(), SinkOptions::default())?;
     let gateway = CommandGateway::open(&broker)?;
-    let streams = Streams::start(&pipeline(&PipelineConfig::default())?, &streams_config(&data, config), &broker)?;
+    let running = streams_config(&data, config);
+    let streams = Streams::start(&pipeline(&PipelineConfig::default())?, &running, &broker)?;
 
     let registry = prometheus::Registry::new();
-    let sources = source_partitions(&*broker, &["ticket.commands", "user.commands"]);
-    let group = config.worker.application_id.clone();
-    registry.register(Box::new(EngineCollector::new(streams.metrics().clone(), broker.clone(), group, sources)?))?;
+    let metrics = streams.metrics().clone();
     let streams = Arc::new(Mutex::new(Some(streams)));
+    let state_of = streams.clone();
+    let collector = EngineCollector::new(metrics, move || state(&state_of), broker.clone(), &running)?;
+    registry.register(Box::new(collector))?;
     let sink_status = sink.status();
     let readiness = readiness(streams.clone(), sink_status.clone());
     let mut limits = Limits::default();
     limits.outcome_wait = Duration::from_millis(config.api.outcome_wait_ms);
-    let state = AppState::new(Parts {
+    let app = AppState::new(Parts {
         gateway: gateway.clone(),
         read_model: read_model.clone(),
         secret,
@@ -94,7 +96,7 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
     });
     let (stop, stopped) = watch::channel(false);
     let mut stop_serving = stopped.clone();
-    let server = tokio::spawn(api::serve(listener, state, async move {
+    let server = tokio::spawn(api::serve(listener, app, async move {
         // An error means that the sender is gone, and so is the server's reason to be.
         let _ = stop_serving.wait_for(|stop| *stop).await;
     }));

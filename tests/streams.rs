@@ -177,7 +177,17 @@ fn should_give_the_same_result_when_commits_fail_before_or_after_they_landed() {
         before.load(Ordering::SeqCst) >= 3 && after.load(Ordering::SeqCst) >= 3,
         "both faults were put in: {before:?} {after:?}"
     );
-    assert!(streams.metrics().counts().aborts >= 6, "{:?}", streams.metrics().counts());
+    let counts = streams.metrics().counts();
+    assert!(counts.aborts >= 6, "{counts:?}");
+    let thread = streams.metrics().threads().remove(0);
+    assert_eq!((thread.aborts, thread.producers_replaced), (counts.aborts, counts.aborts), "one producer for each");
+    assert!(counts.processed > 10_000, "{} processed: what was given up was done again", counts.processed);
+    let tasks = streams.metrics().tasks();
+    let ages: u64 = tasks.iter().map(|t| t.end_to_end.count()).sum();
+    assert!(
+        (5_000..=10_000).contains(&ages),
+        "{ages}: an age is told once, by the commit that is known to have landed"
+    );
     streams.close().unwrap();
 }
 

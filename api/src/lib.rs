@@ -37,6 +37,7 @@ mod extract;
 mod fields;
 mod layers;
 mod metrics;
+mod monitoring;
 mod native;
 mod pages;
 mod problem;
@@ -50,6 +51,7 @@ mod submit;
 mod views;
 
 pub use commands::{Commands, Pending};
+pub use monitoring::Monitoring;
 pub use problem::Problem;
 pub use router::router;
 pub use serve::serve;

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::auth::Secret;
 use crate::commands::Commands;
 use crate::metrics::Metrics;
+use crate::monitoring::Monitoring;
 use crate::pages::Templates;
 use crate::registration::Registered;
 
@@ -121,12 +122,9 @@ impl AppState {
         &self.0.parts.secret
     }
 
-    pub(crate) fn registry(&self) -> &prometheus::Registry {
-        &self.0.parts.metrics
-    }
-
-    pub(crate) fn readiness(&self) -> Readiness {
-        (self.0.parts.readiness)()
+    pub(crate) fn monitoring(&self) -> Monitoring {
+        let Parts { metrics, readiness, .. } = &self.0.parts;
+        Monitoring { metrics: metrics.clone(), readiness: readiness.clone() }
     }
 
     pub(crate) fn verify(&self) -> Verification {

@@ -62,5 +62,5 @@ pub use expiry::NO_STREAM_TIME;
 pub use set_aside::set_aside;
 pub use spec::{StoreId, StoreSpec};
 pub use step::{StepHook, StoreStep};
-pub use task_state::{OpenReport, TaskState};
+pub use task_state::{OpenReport, StoreSize, TaskState};
 pub use visit::{Visit, VisitChange};

@@ -13,13 +13,15 @@ type Bytes = Box<[u8]>;
 #[derive(Default)]
 pub(crate) struct MemoryStore {
     entries: BTreeMap<Bytes, Bytes>,
+    /// Of all keys and what they hold.
+    bytes: usize,
     /// Keys by the timestamp of a write. A key that was written again since stands here twice; the entry itself decides.
     by_time: Option<BTreeMap<i64, Vec<Bytes>>>,
 }
 
 impl MemoryStore {
     pub(crate) fn new(stamped: bool) -> Self {
-        Self { entries: BTreeMap::new(), by_time: stamped.then(BTreeMap::new) }
+        Self { entries: BTreeMap::new(), bytes: 0, by_time: stamped.then(BTreeMap::new) }
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&[u8]> {
@@ -28,7 +30,7 @@ impl MemoryStore {
 
     pub(crate) fn write(&mut self, key: &[u8], stored: Option<&[u8]>) {
         let Some(stored) = stored else {
-            self.entries.remove(key);
+            self.remove(key);
             return;
         };
         if let (Some(by_time), Some((timestamp, _))) = (&mut self.by_time, split(stored)) {
@@ -36,8 +38,12 @@ impl MemoryStore {
         }
         match self.entries.get_mut(key) {
             Some(old) if old.len() == stored.len() => old.copy_from_slice(stored),
-            Some(old) => *old = stored.into(),
+            Some(old) => {
+                self.bytes = self.bytes - old.len() + stored.len();
+                *old = stored.into();
+            }
             None => {
+                self.bytes += key.len() + stored.len();
                 self.entries.insert(key.into(), stored.into());
             }
         }
@@ -45,12 +51,11 @@ impl MemoryStore {
 
     /// Removes what has expired at `horizon`.
     pub(crate) fn purge(&mut self, horizon: i64) {
-        let Some(by_time) = &mut self.by_time else { return };
-        while let Some(oldest) = by_time.first_entry().filter(|oldest| *oldest.key() <= horizon) {
+        while let Some(oldest) = self.by_time.as_mut().and_then(BTreeMap::first_entry).filter(|o| *o.key() <= horizon) {
             for key in oldest.remove() {
                 let stored = self.entries.get(&key).and_then(|stored| split(stored));
                 if stored.is_some_and(|(timestamp, _)| timestamp <= horizon) {
-                    self.entries.remove(&key);
+                    self.remove(&key);
                 }
             }
         }
@@ -58,6 +63,16 @@ impl MemoryStore {
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn remove(&mut self, key: &[u8]) {
+        if let Some(stored) = self.entries.remove(key) {
+            self.bytes -= key.len() + stored.len();
+        }
     }
 
     pub(crate) fn cursor(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> MemoryCursor<'_> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use rocksdb::properties::{ESTIMATE_NUM_KEYS, SIZE_ALL_MEM_TABLES, TOTAL_SST_FILES_SIZE};
 use rocksdb::{
     ColumnFamily, ColumnFamilyDescriptor, DB, DBPinnableSlice, DBRawIterator, FlushOptions, IteratorMode, Options,
     ReadOptions, WriteBatch, WriteOptions,
@@ -14,7 +15,7 @@ use rocksdb::{
 
 use crate::merge::Cursor;
 use crate::set_aside::{classify, classify_write, file_error};
-use crate::{StateError, StateMemory, StoreSpec, rocks_options};
+use crate::{StateError, StateMemory, StoreSize, StoreSpec, rocks_options};
 
 const STREAM_TIME_KEY: &[u8] = b"stream-time";
 const CHECKPOINT_PREFIX: &str = "checkpoint.";
@@ -181,6 +182,19 @@ impl Rocks {
         self.flush()?;
         self.db.compact_range_cf(self.handle(&family.name)?, None::<&[u8]>, None::<&[u8]>);
         Ok(())
+    }
+
+    /// What the database says about one store's size.
+    pub(crate) fn size(&self, family: &Family) -> StoreSize {
+        let Some(handle) = self.db.cf_handle(&family.name) else { return StoreSize::default() };
+        let number = |property: &rocksdb::properties::PropName| {
+            self.db.property_int_value_cf(handle, property).ok().flatten().unwrap_or_default()
+        };
+        StoreSize {
+            entries: number(ESTIMATE_NUM_KEYS),
+            disk_bytes: number(TOTAL_SST_FILES_SIZE),
+            memory_bytes: number(SIZE_ALL_MEM_TABLES),
+        }
     }
 
     /// Entries that are physically there, expired ones included. Walks the whole store.

@@ -33,6 +33,18 @@ pub struct OpenReport {
     pub reason: Option<String>,
 }
 
+/// How large a store is, without what the open transaction has written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreSize {
+    /// Entries; in RocksDB an estimate, which counts an overwritten one until it is compacted away.
+    pub entries: u64,
+    /// Tables on disk, in bytes.
+    pub disk_bytes: u64,
+    /// Memtables, or all of a store that is kept in memory, in bytes.
+    pub memory_bytes: u64,
+}
+
 pub(crate) struct Store {
     pub(crate) overlay: Overlay,
     pub(crate) backend: Backend,
@@ -203,6 +215,18 @@ impl TaskState {
     #[must_use]
     pub fn stream_time(&self) -> i64 {
         self.stream_time
+    }
+
+    /// How large a store is; cheap, and 0 where the database does not tell.
+    #[must_use]
+    pub fn size(&self, store: StoreId) -> StoreSize {
+        match (&self.stores[store.0].backend, &self.rocks) {
+            (Backend::Memory { entries, .. }, _) => {
+                StoreSize { entries: entries.len() as u64, disk_bytes: 0, memory_bytes: entries.bytes() as u64 }
+            }
+            (Backend::Rocks(family), Some(rocks)) => rocks.size(family),
+            (Backend::Rocks(_), None) => StoreSize::default(),
+        }
     }
 
     /// Has every [`StoreStep`] call `hook`. Costs nothing while there is none.

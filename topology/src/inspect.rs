@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::broker::Broker;
 use crate::config::StreamsConfig;
 use crate::errors::StreamsError;
-use crate::metrics::EngineMetrics;
+use crate::metrics::Instruments;
 use crate::open::open_task;
 use crate::restore::Restoration;
 use crate::streams::prepare;
@@ -26,12 +26,12 @@ pub struct Inspection(Vec<Task>);
 impl Inspection {
     /// Opens and restores every task. Fails if the application runs, since its stores are then locked.
     pub fn open(topology: &Topology, config: &StreamsConfig, broker: &dyn Broker) -> Result<Self, StreamsError> {
-        let metrics = Arc::new(EngineMetrics::default());
+        let metrics = Instruments::new(&Arc::default(), "inspection", (config.clock)());
         let mut tasks = Vec::new();
         for plan in &prepare(topology, config, broker)?.tasks {
             for partition in 0..plan.partitions {
                 let mut task = open_task(topology, config, plan, partition, &metrics)?;
-                let mut restoration = Restoration::begin(&mut task, broker, &metrics, &config.steps)?;
+                let mut restoration = Restoration::begin(&mut task, broker, &config.steps)?;
                 while !restoration.step(&mut task, Duration::from_secs(1))? {}
                 tasks.push(task);
             }

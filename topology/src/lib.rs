@@ -115,7 +115,9 @@ pub use errors::{
     REPLAYS_HEADER, Replacement, Response, StreamsError, TopologyError, dead_letter, dead_letter_topic,
 };
 pub use inspect::{Held, Inspection};
-pub use metrics::{COMMIT_BUCKETS_US, EngineCounts, EngineMetrics};
+pub use metrics::{
+    Distribution, EngineCounts, EngineMetrics, InputSnapshot, StoreSnapshot, TaskSnapshot, ThreadSnapshot, Timing,
+};
 pub use node::Partitioning;
 pub use processor::{Context, InitContext, Output, Processor, Punctuation, PunctuationId, PunctuationType};
 pub use record::{Record, RecordMetadata, TaskId};

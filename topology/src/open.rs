@@ -1,12 +1,10 @@
 //! Opening a task's stores and making the task on them.
 
-use std::sync::Arc;
-
 use state::TaskState;
 
 use crate::config::StreamsConfig;
 use crate::errors::StreamsError;
-use crate::metrics::{EngineMetrics, TaskMetrics};
+use crate::metrics::Instruments;
 use crate::record::TaskId;
 use crate::task::{Task, TaskPlan};
 use crate::topology::Topology;
@@ -17,7 +15,7 @@ pub(crate) fn open_task(
     config: &StreamsConfig,
     plan: &TaskPlan,
     partition: u32,
-    metrics: &Arc<EngineMetrics>,
+    metrics: &Instruments,
 ) -> Result<Task, StreamsError> {
     let sub = &topology.inner.sub_topologies[plan.sub_topology];
     let specs: Vec<_> = sub.stores.iter().map(|s| topology.inner.stores[*s].spec.clone()).collect();
@@ -34,5 +32,5 @@ pub(crate) fn open_task(
         }
         state
     };
-    Ok(Task::new(topology, plan, partition, state, config.steps.clone(), TaskMetrics::new(metrics.clone()))?)
+    Ok(Task::new(topology, plan, partition, state, config.steps.clone(), metrics)?)
 }

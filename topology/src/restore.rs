@@ -11,14 +11,14 @@ use state::{StateError, StoreId};
 
 use crate::broker::{Broker, BrokerError, Reader, TopicPartition};
 use crate::errors::StreamsError;
-use crate::metrics::EngineMetrics;
+use crate::metrics::TaskMetrics;
 use crate::step::{Step, Steps};
 use crate::task::Task;
 
 pub(crate) struct Restoration {
     reader: Option<Box<dyn Reader>>,
     tails: BTreeMap<TopicPartition, Tail>,
-    metrics: Arc<EngineMetrics>,
+    metrics: Arc<TaskMetrics>,
     steps: Steps,
 }
 
@@ -30,13 +30,8 @@ struct Tail {
 
 impl Restoration {
     /// Finds out what is to restore. A checkpoint that the changelog does not cover makes the store start from nothing.
-    pub(crate) fn begin(
-        task: &mut Task,
-        broker: &dyn Broker,
-        metrics: &Arc<EngineMetrics>,
-        steps: &Steps,
-    ) -> Result<Self, StreamsError> {
-        let id = task.id().clone();
+    pub(crate) fn begin(task: &mut Task, broker: &dyn Broker, steps: &Steps) -> Result<Self, StreamsError> {
+        let (id, metrics) = (task.id().clone(), task.metrics().clone());
         let failed = |source: StateError| StreamsError::State { task: id.clone(), source };
         let mut tails = BTreeMap::new();
         for (store, partition) in task.changelogs() {
@@ -51,7 +46,7 @@ impl Restoration {
                 }
             };
             if next < end {
-                metrics.restoring(end - next);
+                metrics.stores[store.0].restore_remaining.set(end - next);
                 tails.insert(partition, Tail { store, next, end });
             }
         }
@@ -63,7 +58,7 @@ impl Restoration {
             reader.assign(&from)?;
             Some(reader)
         };
-        Ok(Self { reader, tails, metrics: metrics.clone(), steps: steps.clone() })
+        Ok(Self { reader, tails, metrics, steps: steps.clone() })
     }
 
     /// Restores what one poll brings; true when there is nothing left.
@@ -80,8 +75,11 @@ impl Restoration {
             let id = task.id().clone();
             let restored = task.state_mut().restore(tail.store, records, next.max(start));
             restored.map_err(|source| StreamsError::State { task: id, source })?;
-            self.metrics.restored(next.max(start) - start);
             tail.next = next.max(start);
+            let (done, store) = ((tail.next - start).cast_unsigned(), &self.metrics.stores[tail.store.0]);
+            store.restored.add(done);
+            store.restore_remaining.set(tail.end - tail.next);
+            self.metrics.thread.restored.add(done);
             self.steps.reach(Step::AfterRestore)?;
         }
         let done: Vec<_> = self.tails.iter().filter(|(_, t)| t.next >= t.end).map(|(p, _)| p.clone()).collect();
@@ -96,8 +94,9 @@ impl Restoration {
 
 impl Drop for Restoration {
     fn drop(&mut self) {
-        let left: i64 = self.tails.values().map(|t| t.end - t.next).sum();
-        self.metrics.restoring(-left);
+        for tail in self.tails.values() {
+            self.metrics.stores[tail.store.0].restore_remaining.set(0);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use state::{StoreId, StoreSpec, TaskState};
 
 use crate::batch::HeadersRef;
 use crate::errors::ProcessingError;
+use crate::metrics::StoreMetrics;
 use crate::processor::Context;
 use crate::serde::{Deserialized, Serde};
 
@@ -81,7 +82,7 @@ impl<K: StoreKey, V: Send + Sync + 'static> StoreBuilder<K, V> {
         }
     }
 
-    pub(crate) fn instantiate(&self, id: StoreId, changelog: &str) -> Box<dyn AnyStore> {
+    pub(crate) fn instantiate(&self, id: StoreId, changelog: &str, metrics: &Arc<StoreMetrics>) -> Box<dyn AnyStore> {
         let cache_entries = if self.retention_ms.is_some() { 0 } else { self.cache_entries };
         Box::new(TypedStore {
             id,
@@ -91,6 +92,7 @@ impl<K: StoreKey, V: Send + Sync + 'static> StoreBuilder<K, V> {
             cache: Cache::new(cache_entries),
             key_bytes: Vec::new(),
             value_bytes: Vec::new(),
+            metrics: metrics.clone(),
         })
     }
 }
@@ -126,8 +128,10 @@ impl<K: StoreKey, V: Send + Sync + 'static> Store<K, V> {
         if let Some(value) = store.cache.get(key) {
             return Ok(Some(value));
         }
+        let begun = store.metrics.get.begin();
         store.encode_key(key)?;
         let decoded = state.get(store.id, &store.key_bytes, |bytes| bytes.map(|b| store.decode_value(b)))?;
+        store.metrics.get.end(begun);
         let Some(value) = decoded.transpose()?.map(Arc::new) else { return Ok(None) };
         store.cache.insert(key, &value);
         Ok(Some(value))
@@ -136,18 +140,23 @@ impl<K: StoreKey, V: Send + Sync + 'static> Store<K, V> {
     /// True if there is a value, without decoding it.
     pub fn contains(&self, ctx: &mut Context<'_>, key: &K) -> Result<bool, ProcessingError> {
         let (store, state) = self.open(ctx)?;
+        let begun = store.metrics.get.begin();
         store.encode_key(key)?;
-        Ok(state.get(store.id, &store.key_bytes, |bytes| bytes.is_some())?)
+        let found = state.get(store.id, &store.key_bytes, |bytes| bytes.is_some())?;
+        store.metrics.get.end(begun);
+        Ok(found)
     }
 
     /// Sets the value of a key; visible at once to this task, to others and after a crash once committed.
     pub fn put(&self, ctx: &mut Context<'_>, key: &K, value: V) -> Result<(), ProcessingError> {
         let timestamp = ctx.timestamp();
         let (store, state) = self.open(ctx)?;
+        let begun = store.metrics.put.begin();
         store.encode_key(key)?;
         store.value_bytes.clear();
         store.value.serialize(&store.topic, &value, &mut store.value_bytes).map_err(|e| bad(&store.topic, &e.0))?;
         state.put_at(store.id, &store.key_bytes, &store.value_bytes, timestamp);
+        store.metrics.put.end(begun);
         if store.cache.enabled() {
             store.cache.insert(key, &Arc::new(value));
         }
@@ -213,6 +222,7 @@ struct TypedStore<K, V> {
     cache: Cache<K, V>,
     key_bytes: Vec<u8>,
     value_bytes: Vec<u8>,
+    metrics: Arc<StoreMetrics>,
 }
 
 impl<K: StoreKey, V: Send + Sync + 'static> AnyStore for TypedStore<K, V> {

@@ -8,7 +8,7 @@ use crate::broker::{Broker, BrokerError, Consumer, Polled, TopicName, TopicParti
 use crate::config::StreamsConfig;
 use crate::errors::StreamsError;
 use crate::inspect::Hold;
-use crate::metrics::EngineMetrics;
+use crate::metrics::{EngineMetrics, Instruments, ThreadMetrics, micros};
 use crate::open::open_task;
 use crate::plan::Plan;
 use crate::restore::{Restoration, recoverable};
@@ -22,6 +22,8 @@ const SEND_BYTES: usize = 256 << 10;
 const RECORDS_PER_ROUND: usize = 1_000;
 /// How often processed repartition records are purged.
 const PURGE_INTERVAL_MS: i64 = 30_000;
+/// How often stores are asked for their sizes.
+const SIZES_INTERVAL_MS: i64 = 10_000;
 
 /// What one round of a thread did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,12 +66,15 @@ pub struct StreamThread {
     producer: Option<Box<dyn TransactionalProducer>>,
     transactional_id: String,
     in_transaction: bool,
+    /// Whether there was a producer before.
+    produced: bool,
     owned: BTreeSet<TopicPartition>,
     tasks: Vec<Running>,
     assigned_once: bool,
     last_commit: i64,
     last_purge: i64,
-    metrics: Arc<EngineMetrics>,
+    last_sizes: i64,
+    metrics: Instruments,
 }
 
 /// A task and, while its state is being restored, how far that is.
@@ -87,7 +92,7 @@ impl StreamThread {
         plan: Arc<Plan>,
         broker: Arc<dyn Broker>,
         index: usize,
-        metrics: Arc<EngineMetrics>,
+        metrics: &Arc<EngineMetrics>,
     ) -> Result<Self, StreamsError> {
         let member = format!("{}-{index}", config.instance_id);
         let mut consumer = broker.consumer(&config.application_id, &member)?;
@@ -103,12 +108,14 @@ impl StreamThread {
             consumer,
             producer: None,
             in_transaction: false,
+            produced: false,
             owned: BTreeSet::new(),
             tasks: Vec::new(),
             assigned_once: false,
             last_commit: now,
             last_purge: now,
-            metrics,
+            last_sizes: now,
+            metrics: Instruments::new(metrics, &member, now),
         })
     }
 
@@ -116,6 +123,10 @@ impl StreamThread {
     #[must_use]
     pub fn waker(&self) -> Waker {
         self.consumer.waker()
+    }
+
+    pub(crate) fn metrics(&self) -> &Arc<ThreadMetrics> {
+        &self.metrics.thread
     }
 
     /// What the thread is doing.
@@ -179,10 +190,14 @@ impl StreamThread {
         let restoring = self.tasks.iter().any(|t| t.restoration.is_some());
         let timeout = if busy || dirty || restoring { Duration::ZERO } else { self.idle_time(now, idle) };
         let mut round = Round::default();
-        let quiet = match self.consumer.poll(timeout)? {
+        let begun = Instant::now();
+        let polled = self.consumer.poll(timeout)?;
+        self.metrics.thread.poll.observe(begun.elapsed());
+        let quiet = match polled {
             Polled::Nothing => true,
             Polled::Batches(fetched) => {
                 for piece in fetched {
+                    self.metrics.thread.poll_records.add(piece.batch.len() as u64);
                     self.enqueue(&piece.partition, piece.batch)?;
                 }
                 false
@@ -206,15 +221,14 @@ impl StreamThread {
         round.moved |= self.restore()?;
         let now = (self.config.clock)();
         round.processed = self.process(now)?;
-        for running in self.tasks.iter_mut().filter(|t| t.restoration.is_none()) {
-            running.task.punctuate(now)?;
-        }
+        self.punctuate(now)?;
         let waiting = self.tasks.iter().any(|t| t.restoration.is_none() && t.task.ready(now));
         let full = self.tasks.iter().map(|t| t.task.dirty_bytes()).sum::<usize>() >= self.config.max_dirty_bytes;
         if full || now - self.last_commit >= self.config.commit_interval_ms || (quiet && !waiting) {
             round.committed = self.commit()?;
             self.purge(now)?;
         }
+        self.show(now);
         Ok(round)
     }
 
@@ -239,6 +253,8 @@ impl StreamThread {
 
     fn process(&mut self, now: i64) -> Result<usize, StreamsError> {
         let mut total = 0;
+        let begun = Instant::now();
+        let mut at = begun;
         for running in self.tasks.iter_mut().filter(|t| t.restoration.is_none()) {
             let mut done = 0;
             while done < RECORDS_PER_ROUND && running.task.process(now)? == Progress::Processed {
@@ -247,6 +263,9 @@ impl StreamThread {
             total += done;
             if done > 0 {
                 send_full(&mut running.task, &mut self.producer, &mut self.in_transaction, SEND_BYTES, &self.config)?;
+                let until = Instant::now();
+                running.task.metrics().active_us.add(micros(until - at));
+                at = until;
             }
             let half = self.config.max_buffered_records / 2;
             let calm: Vec<_> = running.paused.iter().filter(|p| running.task.buffered(p) <= half).cloned().collect();
@@ -255,7 +274,32 @@ impl StreamThread {
                 self.consumer.resume(&calm)?;
             }
         }
+        if total > 0 {
+            self.metrics.thread.processed.add(total as u64);
+            self.metrics.thread.process.observe(at - begun);
+        }
         Ok(total)
+    }
+
+    fn punctuate(&mut self, now: i64) -> Result<(), StreamsError> {
+        let begun = Instant::now();
+        let mut any = false;
+        for running in self.tasks.iter_mut().filter(|t| t.restoration.is_none()) {
+            any |= running.task.punctuate(now)?;
+        }
+        if any {
+            self.metrics.thread.punctuate.observe(begun.elapsed());
+        }
+        Ok(())
+    }
+
+    /// Brings what is shown of the tasks up to date.
+    fn show(&mut self, now: i64) {
+        self.tasks.iter().for_each(|t| t.task.show_waiting());
+        if now - self.last_sizes >= SIZES_INTERVAL_MS {
+            self.last_sizes = now;
+            self.tasks.iter().for_each(|t| t.task.show_sizes());
+        }
     }
 
     /// Commits all tasks in one transaction; answers whether there was anything to commit.
@@ -280,17 +324,18 @@ impl StreamThread {
         #[cfg(feature = "injected-bugs")]
         if crate::bugs::is(crate::bugs::Bug::StoresBeforeCommit) {
             for running in &mut self.tasks {
-                running.task.committed(&[])?;
+                running.task.committed(&[], self.last_commit)?;
             }
         }
         steps.reach(Step::BeforeCommit)?;
         let ends = producer.commit()?;
         self.in_transaction = false;
         steps.reach(Step::AfterCommit)?;
+        let now = (self.config.clock)();
         for running in &mut self.tasks {
-            running.task.committed(&ends)?;
+            running.task.committed(&ends, now)?;
         }
-        self.metrics.committed(started.elapsed());
+        self.metrics.thread.commit.observe(started.elapsed());
         Ok(true)
     }
 
@@ -310,6 +355,7 @@ impl StreamThread {
 
     fn assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), StreamsError> {
         self.assigned_once = true;
+        self.metrics.thread.assigned.add(1);
         self.owned.extend(partitions);
         self.transactional_producer()?;
         let plan = self.plan.clone();
@@ -322,6 +368,7 @@ impl StreamThread {
                     continue;
                 }
                 let task = open_task(&self.topology, &self.config, task_plan, partition, &self.metrics)?;
+                self.metrics.thread.created.add(1);
                 self.consumer.pause(&co_partitions)?;
                 self.start_restore(task)?;
             }
@@ -330,7 +377,7 @@ impl StreamThread {
     }
 
     fn start_restore(&mut self, mut task: Task) -> Result<(), StreamsError> {
-        let restoration = Restoration::begin(&mut task, &*self.broker, &self.metrics, &self.config.steps)?;
+        let restoration = Restoration::begin(&mut task, &*self.broker, &self.config.steps)?;
         self.tasks.push(Running { task, restoration: Some(restoration), paused: BTreeSet::new() });
         Ok(())
     }
@@ -345,6 +392,7 @@ impl StreamThread {
                 continue;
             }
             running.restoration = None;
+            running.task.show_sizes();
             let partitions: Vec<_> = running.task.partitions().cloned().collect();
             let committed = self.consumer.committed(&partitions)?;
             for (partition, offset) in partitions.iter().zip(committed) {
@@ -362,13 +410,16 @@ impl StreamThread {
     }
 
     fn revoked(&mut self, partitions: &[TopicPartition]) -> Result<(), StreamsError> {
+        self.metrics.thread.revoked.add(1);
         self.commit()?;
         let gone = self.take_tasks(partitions);
         gone.iter().try_for_each(|running| running.task.flush())
     }
 
     fn lost(&mut self, partitions: &[TopicPartition]) {
+        self.metrics.thread.lost.add(1);
         if self.in_transaction {
+            self.metrics.thread.aborts.add(1);
             // Its commit would be fenced: a new producer settles it.
             self.producer = None;
             self.in_transaction = false;
@@ -381,6 +432,7 @@ impl StreamThread {
         let lost = |t: &Running| t.task.partitions().any(|p| partitions.contains(p));
         let (gone, kept) = std::mem::take(&mut self.tasks).into_iter().partition(lost);
         self.tasks = kept;
+        self.metrics.thread.closed.add(gone.len() as u64);
         gone
     }
 
@@ -389,7 +441,7 @@ impl StreamThread {
     /// may have landed.
     fn recover(&mut self, error: &BrokerError) -> Result<(), StreamsError> {
         tracing::warn!("transaction given up, work since the last commit is done again: {error}");
-        self.metrics.aborted();
+        self.metrics.thread.aborts.add(1);
         self.producer = None;
         self.in_transaction = false;
         self.transactional_producer()?;
@@ -405,6 +457,9 @@ impl StreamThread {
     fn transactional_producer(&mut self) -> Result<(), StreamsError> {
         if self.producer.is_none() {
             self.producer = Some(self.broker.transactional_producer(&self.transactional_id)?);
+            if std::mem::replace(&mut self.produced, true) {
+                self.metrics.thread.producers_replaced.add(1);
+            }
         }
         Ok(())
     }

@@ -89,12 +89,12 @@ impl Streams {
         for index in 0..count {
             let metrics = streams.metrics.clone();
             let (topology, config) = (topology.clone(), config.clone());
-            let thread = StreamThread::new(topology, config, plan.clone(), broker.clone(), index, metrics.clone())?;
+            let thread = StreamThread::new(topology, config, plan.clone(), broker.clone(), index, &metrics)?;
             streams.wakers.push(thread.waker());
             let shared = streams.shared.clone();
             let started = std::thread::Builder::new()
                 .name(format!("stream-thread-{index}"))
-                .spawn(move || Ended(&shared, index).run(thread, &metrics));
+                .spawn(move || Ended(&shared, index).run(thread));
             streams.threads.push(started.map_err(|e| StreamsError::Thread(e.to_string()))?);
         }
         Ok(streams)
@@ -200,7 +200,7 @@ impl StreamThread {
         index: usize,
     ) -> Result<Self, StreamsError> {
         let plan = prepare(topology, config, &**broker)?;
-        Self::new(topology.clone(), config.clone(), plan, broker.clone(), index, Arc::default())
+        Self::new(topology.clone(), config.clone(), plan, broker.clone(), index, &Arc::default())
     }
 }
 
@@ -236,7 +236,8 @@ impl Shared {
 struct Ended<'a>(&'a Shared, usize);
 
 impl Ended<'_> {
-    fn run(&self, mut thread: StreamThread, metrics: &EngineMetrics) {
+    fn run(&self, mut thread: StreamThread) {
+        let metrics = thread.metrics().clone();
         let mut cpu = CpuTime::default();
         let ended = loop {
             if self.0.stop.load(Ordering::SeqCst) {
@@ -251,10 +252,13 @@ impl Ended<'_> {
             if let Err(error) = thread.run_once(IDLE) {
                 break Err(error);
             }
-            self.0.set(self.1, Some(thread.state()));
-            metrics.cpu(cpu.passed(Duration::from_millis(200)));
+            let state = thread.state();
+            metrics.is(state);
+            self.0.set(self.1, Some(state));
+            metrics.cpu_us.add(cpu.passed(Duration::from_millis(200)));
         };
-        metrics.cpu(cpu.passed(Duration::ZERO));
+        metrics.cpu_us.add(cpu.passed(Duration::ZERO));
+        metrics.ended(ended.is_err());
         if let Err(error) = ended {
             tracing::error!("stream thread ended: {error}");
             lock(&self.0.error).get_or_insert(error);

@@ -1,6 +1,8 @@
 //! A task: one sub-topology's nodes on one partition, with their state. It is the same for threads and for the test driver.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
 
 use state::{StoreId, TaskState};
 
@@ -11,7 +13,7 @@ use crate::errors::{
     Failure, FailureKind, ProcessingError, Replacement, Response, StreamsError, TopologyError, dead_letter_topic,
     dead_letter_without_content,
 };
-use crate::metrics::TaskMetrics;
+use crate::metrics::{Ages, Instruments, NOTHING_WAITS, Shown, TaskMetrics};
 use crate::node::{NodeError, Sourced};
 use crate::processor::{Core, NO_HEADERS, Punctuation, PunctuationType, Schedule};
 use crate::record::TaskId;
@@ -44,7 +46,9 @@ pub(crate) struct Task {
     changelogs: Vec<(StoreId, usize)>,
     outputs: Vec<(TopicRef, TopicName, u32)>,
     steps: Steps,
-    metrics: TaskMetrics,
+    metrics: Shown,
+    /// Of the records of the open transaction.
+    ages: Ages,
     last_input: usize,
 }
 
@@ -77,22 +81,26 @@ impl Task {
         partition: u32,
         state: TaskState,
         steps: Steps,
-        metrics: TaskMetrics,
+        metrics: &Instruments,
     ) -> Result<Self, TopologyError> {
         let inner = &topology.inner;
         let sub = &inner.sub_topologies[plan.sub_topology];
         let refs: Vec<TopicRef> = plan.outputs.iter().map(|(r, _, _)| r.clone()).collect();
         let nodes = topology.instantiate(sub, &plan.application_id, &refs)?;
         let counts: Vec<(TopicName, u32)> = plan.outputs.iter().map(|(_, name, n)| (name.clone(), *n)).collect();
+        let id = TaskId { sub_topology: sub.name.clone(), partition };
+        let sources = plan.sources.iter().map(|topic| TopicPartition::new(topic.clone(), partition)).collect();
+        let names = sub.stores.iter().map(|index| inner.stores[*index].spec.name.clone()).collect();
+        let metrics = metrics.task(id.clone(), sources, names);
         let mut stores = Vec::new();
         let mut changelogs = Vec::new();
-        for index in &sub.stores {
+        for (index, counting) in sub.stores.iter().zip(&metrics.stores) {
             let decl = &inner.stores[*index];
             let changelog = TopicRef::Changelog(decl.spec.name.clone());
             let Some(id) = state.store_id(&decl.spec.name) else {
                 return Err(TopologyError(format!("store `{}` was not opened", decl.spec.name)));
             };
-            stores.push((decl.make)(id, &changelog.resolve(&plan.application_id)));
+            stores.push((decl.make)(id, &changelog.resolve(&plan.application_id), counting));
             if let Some(output) = refs.iter().position(|r| *r == changelog) {
                 changelogs.push((id, output));
             }
@@ -110,7 +118,7 @@ impl Task {
         };
         let inputs: Vec<Input> = sub.sources.iter().map(|s| s.0).zip(&plan.sources).map(input).collect();
         let core = Core {
-            id: TaskId { sub_topology: sub.name.clone(), partition },
+            id,
             state,
             stores,
             queues: Vec::new(),
@@ -134,6 +142,7 @@ impl Task {
             outputs: plan.outputs.clone(),
             steps,
             metrics,
+            ages: Ages::default(),
             last_input: usize::MAX,
         };
         task.core.queues = std::mem::take(&mut task.nodes.queues);
@@ -150,6 +159,32 @@ impl Task {
 
     pub(crate) fn state_mut(&mut self) -> &mut TaskState {
         &mut self.core.state
+    }
+
+    /// What it counts with.
+    pub(crate) fn metrics(&self) -> &Arc<TaskMetrics> {
+        &self.metrics
+    }
+
+    /// Shows what waits.
+    pub(crate) fn show_waiting(&self) {
+        let mut buffered = 0;
+        for (input, shown) in self.inputs.iter().zip(&self.metrics.inputs) {
+            buffered += input.buffered;
+            shown.head.set(input.head.unwrap_or(NOTHING_WAITS));
+        }
+        self.metrics.buffered.set(i64::try_from(buffered).unwrap_or(i64::MAX));
+    }
+
+    /// Asks the stores for their sizes and shows them.
+    pub(crate) fn show_sizes(&self) {
+        let shown = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        for (index, store) in self.metrics.stores.iter().enumerate() {
+            let size = self.core.state.size(StoreId(index));
+            store.entries.set(shown(size.entries));
+            store.disk_bytes.set(shown(size.disk_bytes));
+            store.memory_bytes.set(shown(size.memory_bytes));
+        }
     }
 
     /// Its source partitions.
@@ -211,6 +246,11 @@ impl Task {
             core.topic = input.partition.topic.clone();
             self.last_input = chosen;
         }
+        let late = core.stream_time.saturating_sub(record.timestamp);
+        if late > 0 {
+            self.metrics.lateness_ms.add(late.cast_unsigned());
+        }
+        let timestamp = record.timestamp;
         core.begin(&record, now);
         let node = input.node;
         let sourced = nodes.nodes[node].as_mut().map(|n| n.source(core, &record));
@@ -230,11 +270,13 @@ impl Task {
         };
         if let Some(failure) = failure {
             handle_failure(&self.topology, core, &self.outputs, &record, failure)?;
-            self.metrics.failed();
+            self.metrics.dropped.add(1);
+            self.metrics.thread.dropped.add(1);
         }
         let next_offset = record.offset + 1;
         input.advance(cursor, next_offset);
-        self.metrics.processed();
+        self.metrics.processed.add(1);
+        self.ages.processed(timestamp);
         self.steps.processed(&self.core.id, &self.inputs[chosen].partition, next_offset - 1);
         self.steps.reach(Step::AfterProcess)?;
         Ok(Progress::Processed)
@@ -339,7 +381,9 @@ impl Task {
     }
 
     /// The transaction was committed; `ends` are the offsets after what was written. Writes the stores.
-    pub(crate) fn committed(&mut self, ends: &[(TopicPartition, i64)]) -> Result<(), StreamsError> {
+    /// `now`: the clock on the wall after the commit.
+    pub(crate) fn committed(&mut self, ends: &[(TopicPartition, i64)], now: i64) -> Result<(), StreamsError> {
+        self.ages.committed(now, &self.metrics.end_to_end);
         for input in &mut self.inputs {
             input.committed = input.position;
         }
@@ -353,7 +397,9 @@ impl Task {
         };
         let checkpoints: Vec<_> = changelogs.iter().filter_map(end).collect();
         let id = &self.core.id;
+        let begun = Instant::now();
         self.core.state.commit(&checkpoints).map_err(|source| StreamsError::State { task: id.clone(), source })?;
+        self.metrics.flush.observe(begun.elapsed());
         self.steps.reach(Step::AfterStoreWrite)?;
         Ok(())
     }
@@ -361,6 +407,7 @@ impl Task {
     /// Throws uncommitted work away. The inputs must be started anew; until then there is nothing of them to commit.
     pub(crate) fn abort(&mut self) {
         self.inputs.iter_mut().for_each(Input::rewind);
+        self.ages.forget();
         self.core.state.abort();
         self.core.stores.iter_mut().for_each(|s| s.forget());
         self.core.collector.clear();

@@ -8,7 +8,7 @@ use state::TaskState;
 use crate::batch::{BatchBuilder, Headers, RecordBatch};
 use crate::broker::{TopicPartition, partition_for_key};
 use crate::errors::StreamsError;
-use crate::metrics::{EngineMetrics, TaskMetrics};
+use crate::metrics::Instruments;
 use crate::plan::{Plan, plan};
 use crate::step::Steps;
 use crate::sub_topology::TopicRef;
@@ -183,7 +183,8 @@ impl TestDriver {
                 Ok::<_, StreamsError>(())
             })?;
         }
-        self.tasks.iter_mut().try_for_each(|task| task.committed(&ends))
+        let now = self.clock;
+        self.tasks.iter_mut().try_for_each(|task| task.committed(&ends, now))
     }
 
     /// Throws away what is not committed; it will be processed again by the next [`Self::run`].
@@ -239,13 +240,13 @@ impl TestDriver {
 
     fn start(&mut self) -> Result<(), StreamsError> {
         self.tasks.clear();
+        let metrics = Instruments::new(&Arc::default(), "test", self.clock);
         for task_plan in &self.plan.tasks {
             let sub = &self.topology.inner.sub_topologies[task_plan.sub_topology];
             let specs: Vec<_> = sub.stores.iter().map(|s| self.topology.inner.stores[*s].spec.clone()).collect();
             for partition in 0..task_plan.partitions {
                 let state = TaskState::in_memory(&specs);
-                let metrics = TaskMetrics::new(Arc::new(EngineMetrics::default()));
-                let mut task = Task::new(&self.topology, task_plan, partition, state, self.steps.clone(), metrics)?;
+                let mut task = Task::new(&self.topology, task_plan, partition, state, self.steps.clone(), &metrics)?;
                 for (store, changelog) in task.changelogs() {
                     let Some(log) = self.logs.get(&changelog) else { continue };
                     for batch in &log.batches {

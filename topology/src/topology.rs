@@ -7,6 +7,7 @@ use state::StoreId;
 
 use crate::broker::TopicName;
 use crate::errors::{ExceptionHandler, LogAndFail, TopologyError};
+use crate::metrics::StoreMetrics;
 use crate::node::{Node, Partitioning, ProcessorNode, SinkNode, SourceNode};
 use crate::processor::{AnyQueue, InitContext, Offer, Processor, Queue, Schedule, TypeTag};
 use crate::serde::{Deserializer, Serde, Serializer};
@@ -16,7 +17,7 @@ use crate::sub_topology::{self, SubTopology, TopicRef};
 /// Builds one node of a task: its index, its children, the index of its output topic.
 pub(crate) type MakeNode = Arc<dyn Fn(NodeInit) -> Box<dyn Node> + Send + Sync>;
 pub(crate) type MakeQueue = fn() -> Box<dyn AnyQueue>;
-pub(crate) type MakeStore = Arc<dyn Fn(StoreId, &str) -> Box<dyn AnyStore> + Send + Sync>;
+pub(crate) type MakeStore = Arc<dyn Fn(StoreId, &str, &Arc<StoreMetrics>) -> Box<dyn AnyStore> + Send + Sync>;
 
 pub(crate) struct NodeInit {
     pub(crate) index: usize,
@@ -152,7 +153,7 @@ impl TopologyBuilder {
         self.stores.push(StoreDecl {
             spec: store.spec(),
             types: TypeTag::of::<K, V>(),
-            make: Arc::new(move |id, changelog| store.instantiate(id, changelog)),
+            make: Arc::new(move |id, changelog, metrics| store.instantiate(id, changelog, metrics)),
         });
         self
     }

@@ -6,8 +6,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use prometheus::{Encoder, TextEncoder};
 
+use crate::monitoring::Monitoring;
 use crate::problem::Problem;
-use crate::state::{AppState, Readiness};
+use crate::state::Readiness;
 
 /// The process is alive.
 pub(crate) async fn alive() -> &'static str {
@@ -15,8 +16,8 @@ pub(crate) async fn alive() -> &'static str {
 }
 
 /// Whether requests can be served; if not, what is missing.
-pub(crate) async fn ready(State(state): State<AppState>) -> Response {
-    match state.readiness() {
+pub(crate) async fn ready(State(monitoring): State<Monitoring>) -> Response {
+    match (monitoring.readiness)() {
         Readiness::Ready => "ready\n".into_response(),
         Readiness::NotReady(why) => {
             let title = "Not ready to serve requests";
@@ -26,9 +27,11 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Response {
 }
 
 /// Everything in the registry, in Prometheus' text format.
-pub(crate) async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {
+pub(crate) async fn metrics(State(monitoring): State<Monitoring>) -> Result<Response, Problem> {
     let encoder = TextEncoder::new();
     let mut text = Vec::new();
-    encoder.encode(&state.registry().gather(), &mut text).map_err(Problem::internal)?;
+    // Collectors may ask a broker.
+    let gathered = tokio::task::spawn_blocking(move || monitoring.metrics.gather()).await;
+    encoder.encode(&gathered.map_err(Problem::internal)?, &mut text).map_err(Problem::internal)?;
     Ok(([(CONTENT_TYPE, encoder.format_type().to_owned())], text).into_response())
 }

@@ -1,8 +1,11 @@
 //! `/healthz`, `/readyz`, `/metrics`.
 
-use api::Readiness;
+use std::sync::Arc;
+
+use api::{Monitoring, Readiness};
 use axum::body::Body;
 use axum::http::Request;
+use tower::ServiceExt;
 
 use crate::support::{Reply, World};
 
@@ -46,4 +49,26 @@ async fn should_verify_itself_for_administrators_only() {
         (answer.status.as_u16(), answer.text.as_str()),
         (200, r#"{"differences":["store tickets WEB-1: missing"]}"#)
     );
+}
+
+#[tokio::test]
+async fn should_be_asked_alone_by_a_process_that_serves_nothing_else() {
+    let metrics = prometheus::Registry::new();
+    let counter = prometheus::IntCounter::new("things_total", "Things").unwrap();
+    metrics.register(Box::new(counter)).unwrap();
+    let readiness = Arc::new(|| Readiness::NotReady("2 of 4 tasks restore".to_owned()));
+    let router = Monitoring { metrics, readiness }.router();
+    for (path, status, part) in [
+        ("/healthz", 200, "ok"),
+        ("/readyz", 503, "2 of 4 tasks restore"),
+        ("/metrics", 200, "things_total 0"),
+        ("/projects", 404, ""),
+    ] {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        assert!(text.contains(part), "{path}: {text}");
+    }
 }
