@@ -76,6 +76,11 @@ fn sum(samples: &[Sample], metric: &str) -> f64 {
     samples.iter().filter(|s| s.metric == metric).map(|s| s.value).sum()
 }
 
+/// The sum of what is whole numbers.
+fn count(samples: &[Sample], metric: &str) -> u64 {
+    sum(samples, metric) as u64
+}
+
 fn served(home: &Home) -> Server {
     let server = home.start();
     let file = home.file("commands.ndjson", COMMANDS.as_bytes());
@@ -107,18 +112,21 @@ fn should_count_each_record_once_by_thread_by_task_and_by_age_and_show_no_lag_wh
     let server = served(&home);
     let samples = scrape(&server);
     assert!(samples.iter().all(|s| s.value.is_finite()), "no value is NaN or infinite");
-    let processed = sum(&samples, "kafka_streams_thread_process_total");
-    assert!(processed >= 4.0, "{processed} records of 4 commands");
-    for metric in ["kafka_streams_task_process_total", "kafka_streams_task_record_e2e_latency_seconds_count"] {
-        assert_eq!(sum(&samples, metric), processed, "{metric}");
+    let processed = count(&samples, "kafka_streams_thread_process_total");
+    assert!(processed >= 4, "{processed} records of 4 commands");
+    for metric in [
+        "kafka_streams_thread_poll_records_total",
+        "kafka_streams_task_process_total",
+        "kafka_streams_task_record_e2e_latency_seconds_count",
+    ] {
+        assert_eq!(count(&samples, metric), processed, "{metric}");
     }
-    assert_eq!(sum(&samples, "kafka_streams_thread_poll_records_total"), processed);
-    assert!(sum(&samples, "kafka_streams_thread_commit_latency_seconds_count") >= 1.0);
-    assert!(sum(&samples, "kafka_streams_state_put_total") >= 3.0, "a project and a ticket, twice");
+    assert!(count(&samples, "kafka_streams_thread_commit_latency_seconds_count") >= 1);
+    assert!(count(&samples, "kafka_streams_state_put_total") >= 3, "a project and a ticket, twice");
     assert!(sum(&samples, "kafka_streams_state_flush_latency_seconds_sum") > 0.0);
     for metric in ["kafka_consumer_records_lag", "kafka_consumer_records_lag_seconds"] {
-        assert_eq!(sum(&samples, metric), 0.0, "{metric}");
+        assert!(sum(&samples, metric) <= 0.0, "{metric}");
     }
-    let running = samples.iter().filter(|s| s.metric == "kafka_streams_client_state" && s.value == 1.0);
+    let running = samples.iter().filter(|s| s.metric == "kafka_streams_client_state" && s.value > 0.0);
     assert_eq!(running.map(|s| s.labels["state"].as_str()).collect::<Vec<_>>(), ["RUNNING"]);
 }

@@ -21,7 +21,6 @@ pub struct Monitoring {
 
 impl Monitoring {
     /// The three routes and no other.
-    #[must_use]
     pub fn router(self) -> Router {
         Router::new()
             .route("/healthz", get(health::alive))
