@@ -20,6 +20,8 @@ use crate::topology::Topology;
 const SEND_BYTES: usize = 256 << 10;
 /// Records processed between two polls.
 const RECORDS_PER_ROUND: usize = 1_000;
+/// How long to wait between two attempts to go on after the broker could not be reached, at first and at most.
+const BACKOFF_MS: (i64, i64) = (50, 2_000);
 /// How often processed repartition records are purged.
 const PURGE_INTERVAL_MS: i64 = 30_000;
 /// How often stores are asked for their sizes.
@@ -71,17 +73,36 @@ pub struct StreamThread {
     owned: BTreeSet<TopicPartition>,
     tasks: Vec<Running>,
     assigned_once: bool,
+    /// Partitions have come whose tasks are not made yet.
+    unopened: bool,
+    /// Attempts to go on that have failed, one after the other, and when the next one is due.
+    failures: u32,
+    retry_at: i64,
     last_commit: i64,
     last_purge: i64,
     last_sizes: i64,
     metrics: Instruments,
 }
 
-/// A task and, while its state is being restored, how far that is.
+/// A task and how far it is.
 struct Running {
     task: Task,
-    restoration: Option<Restoration>,
+    phase: Phase,
     paused: BTreeSet<TopicPartition>,
+}
+
+/// From what is stored to what is processed.
+enum Phase {
+    /// What there is to restore is not known yet.
+    Created,
+    Restoring(Restoration),
+    Ready,
+}
+
+impl Running {
+    fn ready(&self) -> bool {
+        matches!(self.phase, Phase::Ready)
+    }
 }
 
 impl StreamThread {
@@ -112,6 +133,9 @@ impl StreamThread {
             owned: BTreeSet::new(),
             tasks: Vec::new(),
             assigned_once: false,
+            unopened: false,
+            failures: 0,
+            retry_at: i64::MIN,
             last_commit: now,
             last_purge: now,
             last_sizes: now,
@@ -134,7 +158,7 @@ impl StreamThread {
     pub fn state(&self) -> ThreadState {
         if !self.assigned_once {
             ThreadState::Starting
-        } else if self.tasks.iter().any(|t| t.restoration.is_some()) || self.owned.len() != self.held_by_tasks() {
+        } else if !self.tasks.iter().all(Running::ready) || self.owned.len() != self.held_by_tasks() {
             ThreadState::Restoring
         } else {
             ThreadState::Running
@@ -165,12 +189,15 @@ impl StreamThread {
 
     /// Commits what is done, writes all memtables to disk and leaves the group.
     pub fn close(mut self) -> Result<(), StreamsError> {
-        let committed = self.commit().map(|_| ());
-        if committed.is_ok() {
-            for running in &self.tasks {
-                running.task.flush()?;
+        let committed = match self.commit() {
+            Ok(_) => self.tasks.iter().try_for_each(|running| running.task.flush()),
+            // Whoever comes next settles the transaction, and does again what of it was not committed.
+            Err(StreamsError::Broker(error)) if recoverable(&error) => {
+                tracing::warn!("the last commit before the end may not have landed; nothing is lost: {error}");
+                Ok(())
             }
-        }
+            Err(error) => Err(error),
+        };
         self.tasks.clear();
         self.consumer.leave()?;
         committed
@@ -185,9 +212,10 @@ impl StreamThread {
 
     fn round(&mut self, idle: Duration) -> Result<Round, StreamsError> {
         let now = (self.config.clock)();
-        let busy = self.tasks.iter().any(|t| t.restoration.is_none() && t.task.ready(now));
+        let busy = self.tasks.iter().any(|t| t.ready() && t.task.ready(now));
         let dirty = self.tasks.iter().any(|t| t.task.dirty());
-        let restoring = self.tasks.iter().any(|t| t.restoration.is_some());
+        let unready = self.unopened || !self.tasks.iter().all(Running::ready);
+        let restoring = unready && now >= self.retry_at;
         let timeout = if busy || dirty || restoring { Duration::ZERO } else { self.idle_time(now, idle) };
         let mut round = Round::default();
         let begun = Instant::now();
@@ -213,18 +241,23 @@ impl StreamThread {
                 false
             }
             Polled::Lost(partitions) => {
-                self.lost(&partitions);
+                self.lost(&partitions)?;
                 round.moved = true;
                 false
             }
         };
-        round.moved |= self.restore()?;
+        if now >= self.retry_at {
+            self.open_tasks()?;
+            round.moved |= self.restore()?;
+        }
         let now = (self.config.clock)();
         round.processed = self.process(now)?;
         self.punctuate(now)?;
-        let waiting = self.tasks.iter().any(|t| t.restoration.is_none() && t.task.ready(now));
+        let waiting = self.tasks.iter().any(|t| t.ready() && t.task.ready(now));
         let full = self.tasks.iter().map(|t| t.task.dirty_bytes()).sum::<usize>() >= self.config.max_dirty_bytes;
-        if full || now - self.last_commit >= self.config.commit_interval_ms || (quiet && !waiting) {
+        let due = now - self.last_commit >= self.config.commit_interval_ms;
+        // What has only moved, without work, waits for the interval.
+        if full || due || (quiet && !waiting && self.tasks.iter().any(|t| t.task.dirty())) {
             round.committed = self.commit()?;
             self.purge(now)?;
         }
@@ -234,8 +267,11 @@ impl StreamThread {
 
     fn idle_time(&self, now: i64, idle: Duration) -> Duration {
         let due = self.tasks.iter().filter_map(|t| t.task.next_wall_clock()).min();
-        let until = |at: i64| Duration::from_millis(u64::try_from(at - now).unwrap_or_default());
-        due.map_or(idle, |at| idle.min(until(at)))
+        let until = |at: i64| Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or_default());
+        let moved = self.tasks.iter().any(|t| t.task.moved());
+        let commit = moved.then_some(self.last_commit + self.config.commit_interval_ms);
+        let retry = (self.retry_at > now).then_some(self.retry_at);
+        [due, commit, retry].into_iter().flatten().fold(idle, |idle, at| idle.min(until(at)))
     }
 
     fn enqueue(&mut self, partition: &TopicPartition, batch: crate::RecordBatch) -> Result<(), StreamsError> {
@@ -255,7 +291,7 @@ impl StreamThread {
         let mut total = 0;
         let begun = Instant::now();
         let mut at = begun;
-        for running in self.tasks.iter_mut().filter(|t| t.restoration.is_none()) {
+        for running in self.tasks.iter_mut().filter(|t| t.ready()) {
             let mut done = 0;
             while done < RECORDS_PER_ROUND && running.task.process(now)? == Progress::Processed {
                 done += 1;
@@ -284,7 +320,7 @@ impl StreamThread {
     fn punctuate(&mut self, now: i64) -> Result<(), StreamsError> {
         let begun = Instant::now();
         let mut any = false;
-        for running in self.tasks.iter_mut().filter(|t| t.restoration.is_none()) {
+        for running in self.tasks.iter_mut().filter(|t| t.ready()) {
             any |= running.task.punctuate(now)?;
         }
         if any {
@@ -305,7 +341,7 @@ impl StreamThread {
     /// Commits all tasks in one transaction; answers whether there was anything to commit.
     fn commit(&mut self) -> Result<bool, StreamsError> {
         self.last_commit = (self.config.clock)();
-        if !self.tasks.iter().any(|t| t.task.dirty()) {
+        if !self.tasks.iter().any(|t| t.task.dirty() || t.task.moved()) {
             return Ok(false);
         }
         let started = Instant::now();
@@ -353,11 +389,21 @@ impl StreamThread {
         Ok(())
     }
 
+    /// Nothing of these is read until their tasks are ready.
     fn assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), StreamsError> {
         self.assigned_once = true;
         self.metrics.thread.assigned.add(1);
+        self.unopened = true;
+        self.consumer.pause(&partitions)?;
         self.owned.extend(partitions);
-        self.transactional_producer()?;
+        Ok(())
+    }
+
+    /// Makes the tasks whose co-partitions have all come.
+    fn open_tasks(&mut self) -> Result<(), StreamsError> {
+        if !self.unopened {
+            return Ok(());
+        }
         let plan = self.plan.clone();
         for task_plan in &plan.tasks {
             for partition in 0..task_plan.partitions {
@@ -369,29 +415,29 @@ impl StreamThread {
                 }
                 let task = open_task(&self.topology, &self.config, task_plan, partition, &self.metrics)?;
                 self.metrics.thread.created.add(1);
-                self.consumer.pause(&co_partitions)?;
-                self.start_restore(task)?;
+                self.tasks.push(Running { task, phase: Phase::Created, paused: BTreeSet::new() });
             }
         }
-        Ok(())
-    }
-
-    fn start_restore(&mut self, mut task: Task) -> Result<(), StreamsError> {
-        let restoration = Restoration::begin(&mut task, &*self.broker, &self.config.steps)?;
-        self.tasks.push(Running { task, restoration: Some(restoration), paused: BTreeSet::new() });
+        self.unopened = false;
         Ok(())
     }
 
     /// One step of each restoration; the tasks that are done start where the group's committed offsets are.
     fn restore(&mut self) -> Result<bool, StreamsError> {
-        let mut any = false;
+        if self.tasks.iter().all(Running::ready) {
+            return Ok(false);
+        }
+        // It settles what an earlier producer of this id left open, so that the changelogs end where they end.
+        self.transactional_producer()?;
         for running in &mut self.tasks {
-            let Some(restoration) = &mut running.restoration else { continue };
-            any = true;
+            if matches!(running.phase, Phase::Created) {
+                let begun = Restoration::begin(&mut running.task, &*self.broker, &self.config.steps)?;
+                running.phase = Phase::Restoring(begun);
+            }
+            let Phase::Restoring(restoration) = &mut running.phase else { continue };
             if !restoration.step(&mut running.task, Duration::from_millis(10))? {
                 continue;
             }
-            running.restoration = None;
             running.task.show_sizes();
             let partitions: Vec<_> = running.task.partitions().cloned().collect();
             let committed = self.consumer.committed(&partitions)?;
@@ -404,9 +450,11 @@ impl StreamThread {
                 self.consumer.seek(partition, start)?;
             }
             self.consumer.resume(&partitions)?;
+            running.phase = Phase::Ready;
+            self.failures = 0;
             tracing::debug!(task = %running.task.id(), "running");
         }
-        Ok(any)
+        Ok(true)
     }
 
     fn revoked(&mut self, partitions: &[TopicPartition]) -> Result<(), StreamsError> {
@@ -416,15 +464,11 @@ impl StreamThread {
         gone.iter().try_for_each(|running| running.task.flush())
     }
 
-    fn lost(&mut self, partitions: &[TopicPartition]) {
+    /// What these had in the open transaction cannot be committed any more; nor can what the other tasks had.
+    fn lost(&mut self, partitions: &[TopicPartition]) -> Result<(), StreamsError> {
         self.metrics.thread.lost.add(1);
-        if self.in_transaction {
-            self.metrics.thread.aborts.add(1);
-            // Its commit would be fenced: a new producer settles it.
-            self.producer = None;
-            self.in_transaction = false;
-        }
         self.take_tasks(partitions).iter_mut().for_each(|running| running.task.abort());
+        if self.in_transaction { self.recover(&BrokerError::Fenced("partitions were lost".to_owned())) } else { Ok(()) }
     }
 
     fn take_tasks(&mut self, partitions: &[TopicPartition]) -> Vec<Running> {
@@ -436,20 +480,29 @@ impl StreamThread {
         gone
     }
 
-    /// The transaction is lost, or nobody knows: a new producer fences the old one and settles it, the uncommitted work
-    /// is dropped, and every task restores its changelogs' tails before it reads its committed offsets, since the commit
-    /// may have landed.
+    /// The transaction is lost, or nobody knows: the uncommitted work is dropped. Before anything is restored a new
+    /// producer fences the old one and settles it; every task restores its changelogs' tails before it reads its committed
+    /// offsets, since the commit may have landed. The first attempt is made at once, later ones after a while.
     fn recover(&mut self, error: &BrokerError) -> Result<(), StreamsError> {
-        tracing::warn!("transaction given up, work since the last commit is done again: {error}");
-        self.metrics.thread.aborts.add(1);
+        if self.in_transaction {
+            tracing::warn!("transaction given up, work since the last commit is done again: {error}");
+            self.metrics.thread.aborts.add(1);
+        } else if self.failures.is_multiple_of(16) {
+            tracing::warn!("cannot go on yet, trying again: {error}");
+        }
+        let backoff = BACKOFF_MS.0.saturating_mul(1 << self.failures.min(16)).min(BACKOFF_MS.1);
+        self.retry_at = (self.config.clock)() + if self.failures == 0 { 0 } else { backoff };
+        self.failures += 1;
         self.producer = None;
         self.in_transaction = false;
-        self.transactional_producer()?;
-        for mut running in std::mem::take(&mut self.tasks) {
+        for running in &mut self.tasks {
             running.task.abort();
-            let partitions: Vec<_> = running.task.partitions().cloned().collect();
-            self.consumer.pause(&partitions)?;
-            self.start_restore(running.task)?;
+            running.paused.clear();
+            if running.ready() {
+                let partitions: Vec<_> = running.task.partitions().cloned().collect();
+                self.consumer.pause(&partitions)?;
+            }
+            running.phase = Phase::Created;
         }
         Ok(())
     }

@@ -50,6 +50,8 @@ pub(crate) struct Task {
     /// Of the records of the open transaction.
     ages: Ages,
     last_input: usize,
+    /// Whether a record or a punctuation has been processed since the last commit.
+    worked: bool,
 }
 
 /// A source partition: what was fetched and not yet processed.
@@ -144,6 +146,7 @@ impl Task {
             metrics,
             ages: Ages::default(),
             last_input: usize::MAX,
+            worked: false,
         };
         task.core.queues = std::mem::take(&mut task.nodes.queues);
         Ok(task)
@@ -275,6 +278,7 @@ impl Task {
         }
         let next_offset = record.offset + 1;
         input.advance(cursor, next_offset);
+        self.worked = true;
         self.metrics.processed.add(1);
         self.ages.processed(timestamp);
         self.steps.processed(&self.core.id, &self.inputs[chosen].partition, next_offset - 1);
@@ -323,7 +327,10 @@ impl Task {
                 .map_err(|error| NodeError { node: schedule.node, kind: FailureKind::Processing, error })
                 .and_then(|()| run(nodes, core)),
         };
-        let Err(failure) = done else { return Ok(()) };
+        let Err(failure) = done else {
+            self.worked = true;
+            return Ok(());
+        };
         core.rollback();
         match failure.error {
             ProcessingError::Record { class, message } => {
@@ -336,9 +343,14 @@ impl Task {
         }
     }
 
-    /// True if there is anything to commit.
+    /// True if there is work to commit.
     pub(crate) fn dirty(&self) -> bool {
-        self.core.state.dirty() || self.inputs.iter().any(|i| i.position != i.committed)
+        self.worked || self.core.state.dirty()
+    }
+
+    /// True if a position has moved, be it only past transaction markers or what compaction has removed.
+    pub(crate) fn moved(&self) -> bool {
+        self.inputs.iter().any(|i| i.position != i.committed)
     }
 
     /// Bytes of uncommitted writes.
@@ -387,6 +399,7 @@ impl Task {
         for input in &mut self.inputs {
             input.committed = input.position;
         }
+        self.worked = false;
         if !self.core.state.dirty() {
             return Ok(());
         }
@@ -408,6 +421,7 @@ impl Task {
     pub(crate) fn abort(&mut self) {
         self.inputs.iter_mut().for_each(Input::rewind);
         self.ages.forget();
+        self.worked = false;
         self.core.state.abort();
         self.core.stores.iter_mut().for_each(|s| s.forget());
         self.core.collector.clear();
