@@ -59,6 +59,8 @@ pub(crate) enum Sync {
 #[serde(default)]
 pub(crate) struct Worker {
     pub(crate) application_id: String,
+    /// Names this process among the application's, and must stay the same when it restarts; empty: the host's name and
+    /// the first number that no other process here has.
     pub(crate) instance_id: String,
     pub(crate) threads: usize,
     pub(crate) commit_interval_ms: i64,
@@ -73,6 +75,8 @@ pub(crate) struct Kafka {
     pub(crate) bootstrap_servers: String,
     /// Replicas of topics that are made; -1 leaves it to the broker.
     pub(crate) replication_factor: i32,
+    /// Partitions of topics that are made; those that are there keep theirs.
+    pub(crate) partitions: u32,
     /// `classic` (range assignor) or `consumer` (KIP-848, the server's range assignor).
     pub(crate) group_protocol: GroupProtocol,
     /// Members keep their partitions while they restart (`group.instance.id`).
@@ -134,7 +138,7 @@ impl Default for Worker {
     fn default() -> Self {
         Self {
             application_id: "syncroboard".to_owned(),
-            instance_id: "0".to_owned(),
+            instance_id: String::new(),
             threads: 1,
             commit_interval_ms: 100,
             state_dir: None,
@@ -147,6 +151,7 @@ impl Default for Kafka {
         Self {
             bootstrap_servers: String::new(),
             replication_factor: -1,
+            partitions: 4,
             group_protocol: GroupProtocol::Classic,
             static_membership: true,
             session_timeout_ms: 10_000,
@@ -184,6 +189,9 @@ impl Config {
         if config.embedded.partitions == 0 {
             return Err(ConfigError("embedded.partitions must be at least 1".to_owned()));
         }
+        if config.kafka.partitions == 0 {
+            return Err(ConfigError("kafka.partitions must be at least 1".to_owned()));
+        }
         Ok(config)
     }
 }
@@ -199,7 +207,7 @@ impl Log {
 }
 
 /// Every key there is; those that end in `.*` hold keys of the user's own.
-const KNOWN: [&str; 21] = [
+const KNOWN: [&str; 22] = [
     "data.dir",
     "api.listen",
     "api.outcome_wait_ms",
@@ -212,6 +220,7 @@ const KNOWN: [&str; 21] = [
     "worker.state_dir",
     "kafka.bootstrap_servers",
     "kafka.replication_factor",
+    "kafka.partitions",
     "kafka.group_protocol",
     "kafka.static_membership",
     "kafka.session_timeout_ms",

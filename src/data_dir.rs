@@ -26,6 +26,11 @@ impl DataDir {
         self.0.join("state")
     }
 
+    /// What each worker on Apache Kafka keeps.
+    pub(crate) fn workers(&self) -> PathBuf {
+        self.0.join("workers")
+    }
+
     /// The read model.
     pub(crate) fn read_model(&self) -> PathBuf {
         self.0.join("read-model.sqlite")

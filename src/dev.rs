@@ -13,7 +13,6 @@ use connectors::gateway::CommandGateway;
 use connectors::sqlite::{SinkOptions, SinkStatus, SqliteReadModel};
 use processors::{PipelineConfig, pipeline};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use topology::broker::Broker;
 use topology::{State, Streams, StreamsConfig};
@@ -22,8 +21,10 @@ use crate::broker;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
+use crate::instance::Instance;
 use crate::metrics::EngineCollector;
-use crate::verify;
+use crate::signals::Signals;
+use crate::{verify, worker};
 
 /// Requests under way when the server is told to stop get so long to end.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -38,6 +39,10 @@ pub(crate) struct DevArgs {
     /// Address to listen on [default: api.listen of the configuration, 127.0.0.1:8080].
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
+
+    /// Apache Kafka in the place of the embedded broker [default: the embedded one, whatever the configuration says].
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<String>,
 }
 
 pub(crate) fn run(args: &DevArgs, config: &Config) -> Result<ExitCode, Failed> {
@@ -47,13 +52,9 @@ pub(crate) fn run(args: &DevArgs, config: &Config) -> Result<ExitCode, Failed> {
 
 /// How the pipeline runs on a data directory.
 pub(crate) fn streams_config(data: &DataDir, config: &Config) -> StreamsConfig {
-    let worker = &config.worker;
-    let state_dir = worker.state_dir.clone().unwrap_or_else(|| data.state());
-    let mut streams = StreamsConfig::new(worker.application_id.clone(), state_dir);
-    streams.instance_id.clone_from(&worker.instance_id);
-    streams.threads = worker.threads;
-    streams.commit_interval_ms = worker.commit_interval_ms;
-    streams
+    let state_dir = config.worker.state_dir.clone().unwrap_or_else(|| data.state());
+    let instance_id = if config.worker.instance_id.is_empty() { "0" } else { &config.worker.instance_id };
+    worker::streams_config(config, instance_id, state_dir)
 }
 
 async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
@@ -63,18 +64,29 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr()?;
     let data = DataDir::new(args.data_dir.as_ref().unwrap_or(&config.data.dir));
     let secret = data.secret()?;
-    let broker = broker::embedded(&data, config)?;
+    // Held until the end: it keeps another process out of the same stores.
+    let mut _instance = None;
+    let (broker, streams_config) = match &args.kafka {
+        None => (broker::embedded(&data, config)?, streams_config(&data, config)),
+        Some(servers) => {
+            let broker = broker::kafka(servers, config)?;
+            let claimed = Instance::claim(&data.workers(), &config.worker.instance_id)?;
+            worker::make_topics(&*broker, config)?;
+            let streams_config = worker::streams_config(config, claimed.id(), claimed.dir().to_owned());
+            _instance = Some(claimed);
+            (broker, streams_config)
+        }
+    };
     let read_model = SqliteReadModel::open(data.read_model()).await?;
     let sink = read_model.start_sink(broker.clone(), SinkOptions::default())?;
     let gateway = CommandGateway::open(&broker)?;
-    let running = streams_config(&data, config);
-    let streams = Streams::start(&pipeline(&PipelineConfig::default())?, &running, &broker)?;
+    let streams = Streams::start(&pipeline(&PipelineConfig::default())?, &streams_config, &broker)?;
 
     let registry = prometheus::Registry::new();
     let metrics = streams.metrics().clone();
     let streams = Arc::new(Mutex::new(Some(streams)));
     let state_of = streams.clone();
-    let collector = EngineCollector::new(metrics, move || state(&state_of), broker.clone(), &running)?;
+    let collector = EngineCollector::new(metrics, move || state(&state_of), broker.clone(), &streams_config)?;
     registry.register(Box::new(collector))?;
     let sink_status = sink.status();
     let readiness = readiness(streams.clone(), sink_status.clone());
@@ -105,11 +117,7 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
         () = signals.next() => None,
         why = part_failed(streams.clone(), sink_status) => Some(why),
     };
-    tokio::spawn(async move {
-        signals.next().await;
-        tracing::warn!("second signal: ending at once; nothing acknowledged is lost");
-        std::process::exit(130);
-    });
+    signals.end_at_the_next();
     tracing::info!("stopping: no more requests, committing what is in flight");
     stop.send_replace(true);
     if tokio::time::timeout(DRAIN, server).await.is_err() {
@@ -200,25 +208,6 @@ async fn part_failed(streams: Shared, mut sink: watch::Receiver<SinkStatus>) -> 
         }
         if matches!(state(&streams), State::Error) {
             return "a stream thread gave up; see the log above".to_owned();
-        }
-    }
-}
-
-/// SIGTERM and SIGINT.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
         }
     }
 }

@@ -7,11 +7,14 @@ mod data_dir;
 mod dev;
 mod exit;
 mod import;
+mod instance;
 mod metrics;
 mod sample;
+mod signals;
 mod token;
 mod topology_command;
 mod verify;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +43,8 @@ struct Cli {
 enum Command {
     /// Run everything in one process: embedded broker, pipeline, SQLite, API and pages.
     Dev(dev::DevArgs),
+    /// Run the pipeline on Apache Kafka, in as many processes as one likes.
+    Worker(worker::WorkerArgs),
     /// Pour native commands or GitHub issues into a running server.
     Import(import::ImportArgs),
     /// Make a token; it is printed alone on the last line.
@@ -61,6 +66,7 @@ fn main() -> ExitCode {
     config.log.init();
     let done = match cli.command {
         Command::Dev(args) => dev::run(&args, &config),
+        Command::Worker(args) => worker::run(&args, &config),
         Command::Import(args) => import(&args, &config),
         Command::Token(args) => token::run(&args, &config),
         Command::Verify(args) => verify::run(&args, &config),

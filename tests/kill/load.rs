@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::oracle::Acknowledged;
-use crate::support::ADMIN;
+use crate::support::{ADMIN, Server, http};
 
 /// One client in so many sends its commands in bulk.
 const BULK_EVERY: usize = 4;
@@ -35,6 +35,21 @@ pub(crate) struct Plan {
     pub(crate) tickets: usize,
     pub(crate) clients: usize,
     pub(crate) seed: u64,
+}
+
+/// The seed in `KILL_SEED`, or one of its own each time.
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("KILL_SEED").ok().map(|seed| seed.parse().expect("KILL_SEED is a number"));
+    given.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())
+}
+
+/// Makes projects, all at once.
+pub(crate) fn make_projects(server: &Server, token: &str, keys: &[String]) {
+    let line = |key: &String| format!("{}\n", json!({"type": "CreateProject", "key": key, "name": key}));
+    let request = http().post(format!("{}/commands:bulk", server.url)).bearer_auth(token);
+    let body: String = keys.iter().map(line).collect();
+    let answers = request.header("content-type", "application/x-ndjson").body(body).send().unwrap().text().unwrap();
+    assert_eq!(answers.matches("\"accepted\"").count(), keys.len(), "{answers}");
 }
 
 /// Clients at work.

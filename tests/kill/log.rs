@@ -1,28 +1,24 @@
-//! Reads the log of a server that has ended, record by record, for the oracle.
+//! Reads the log, record by record, for the oracle.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::embedded::{EmbeddedBroker, EmbeddedConfig};
 use schemas::{Outcome, TicketCommand, TicketEvent, UserCommand, topics};
 use topology::broker::{Broker, TopicPartition};
 
 use crate::oracle::{self, Log, Place};
 
 /// All of it. Fails where a record cannot be read.
-pub(crate) fn read(data: &Path) -> Log {
-    let broker: Arc<dyn Broker> = EmbeddedBroker::open(EmbeddedConfig::new(data.join("log"))).unwrap();
+pub(crate) fn read(broker: &dyn Broker) -> Log {
     let mut log = Log::default();
-    records(&*broker, topics::TICKET_COMMANDS, |at, _, value| {
+    records(broker, topics::TICKET_COMMANDS, |at, _, value| {
         let command = TicketCommand::decode(value).unwrap();
         log.commands.push(oracle::Command { at, key: (Some(command.project_id()), command.command_id()) });
     });
-    records(&*broker, topics::USER_COMMANDS, |at, _, value| {
+    records(broker, topics::USER_COMMANDS, |at, _, value| {
         let command = UserCommand::decode(value).unwrap();
         log.commands.push(oracle::Command { at, key: (None, command.command_id()) });
     });
-    records(&*broker, topics::TICKET_EVENTS, |at, key, value| {
+    records(broker, topics::TICKET_EVENTS, |at, key, value| {
         let event = TicketEvent::decode(value).unwrap();
         assert_eq!(key, event.project_id().to_string(), "an event under the key of another project, at {at:?}");
         log.events.push(oracle::Event {
@@ -33,7 +29,7 @@ pub(crate) fn read(data: &Path) -> Log {
             created: if let TicketEvent::TicketCreated(created) = &event { Some(created.number) } else { None },
         });
     });
-    records(&*broker, topics::COMMAND_OUTCOMES, |at, key, value| {
+    records(broker, topics::COMMAND_OUTCOMES, |at, key, value| {
         let outcome = Outcome::decode(value).unwrap();
         assert_eq!(key, outcome.command_id().to_string(), "an outcome under the key of another command, at {at:?}");
         log.outcomes.push(oracle::Outcome {

@@ -60,6 +60,19 @@ pub(crate) struct Log {
     pub(crate) outcomes: Vec<Outcome>,
 }
 
+impl Log {
+    /// Fails if anything is wrong, if there are more or fewer tickets than that, or if a command was refused.
+    pub(crate) fn is_sound(&self, acknowledged: &[Acknowledged], tickets: usize) {
+        let findings = check(self, acknowledged);
+        assert!(findings.is_empty(), "{} findings, first {:?}", findings.len(), &findings[..findings.len().min(10)]);
+        let repeated = self.outcomes.iter().filter(|outcome| outcome.duplicate).count();
+        let created = self.events.iter().filter(|event| event.created.is_some()).count();
+        println!("{} commands, {repeated} repetitions, {created} tickets", self.commands.len());
+        assert_eq!(created, tickets);
+        assert!(self.outcomes.iter().all(|outcome| outcome.accepted));
+    }
+}
+
 /// Something that must never be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Finding {

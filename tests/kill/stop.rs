@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::board;
-use crate::load::{Load, Plan};
-use crate::storm::{make_projects, seed, sound};
+use crate::load::{Load, Plan, make_projects, seed};
+use crate::storm::sound;
 use crate::support::{Home, Server};
 
 /// Some clients at work on a server of their own, in three projects.

@@ -1,15 +1,15 @@
 //! A load during which the server is killed and started again, and what there is in the end.
 
 use std::fmt;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use connectors::embedded::{EmbeddedBroker, EmbeddedConfig};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use serde_json::json;
 
-use crate::load::{Load, Plan};
-use crate::oracle::{self, Acknowledged, Log};
-use crate::support::{Home, Server, http, text};
+use crate::load::{Load, Plan, make_projects, seed};
+use crate::oracle::{Acknowledged, Log};
+use crate::support::{Home, text};
 use crate::{board, log};
 
 /// One kill: when, and whether the next server is killed too while it starts.
@@ -51,21 +51,6 @@ impl fmt::Display for Schedule {
         }
         Ok(())
     }
-}
-
-/// The seed in `KILL_SEED`, or one of its own each time.
-pub(crate) fn seed() -> u64 {
-    let given = std::env::var("KILL_SEED").ok().map(|seed| seed.parse().expect("KILL_SEED is a number"));
-    given.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())
-}
-
-/// Makes projects, all at once.
-pub(crate) fn make_projects(server: &Server, token: &str, keys: &[String]) {
-    let line = |key: &String| format!("{}\n", json!({"type": "CreateProject", "key": key, "name": key}));
-    let request = http().post(format!("{}/commands:bulk", server.url)).bearer_auth(token);
-    let body: String = keys.iter().map(line).collect();
-    let answers = request.header("content-type", "application/x-ndjson").body(body).send().unwrap().text().unwrap();
-    assert_eq!(answers.matches("\"accepted\"").count(), keys.len(), "{answers}");
 }
 
 /// Lets 64 clients create tickets, kills the server at least ten times meanwhile, and holds what is left to the oracle.
@@ -121,13 +106,8 @@ pub(crate) fn hold_through(projects: &[String], tickets: usize) {
 
 /// The log of a server that has ended, in which nothing is wrong.
 pub(crate) fn sound(home: &Home, acknowledged: &[Acknowledged], tickets: usize) -> Log {
-    let log = log::read(&home.data());
-    let findings = oracle::check(&log, acknowledged);
-    assert!(findings.is_empty(), "{} findings, first {:?}", findings.len(), &findings[..findings.len().min(10)]);
-    let repeated = log.outcomes.iter().filter(|outcome| outcome.duplicate).count();
-    let created = log.events.iter().filter(|event| event.created.is_some()).count();
-    println!("{} commands, {repeated} repetitions, {created} tickets", log.commands.len());
-    assert_eq!(created, tickets);
-    assert!(log.outcomes.iter().all(|outcome| outcome.accepted));
+    let broker = EmbeddedBroker::open(EmbeddedConfig::new(home.data().join("log"))).unwrap();
+    let log = log::read(&*broker);
+    log.is_sound(acknowledged, tickets);
     log
 }

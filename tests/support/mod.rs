@@ -66,12 +66,12 @@ impl Home {
 
     /// Starts a server on a port of its own; it is not ready yet.
     pub(crate) fn launch(&self) -> Server {
-        let mut child = self
-            .command(&["dev", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::spawn(&mut self.command(&["dev", "--listen", "127.0.0.1:0"]))
+    }
+
+    /// Starts a command that runs until it is stopped.
+    pub(crate) fn spawn(command: &mut Command) -> Server {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = lines(child.stdout.take().unwrap());
         let log = lines(child.stderr.take().unwrap());
         Server { child, output, log, logged: Vec::new(), url: String::new() }
@@ -100,13 +100,13 @@ fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
     receive
 }
 
-/// A running `syncroboard dev`; it is killed when dropped.
+/// A running `syncroboard dev` or `worker`; it is killed when dropped.
 pub(crate) struct Server {
     child: Child,
     output: Receiver<String>,
     log: Receiver<String>,
     logged: Vec<String>,
-    /// Where it listens; known once it is running.
+    /// Where it listens, if it does; known once it is running.
     pub(crate) url: String,
 }
 
@@ -114,8 +114,9 @@ impl Server {
     /// Waits for the line that says that every task has its state.
     pub(crate) fn wait_until_running(&mut self) {
         let line = self.wait_for_output("state=RUNNING");
-        let url = line.split_whitespace().find_map(|word| word.strip_prefix("listen=")).unwrap();
-        url.trim_end_matches('/').clone_into(&mut self.url);
+        if let Some(url) = line.split_whitespace().find_map(|word| word.strip_prefix("listen=")) {
+            url.trim_end_matches('/').clone_into(&mut self.url);
+        }
     }
 
     /// Waits for a line on standard output.
@@ -149,8 +150,13 @@ impl Server {
 
     /// SIGTERM; does not wait.
     pub(crate) fn terminate(&self) {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
+        self.signal("TERM");
+    }
+
+    /// Sends a signal by its name; does not wait.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// Waits until it ends by itself: its output ends with it.

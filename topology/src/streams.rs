@@ -124,6 +124,16 @@ impl Streams {
         }
     }
 
+    /// Waits as long as the instance is in a state, and answers the next one; the same if time is up.
+    #[must_use]
+    pub fn wait_while(&self, state: State, timeout: Duration) -> State {
+        let states = lock(&self.shared.states);
+        let same = |states: &mut Vec<_>| self.shared.state_of(states) == state;
+        let waited = self.shared.changed.wait_timeout_while(states, timeout, same);
+        let (states, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        self.shared.state_of(&states)
+    }
+
     /// What the engine counts.
     #[must_use]
     pub fn metrics(&self) -> &Arc<EngineMetrics> {

@@ -1,0 +1,159 @@
+//! `syncroboard worker`: the pipeline on Apache Kafka, and nothing else.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use processors::{PipelineConfig, pipeline, topic_specs};
+use topology::broker::{Broker, BrokerError};
+use topology::{State, Streams, StreamsConfig};
+
+use crate::broker::{self, BrokerArgs};
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::exit::Failed;
+use crate::instance::Instance;
+use crate::signals::Signals;
+
+/// How long to wait before Kafka is asked again at the start.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What `syncroboard worker` takes.
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    #[command(flatten)]
+    broker: BrokerArgs,
+
+    /// How many stream threads [default: worker.threads of the configuration, 1].
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+
+    /// Names this process among the workers, also after a restart [default: worker.instance_id of the configuration, or
+    /// the host's name and the first number that is free].
+    #[arg(long, value_name = "ID")]
+    instance: Option<String>,
+
+    /// Where the stores are [default: worker.state_dir of the configuration, or workers/ in the data directory].
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &WorkerArgs, config: &Config) -> Result<ExitCode, Failed> {
+    let mut config = config.clone();
+    if let Some(threads) = args.threads {
+        config.worker.threads = threads;
+    }
+    if let Some(instance) = &args.instance {
+        config.worker.instance_id.clone_from(instance);
+    }
+    if args.state_dir.is_some() {
+        config.worker.state_dir.clone_from(&args.state_dir);
+    }
+    let Some(servers) = args.broker.kafka(&config).map(str::to_owned) else {
+        return Err(Failed::usage(
+            "a worker runs on Apache Kafka: give --kafka HOST:PORT or kafka.bootstrap_servers (`dev` needs none)",
+        ));
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    Ok(runtime.block_on(work(&servers, &config))?)
+}
+
+/// How the pipeline runs as one instance.
+pub(crate) fn streams_config(config: &Config, instance_id: &str, state_dir: PathBuf) -> StreamsConfig {
+    let worker = &config.worker;
+    let mut streams = StreamsConfig::new(worker.application_id.clone(), state_dir);
+    streams.instance_id = instance_id.to_owned();
+    streams.threads = worker.threads;
+    streams.commit_interval_ms = worker.commit_interval_ms;
+    streams
+}
+
+/// Makes the pipeline's topics that are missing. Those that are there keep their partitions.
+pub(crate) fn make_topics(broker: &dyn Broker, config: &Config) -> Result<(), BrokerError> {
+    let existing = broker.topics()?;
+    let mut specs = topic_specs(config.kafka.partitions);
+    specs.retain(|spec| !existing.contains_key(&spec.name));
+    broker.create_topics(&specs)
+}
+
+async fn work(servers: &str, config: &Config) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::new()?;
+    let root = config.worker.state_dir.clone().unwrap_or_else(|| DataDir::new(&config.data.dir).workers());
+    let instance = Instance::claim(&root, &config.worker.instance_id)?;
+    let broker = broker::kafka(servers, config)?;
+    let streams_config = streams_config(config, instance.id(), instance.dir().to_owned());
+    let streams = tokio::select! {
+        () = signals.next() => return Ok(ExitCode::SUCCESS),
+        started = start(servers, &broker, config, streams_config) => Arc::new(started?),
+    };
+    let told = tokio::task::spawn_blocking({
+        let (streams, id) = (Arc::clone(&streams), instance.id().to_owned());
+        move || announce(&streams, &id)
+    });
+    let ended = tokio::select! {
+        () = signals.next() => false,
+        () = ended(&streams) => true,
+    };
+    signals.end_at_the_next();
+    streams.stop();
+    told.await?;
+    if !ended {
+        tracing::info!("stopping: committing what is in flight");
+    }
+    let streams = Arc::into_inner(streams).context("the pipeline is still in use")?;
+    tokio::task::spawn_blocking(move || streams.close()).await??;
+    println!("state=NOT_RUNNING");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts the pipeline as soon as Kafka can be reached.
+async fn start(
+    servers: &str,
+    broker: &Arc<dyn Broker>,
+    config: &Config,
+    streams_config: StreamsConfig,
+) -> anyhow::Result<Streams> {
+    let topology = pipeline(&PipelineConfig::default())?;
+    let mut told = false;
+    loop {
+        let (broker, config) = (Arc::clone(broker), config.clone());
+        let (topology, streams_config) = (topology.clone(), streams_config.clone());
+        let started = tokio::task::spawn_blocking(move || {
+            make_topics(&*broker, &config)?;
+            Streams::start(&topology, &streams_config, &broker)
+        });
+        match started.await? {
+            Err(topology::StreamsError::Broker(BrokerError::Unavailable(why))) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!("Kafka at {servers} cannot be reached, trying again every second: {why}");
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
+/// Prints one line whenever the state has changed, until the end.
+fn announce(streams: &Streams, instance: &str) {
+    let mut state = streams.state();
+    while matches!(state, State::Running | State::Rebalancing) {
+        println!("state={state} instance={instance}");
+        let mut next = state;
+        while next == state {
+            next = streams.wait_while(state, Duration::from_secs(60));
+        }
+        state = next;
+    }
+}
+
+/// Ends when a stream thread has ended by itself.
+async fn ended(streams: &Arc<Streams>) {
+    let mut look = tokio::time::interval(Duration::from_millis(250));
+    while !matches!(streams.state(), State::Error | State::NotRunning) {
+        look.tick().await;
+    }
+}
