@@ -8,6 +8,7 @@ mod dev;
 mod exit;
 mod import;
 mod instance;
+mod lag;
 mod metrics;
 mod sample;
 mod signals;
@@ -51,6 +52,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Recompute stores and read model from the event log and print every difference.
     Verify(verify::VerifyArgs),
+    /// Show how far consumer groups are behind, and whether that is bad.
+    Lag(lag::LagArgs),
     /// Print the topology.
     Topology(topology_command::TopologyArgs),
     /// Measure the pipeline on the embedded broker.
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Import(args) => import(&args, &config),
         Command::Token(args) => token::run(&args, &config),
         Command::Verify(args) => verify::run(&args, &config),
+        Command::Lag(args) => lag::run(&args, &config),
         Command::Topology(args) => topology_command::run(&args),
         Command::Bench(args) => bench::run(&args),
     };

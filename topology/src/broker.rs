@@ -119,6 +119,11 @@ pub trait Broker: Send + Sync {
     /// Every group that has members or committed offsets.
     fn groups(&self) -> Result<Vec<String>, BrokerError>;
 
+    /// How many members a group has now; `None` if the broker does not say.
+    fn members(&self, _group: &str) -> Result<Option<usize>, BrokerError> {
+        Ok(None)
+    }
+
     /// First offset there is, and the offset of the next record to be written (the high watermark).
     fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), BrokerError>;
 

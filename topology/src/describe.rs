@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::broker::TopicName;
 use crate::sub_topology::TopicRef;
 use crate::topology::{NodeKind, Topology};
 
@@ -42,6 +43,14 @@ pub struct NodeDescription {
 }
 
 impl Topology {
+    /// The topics that an application reads, internal ones with its id.
+    #[must_use]
+    pub fn source_topics(&self, application_id: &str) -> Vec<TopicName> {
+        let sources = self.inner.sub_topologies.iter().flat_map(|sub| &sub.sources);
+        let topics: std::collections::BTreeSet<_> = sources.map(|(_, topic)| topic.resolve(application_id)).collect();
+        topics.into_iter().collect()
+    }
+
     /// What the topology is made of.
     #[must_use]
     pub fn describe(&self) -> Description {

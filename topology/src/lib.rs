@@ -77,7 +77,7 @@
 //!
 //! Layout: `topology` and `sub_topology` declare and check; `plan` resolves topics; `processor`, `store`, `node` and `task` are
 //! what runs for one partition; `stream_thread` polls, processes and commits, `restore` fills stores, `streams` is the
-//! instance; `batch` and `broker` are the border to brokers.
+//! instance; `batch` and `broker` are the border to brokers; [`lag`] watches groups from outside.
 
 mod batch;
 pub mod broker;
@@ -88,6 +88,7 @@ mod config;
 mod describe;
 mod errors;
 mod inspect;
+pub mod lag;
 mod metrics;
 mod node;
 mod open;

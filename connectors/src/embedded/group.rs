@@ -183,6 +183,11 @@ impl Group {
         }
     }
 
+    /// How many members there are.
+    pub(super) fn members(&self) -> usize {
+        self.state.lock().members.len()
+    }
+
     /// The committed offset; outer `None` while one is being written: the member is then notified once it is settled.
     pub(super) fn try_committed(&self, id: PartitionId) -> Option<Option<i64>> {
         let mut state = self.state.lock();

@@ -153,6 +153,10 @@ impl Broker for EmbeddedBroker {
         Ok(self.core.groups.names())
     }
 
+    fn members(&self, group: &str) -> Result<Option<usize>, BrokerError> {
+        Ok(Some(self.core.groups.group(group).members()))
+    }
+
     fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), BrokerError> {
         let partition = self.core.topics.partition(partition)?;
         Ok((partition.low(), partition.high()))

@@ -72,6 +72,10 @@ impl Broker for KafkaBroker {
         self.topics.groups()
     }
 
+    fn members(&self, group: &str) -> Result<Option<usize>, BrokerError> {
+        self.topics.members(group)
+    }
+
     fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), BrokerError> {
         self.topics.watermarks(partition)
     }

@@ -165,6 +165,17 @@ impl Topics {
         Ok(names)
     }
 
+    /// `None` for groups of the consumer protocol, which the request that librdkafka has does not know.
+    pub(super) fn members(&self, group: &str) -> Result<Option<usize>, BrokerError> {
+        let list = self.client.client().fetch_group_list(Some(group), ANSWER);
+        let list = list.map_err(|e| errors::from_error(&e, format_args!("members of group {group}")))?;
+        Ok(list.groups().iter().find(|g| g.name() == group).and_then(|g| match g.state() {
+            "Empty" => Some(0),
+            "Stable" | "PreparingRebalance" | "CompletingRebalance" => Some(g.members().len()),
+            _ => None,
+        }))
+    }
+
     pub(super) fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), BrokerError> {
         self.check(partition)?;
         let number = number(partition);
