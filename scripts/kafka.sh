@@ -11,6 +11,8 @@
 #   kafka.sh stop DIR     ends it in order (SIGTERM) and waits for that; of a cluster, the first broker last
 #   kafka.sh kill DIR     ends it at once (SIGKILL)
 #   kafka.sh status DIR   prints what `start` does if it answers; 3 if not
+#   kafka.sh tool CLASS ARGUMENT...
+#       runs one of Kafka's own programs by its class, such as org.apache.kafka.tools.TopicCommand
 #
 # The log is DIR/kafka.log, or in SYNCROBOARD_LOG_DIR. SYNCROBOARD_KAFKA_HEAP is the most it may take (default 1g).
 set -euo pipefail
@@ -19,7 +21,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/services/common.sh"
 # shellcheck source-path=SCRIPTDIR source=services/fetch.sh
 source "$source_dir/fetch.sh"
 
-usage() { wrong_use "usage: kafka.sh start DIR [--join OTHER] [--listener NAME]... [KEY=VALUE]..." "       kafka.sh stop|kill|status DIR"; }
+usage() { wrong_use "usage: kafka.sh start DIR [--join OTHER] [--listener NAME]... [KEY=VALUE]..." "       kafka.sh stop|kill|status DIR" "       kafka.sh tool CLASS ARGUMENT..."; }
 
 # value FILE KEY: the last value that a properties file has for a key; nothing if it has none.
 value() { if [ -e "$1" ]; then awk -F= -v key="$2" '$1 == key { found = substr($0, length(key) + 2) } END { print found }' "$1"; fi; }
@@ -128,6 +130,7 @@ start() {
         wait_for "$dir" 120 answers "$(value "$dir/ports" PLAINTEXT)" || fail "the Apache Kafka in $dir runs but does not answer; its log: $log"
         return
     fi
+    let_go "$dir"
     fetch_kafka
     local fresh=
     if [ ! -e "$dir/node.id" ]; then
@@ -154,6 +157,11 @@ start() {
 
 if [ $# -lt 2 ]; then usage; fi
 verb=$1
+if [ "$verb" = tool ]; then
+    shift
+    fetch_kafka
+    exec "$(java_program)" -Xmx256m -cp "$kafka_home/*" "$@"
+fi
 case $verb in start) mkdir -p "$2" ;; stop | kill | status) ;; *) usage ;; esac
 if [ ! -d "$2" ]; then if [ "$verb" = status ]; then exit 3; else exit 0; fi; fi
 dir=$(cd "$2" && pwd -P)

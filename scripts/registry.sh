@@ -37,6 +37,7 @@ start() {
         wait_for "$dir" 120 answers || fail "the registry in $dir runs but does not answer; its log: $log"
         return
     fi
+    let_go "$dir"
     fetch_registry
     local fresh='' attempt
     if [ ! -e "$dir/port" ]; then

@@ -75,16 +75,47 @@ launch() {
 
 # end DIR SIGNAL SECONDS: ends a server, by SIGKILL if it is not gone after so long.
 end() {
-    local pid i
-    pid=$(pid_of "$1") || return 0
+    local pid
+    pid=$(pid_of "$1") || {
+        let_go "$1"
+        return
+    }
     kill "-$2" "$pid" 2>/dev/null || true
-    for ((i = 0; i < $3 * 20; i++)); do
-        if ! alive "$1"; then return 0; fi
-        sleep 0.05
-    done
+    if wait_gone "$pid" "$3"; then return; fi
     if [ "$2" = KILL ]; then fail "process $pid does not end"; fi
     say "process $pid did not end within $3 s: killed"
     end "$1" KILL 10
+}
+
+# let_go DIR: waits for a server that someone killed a moment ago: it has no arguments any more, but still has its ports.
+let_go() {
+    local pid
+    pid=$(cat "$1/pid" 2>/dev/null) || return 0
+    if [ -n "$pid" ] && [ -z "$(args_of "$pid")" ]; then wait_gone "$pid" 10 || true; fi
+}
+
+# wait_gone PID SECONDS
+wait_gone() {
+    local i
+    for ((i = 0; i < $2 * 50; i++)); do
+        if is_gone "$1"; then return 0; fi
+        sleep 0.02
+    done
+    return 1
+}
+
+# Whether a process has given back its ports and files: its last thread has ended, whether or not it was reaped.
+is_gone() {
+    if [ ! -d /proc/self ]; then
+        ! kill -0 "$1" 2>/dev/null
+        return
+    fi
+    local stat
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+    case ${stat##*) } in
+    Z*) [ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)" -le 1 ] ;;
+    *) return 1 ;;
+    esac
 }
 
 # A port that nobody listens on, below those that systems hand out to whoever connects: while a broker is down for a

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+pub(crate) mod services;
+
 const BINARY: &str = env!("CARGO_BIN_EXE_syncroboard");
 
 /// How long a server may take for what it is waited for: far more than it needs on a busy machine.

@@ -18,6 +18,9 @@ use topology::Headers;
 use topology::broker::{Broker, Cleanup, NewRecord, TopicPartition, TopicSpec, partition_for_key};
 use uuid::Uuid;
 
+#[path = "../../../tests/support/services.rs"]
+pub(crate) mod services;
+
 pub(crate) const PARTITIONS: u32 = 2;
 
 /// A directory with a log in it, whose tickets events are numbered as the pipeline would.

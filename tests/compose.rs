@@ -1,0 +1,149 @@
+//! docker/compose.yaml says what the scripts say: one is run by every test, the other by nobody here.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+/// What kafka.sh derives from its directory and compose from its network: each has its own.
+const PLACES: [&str; 9] = [
+    "node.id",
+    "process.roles",
+    "controller.quorum.voters",
+    "controller.listener.names",
+    "inter.broker.listener.name",
+    "listener.security.protocol.map",
+    "listeners",
+    "advertised.listeners",
+    "log.dirs",
+];
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+fn compose() -> Value {
+    serde_norway::from_str(&read("docker/compose.yaml")).unwrap()
+}
+
+/// `KEY=VALUE` lines; the rest is comments.
+fn properties(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+fn environment(service: &Value) -> BTreeMap<String, String> {
+    let pairs = service["environment"].as_object().into_iter().flatten();
+    pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap_or("not a string").to_owned())).collect()
+}
+
+/// The variable that stands for a setting of Kafka's: upper case, underscores for dots.
+fn kafka_variable(key: &str) -> String {
+    format!("KAFKA_{}", quarkus_variable(key))
+}
+
+/// The same of the registry's: whatever is no letter or digit is an underscore.
+fn quarkus_variable(key: &str) -> String {
+    key.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_")
+}
+
+/// Settings that only one of both has, or that differ.
+fn differences(
+    settings: &BTreeMap<String, String>,
+    environment: &BTreeMap<String, String>,
+    variable: impl Fn(&str) -> String,
+    own: &[String],
+) -> Vec<String> {
+    let expected: BTreeMap<_, _> = settings.iter().map(|(key, value)| (variable(key), value)).collect();
+    let missing = expected.iter().filter(|(name, value)| environment.get(*name) != Some(**value));
+    let missing = missing.map(|(name, value)| format!("{name} is {:?}, not {value:?}", environment.get(name)));
+    let extra = environment.keys().filter(|name| !expected.contains_key(*name) && !own.contains(name));
+    missing.chain(extra.map(|name| format!("{name} is in docker/compose.yaml only"))).collect()
+}
+
+/// Addresses of listeners by name, as Kafka writes them: `NAME://host:port,...`.
+fn listeners(text: &str) -> BTreeMap<&str, &str> {
+    text.split(',').filter_map(|listener| listener.split_once("://")).collect()
+}
+
+/// The published port of a service on this machine, and the one inside: `127.0.0.1:OUTSIDE:INSIDE`, and no other.
+fn ports(service: &Value) -> (String, String) {
+    let published = service["ports"].as_array().unwrap();
+    assert_eq!(published.len(), 1, "{published:?}");
+    let parts: Vec<&str> = published[0].as_str().unwrap().split(':').collect();
+    assert_eq!(parts.first(), Some(&"127.0.0.1"), "nobody else's machine may reach it");
+    (parts[1].to_owned(), parts[2].to_owned())
+}
+
+#[test]
+fn should_have_the_versions_that_the_scripts_have() {
+    let (compose, versions) = (compose(), properties(&read("scripts/versions.env")));
+    let services = &compose["services"];
+    assert_eq!(services["kafka"]["image"], format!("apache/kafka:{}", versions["KAFKA_VERSION"]));
+    assert_eq!(services["registry"]["image"], format!("apicurio/apicurio-registry:{}", versions["APICURIO_VERSION"]));
+}
+
+#[test]
+fn should_set_kafka_as_the_scripts_do() {
+    let environment = environment(&compose()["services"]["kafka"]);
+    let settings = properties(&read("scripts/services/kafka.properties"));
+    assert!(settings.len() > 15, "{settings:?}");
+    let own: Vec<_> = PLACES.iter().map(|key| kafka_variable(key)).chain(["KAFKA_HEAP_OPTS".to_owned()]).collect();
+    assert_eq!(differences(&settings, &environment, kafka_variable, &own), [""; 0]);
+    // What each derives for itself, both have.
+    let script = read("scripts/kafka.sh");
+    for key in PLACES {
+        assert!(script.contains(&format!("echo \"{key}=")), "kafka.sh does not set {key}");
+        assert!(environment.contains_key(&kafka_variable(key)), "docker/compose.yaml does not set {key}");
+    }
+    assert!(script.contains("${SYNCROBOARD_KAFKA_HEAP:-1g}") && environment["KAFKA_HEAP_OPTS"] == "-Xmx1g");
+}
+
+#[test]
+fn should_set_the_registry_as_the_scripts_do() {
+    let environment = environment(&compose()["services"]["registry"]);
+    let settings = properties(&read("scripts/services/registry.properties"));
+    let own = ["JAVA_OPTIONS", "APICURIO_DATASOURCE_URL"].map(str::to_owned);
+    assert_eq!(differences(&settings, &environment, quarkus_variable, &own), [""; 0]);
+    let script = read("scripts/registry.sh");
+    assert!(script.contains(&environment["JAVA_OPTIONS"]), "another heap than registry.sh");
+    assert!(script.contains(&environment["APICURIO_DATASOURCE_URL"].replace("/data/", "$dir/")), "another database");
+}
+
+#[test]
+fn should_say_where_its_servers_can_be_reached() {
+    let (compose, text) = (compose(), read("docker/compose.yaml"));
+    let kafka = &compose["services"]["kafka"];
+    let (outside, inside) = ports(kafka);
+    let environment = environment(kafka);
+    let (listening, advertised) = (&environment["KAFKA_LISTENERS"], &environment["KAFKA_ADVERTISED_LISTENERS"]);
+    assert_eq!(listeners(listening)["PLAINTEXT"], format!(":{inside}"));
+    assert_eq!(listeners(advertised)["PLAINTEXT"], format!("127.0.0.1:{outside}"));
+    assert!(text.contains(&format!("SYNCROBOARD_TEST_KAFKA=127.0.0.1:{outside}")));
+    let (outside, _) = ports(&compose["services"]["registry"]);
+    let path = "/apis/ccompat/v7";
+    assert!(text.contains(&format!("SYNCROBOARD_TEST_REGISTRY=http://127.0.0.1:{outside}{path}")));
+    assert!(read("scripts/registry.sh").contains(path));
+}
+
+#[test]
+fn should_keep_what_each_server_keeps_in_a_volume() {
+    let compose = compose();
+    for (name, service) in compose["services"].as_object().unwrap() {
+        let (volume, _) = service["volumes"][0].as_str().unwrap().split_once(':').unwrap();
+        assert!(compose["volumes"].as_object().unwrap().contains_key(volume), "{name}: {volume}");
+    }
+}
+
+#[test]
+fn should_find_each_difference_of_settings() {
+    let of = |text: &str| properties(text);
+    let own = ["KAFKA_NODE_ID".to_owned()];
+    let found = |environment: &str| differences(&of("a.b=1\n# c=2\n"), &of(environment), kafka_variable, &own).len();
+    assert_eq!(found("KAFKA_A_B=1\nKAFKA_NODE_ID=7"), 0);
+    assert_eq!(found("KAFKA_A_B=2"), 1, "another value");
+    assert_eq!(found(""), 1, "missing");
+    assert_eq!(found("KAFKA_A_B=1\nKAFKA_C=2"), 1, "only there");
+}

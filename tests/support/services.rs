@@ -1,0 +1,200 @@
+//! The real servers: those that `make services-up` started, and brokers of a test's own.
+//!
+//! Shared with `connectors/tests/support`. Topics, groups and ids of the shared broker are a test's own by their names
+//! ([`unique`]); a test that restarts, kills or reconfigures a broker starts one ([`OwnKafka`]).
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests")]
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tempfile::TempDir;
+
+/// Where the shared servers are.
+#[derive(Debug)]
+pub(crate) struct Services {
+    /// `host:port` of Apache Kafka, in plain text.
+    pub(crate) kafka: String,
+    /// Base address of the registry's REST API, Confluent's.
+    pub(crate) registry: String,
+}
+
+/// The shared servers; panics with what to do if they are not there.
+pub(crate) fn services() -> &'static Services {
+    static SERVICES: OnceLock<Services> = OnceLock::new();
+    SERVICES.get_or_init(|| {
+        let env = std::fs::read_to_string(clone().join(".services/env")).unwrap_or_default();
+        let setting = |name: &str| {
+            let written = || env.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix('=')?.to_owned()));
+            std::env::var(name).ok().or_else(written)
+        };
+        let there = |what: &str, name: &str| {
+            let address = setting(name).filter(|address| answers(address));
+            address.unwrap_or_else(|| panic!("{what} is not there: run `make services-up`"))
+        };
+        Services {
+            kafka: there("Apache Kafka", "SYNCROBOARD_TEST_KAFKA"),
+            registry: there("the schema registry", "SYNCROBOARD_TEST_REGISTRY"),
+        }
+    })
+}
+
+/// A name that no other test and no other run has: for topics, groups, applications on the shared broker.
+pub(crate) fn unique(what: &str) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    format!("{what}-{now:x}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Runs one of Kafka's own programs, named by its class, with this standard input; what it wrote to standard output.
+pub(crate) fn kafka_tool(class: &str, arguments: &[&str], input: &str) -> String {
+    let mut command = script("kafka.sh");
+    command.args(["tool", class]).args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    // A program that ends before it has read everything says why by its status.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    succeeded(&output, class)
+}
+
+/// An Apache Kafka of a test's own, which ends with it. What it keeps survives [`Self::kill`] and [`Self::start`].
+pub(crate) struct OwnKafka {
+    dir: TempDir,
+    /// `NAME=host:port`, of each listener by its name and of the plain one as `bootstrap`.
+    addresses: BTreeMap<String, String>,
+}
+
+impl OwnKafka {
+    /// Starts a broker with settings over those of `scripts/services/kafka.properties`.
+    pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
+        Self::with(&[], settings)
+    }
+
+    /// As [`Self::new`], with one more listener: `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.
+    pub(crate) fn with_listener(name: &str, settings: &[(&str, &str)]) -> Self {
+        Self::with(&["--listener", name], settings)
+    }
+
+    /// One more broker of the same cluster. It cannot do without the first, which is the controller.
+    pub(crate) fn join(&self, settings: &[(&str, &str)]) -> Self {
+        Self::with(&["--join", path(self.dir.path())], settings)
+    }
+
+    fn with(options: &[&str], settings: &[(&str, &str)]) -> Self {
+        let own = clone().join(".services/own");
+        std::fs::create_dir_all(&own).unwrap();
+        let dir = tempfile::Builder::new().prefix("kafka-").tempdir_in(own).unwrap();
+        // So that `services-up` and `services-down` find what a test left that was killed.
+        std::fs::write(dir.path().join("owner"), std::process::id().to_string()).unwrap();
+        let mut kafka = Self { dir, addresses: BTreeMap::new() };
+        let settings = settings.iter().map(|(key, value)| format!("{key}={value}"));
+        kafka.launch(options.iter().map(|option| (*option).to_owned()).chain(settings));
+        kafka
+    }
+
+    /// Starts it again, with the same address, data and settings, and waits until it answers.
+    pub(crate) fn start(&self) {
+        succeeded(&self.script("start").output().unwrap(), "kafka.sh start");
+    }
+
+    fn launch(&mut self, arguments: impl Iterator<Item = String>) {
+        let printed = succeeded(&self.script("start").args(arguments).output().unwrap(), "kafka.sh start");
+        let pairs = printed.lines().filter_map(|line| line.split_once('='));
+        self.addresses = pairs.map(|(name, address)| (name.to_owned(), address.to_owned())).collect();
+    }
+
+    /// `host:port`, in plain text.
+    pub(crate) fn bootstrap(&self) -> &str {
+        &self.addresses["bootstrap"]
+    }
+
+    /// `host:port` of the further listener of this name.
+    pub(crate) fn listener(&self, name: &str) -> &str {
+        &self.addresses[name]
+    }
+
+    /// What it keeps: `data/`, `kafka.log`, `server.properties`.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// SIGTERM, and waits until it is gone.
+    pub(crate) fn stop(&self) {
+        succeeded(&self.script("stop").output().unwrap(), "kafka.sh stop");
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub(crate) fn kill(&self) {
+        succeeded(&self.script("kill").output().unwrap(), "kafka.sh kill");
+    }
+
+    /// Sends a signal by its name, such as `STOP` and `CONT`; does not wait.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.dir.path().join("pid")).unwrap();
+        assert!(Command::new("kill").args([&format!("-{name}"), pid.trim()]).status().unwrap().success());
+    }
+
+    /// Runs one of Kafka's own programs against it: [`kafka_tool`] with `--bootstrap-server`.
+    pub(crate) fn tool(&self, class: &str, arguments: &[&str]) -> String {
+        kafka_tool(class, &[&["--bootstrap-server", self.bootstrap()], arguments].concat(), "")
+    }
+
+    fn script(&self, verb: &str) -> Command {
+        let mut command = script("kafka.sh");
+        // It has little to keep in memory, and there may be several.
+        command.args([verb, path(self.dir.path())]).env("SYNCROBOARD_KAFKA_HEAP", "512m").stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for OwnKafka {
+    fn drop(&mut self) {
+        // Its directory is deleted right after.
+        let _ = self.script("kill").status();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.dir.path().join("kafka.log")).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("the broker's log ends:\n{}", lines[lines.len().saturating_sub(20)..].join("\n"));
+        }
+    }
+}
+
+/// The clone that this test belongs to: the directory, from the crate's upwards, that has the scripts.
+pub(crate) fn clone() -> &'static Path {
+    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
+    crate_dir.ancestors().find(|dir| dir.join("scripts/kafka.sh").is_file()).unwrap()
+}
+
+/// One of the clone's scripts, without what `services()` is told by the environment.
+pub(crate) fn script(name: &str) -> Command {
+    let mut command = Command::new(clone().join("scripts").join(name));
+    command.env_remove("SYNCROBOARD_LOG_DIR");
+    command
+}
+
+/// The standard output of a command that must have succeeded.
+pub(crate) fn succeeded(output: &Output, what: &str) -> String {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{what}: {}\n{out}{err}", output.status);
+    out.into_owned()
+}
+
+fn answers(address: &str) -> bool {
+    let host = address.rsplit("://").next().unwrap_or_default().split('/').next().unwrap_or_default();
+    host.split(',').any(|host| TcpStream::connect(host).is_ok())
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
