@@ -99,11 +99,17 @@ pub(crate) enum GroupProtocol {
     Consumer,
 }
 
-/// The schema registry, for the parts that run apart; `dev` knows its schemas by itself.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// The schema registry of topics on Apache Kafka; without `url` the schemas and ids in the code are used.
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct SchemaRegistry {
+    /// Where Confluent's REST API is; several addresses of the same registry with commas between.
     pub(crate) url: String,
+    /// Basic authentication; empty: none.
+    pub(crate) username: String,
+    pub(crate) password: String,
+    /// Whether schemas that are missing are registered and compatibility is set; else they are only checked.
+    pub(crate) auto_register: bool,
 }
 
 /// What is written to standard error.
@@ -162,6 +168,22 @@ impl Default for Kafka {
     }
 }
 
+impl Default for SchemaRegistry {
+    fn default() -> Self {
+        Self { url: String::new(), username: String::new(), password: String::new(), auto_register: true }
+    }
+}
+
+/// Without the password.
+impl std::fmt::Debug for SchemaRegistry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SchemaRegistry")
+            .field("url", &self.url)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Default for Log {
     fn default() -> Self {
         Self { filter: "warn,syncroboard=info".to_owned(), json: false }
@@ -207,7 +229,7 @@ impl Log {
 }
 
 /// Every key there is; those that end in `.*` hold keys of the user's own.
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 25] = [
     "data.dir",
     "api.listen",
     "api.outcome_wait_ms",
@@ -228,6 +250,9 @@ const KNOWN: [&str; 22] = [
     "kafka.transaction_timeout_ms",
     "kafka.properties.*",
     "schema_registry.url",
+    "schema_registry.username",
+    "schema_registry.password",
+    "schema_registry.auto_register",
     "log.filter",
     "log.json",
 ];

@@ -12,6 +12,7 @@ use clap::Args;
 use connectors::gateway::CommandGateway;
 use connectors::sqlite::{SinkOptions, SinkStatus, SqliteReadModel};
 use processors::{PipelineConfig, pipeline};
+use schemas::SchemaRegistry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use topology::broker::Broker;
@@ -24,7 +25,7 @@ use crate::exit::Failed;
 use crate::instance::Instance;
 use crate::metrics::EngineCollector;
 use crate::signals::Signals;
-use crate::{verify, worker};
+use crate::{registry, verify, worker};
 
 /// Requests under way when the server is told to stop get so long to end.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -78,9 +79,18 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
         }
     };
     let read_model = SqliteReadModel::open(data.read_model()).await?;
-    let sink = read_model.start_sink(broker.clone(), SinkOptions::default())?;
-    let gateway = CommandGateway::open(&broker)?;
-    let streams = Streams::start(&pipeline(&PipelineConfig::default())?, &streams_config, &broker)?;
+    let schemas = match &args.kafka {
+        None => registry::embedded(),
+        Some(_) => tokio::select! {
+            () = signals.next() => return Ok(ExitCode::SUCCESS),
+            opened = registry::open(config, |_| {}) => opened?,
+        },
+    };
+    let sink_options = SinkOptions { registry: schemas.clone(), ..SinkOptions::default() };
+    let sink = read_model.start_sink(broker.clone(), sink_options)?;
+    let gateway = CommandGateway::open(&broker, schemas.clone())?;
+    let topology = pipeline(&PipelineConfig { registry: schemas.clone(), ..PipelineConfig::default() })?;
+    let streams = Streams::start(&topology, &streams_config, &broker)?;
 
     let registry = prometheus::Registry::new();
     let metrics = streams.metrics().clone();
@@ -98,7 +108,7 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
         secret,
         metrics: registry,
         readiness,
-        verify: verification(streams.clone(), broker.clone(), read_model.clone()),
+        verify: verification(streams.clone(), broker.clone(), schemas, read_model.clone()),
         limits,
     })?;
 
@@ -141,15 +151,17 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
 fn verification(
     streams: Shared,
     broker: Arc<dyn Broker>,
+    schemas: Arc<dyn SchemaRegistry>,
     read_model: Arc<SqliteReadModel>,
 ) -> Arc<dyn Fn() -> Verification + Send + std::marker::Sync> {
     Arc::new(move || {
         let (streams, broker, read_model) = (streams.clone(), broker.clone(), read_model.clone());
+        let schemas = schemas.clone();
         let runtime = tokio::runtime::Handle::current();
         let work = tokio::task::spawn_blocking(move || {
             let held = streams.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Streams::hold);
             let held = held.context("the pipeline does not run")?;
-            verify::live(&broker, held, &read_model, &runtime)
+            verify::live(&broker, schemas, held, &read_model, &runtime)
         });
         Box::pin(async move { work.await.map_err(anyhow::Error::from).flatten().map_err(|error| format!("{error:#}")) })
     })

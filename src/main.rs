@@ -10,6 +10,7 @@ mod import;
 mod instance;
 mod lag;
 mod metrics;
+mod registry;
 mod sample;
 mod signals;
 mod token;

@@ -13,6 +13,7 @@ use clap::Args;
 use connectors::event_log::BrokerEventLog;
 use connectors::sqlite::{SinkOptions, SqliteReadModel, SqliteTables};
 use processors::{PipelineConfig, fold, pipeline, verify_log, verify_read_model, verify_stores};
+use schemas::SchemaRegistry;
 use schemas::reader::{ReadError, Stores};
 use topology::broker::Broker;
 use topology::{Held, Inspection, StreamsError};
@@ -21,7 +22,7 @@ use crate::broker;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
-use crate::{dev, token};
+use crate::{dev, registry, token};
 
 /// How long the read model may take to catch up with the log.
 const CATCH_UP: Duration = Duration::from_secs(600);
@@ -87,7 +88,8 @@ fn offline(data: &DataDir, config: &Config) -> anyhow::Result<Vec<String>> {
     let runtime = tokio::runtime::Runtime::new()?;
     let read_model = runtime.block_on(SqliteReadModel::open(data.read_model()))?;
     let sink = read_model.start_sink(broker.clone(), SinkOptions::default())?;
-    let differences = compare(&broker, &Offline(inspection), &read_model, &runtime.handle().clone());
+    let differences =
+        compare(&broker, registry::embedded(), &Offline(inspection), &read_model, &runtime.handle().clone());
     if let Err(error) = sink.stop() {
         anyhow::bail!("the read model's sink gave up: {error}");
     }
@@ -97,20 +99,22 @@ fn offline(data: &DataDir, config: &Config) -> anyhow::Result<Vec<String>> {
 /// Verifies a running server whose threads are held.
 pub(crate) fn live(
     broker: &Arc<dyn Broker>,
+    schemas: Arc<dyn SchemaRegistry>,
     held: Held,
     read_model: &SqliteReadModel,
     runtime: &tokio::runtime::Handle,
 ) -> anyhow::Result<Vec<String>> {
-    compare(broker, &Live(held), read_model, runtime)
+    compare(broker, schemas, &Live(held), read_model, runtime)
 }
 
 fn compare(
     broker: &Arc<dyn Broker>,
+    schemas: Arc<dyn SchemaRegistry>,
     stores: &dyn Stores,
     read_model: &SqliteReadModel,
     runtime: &tokio::runtime::Handle,
 ) -> anyhow::Result<Vec<String>> {
-    let log = BrokerEventLog::open(broker.clone())?;
+    let log = BrokerEventLog::open(broker.clone(), schemas)?;
     catch_up(&log, read_model, runtime)?;
     let tables = tables(read_model.path())?;
     let expected = fold(&log)?;

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
 use crate::instance::Instance;
+use crate::registry;
 use crate::signals::Signals;
 
 /// How long to wait before Kafka is asked again at the start.
@@ -109,14 +110,15 @@ async fn work(servers: &str, config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Starts the pipeline as soon as Kafka can be reached.
+/// Starts the pipeline as soon as the schema registry and Kafka can be reached.
 async fn start(
     servers: &str,
     broker: &Arc<dyn Broker>,
     config: &Config,
     streams_config: StreamsConfig,
 ) -> anyhow::Result<Streams> {
-    let topology = pipeline(&PipelineConfig::default())?;
+    let registry = registry::open(config, |_| {}).await?;
+    let topology = pipeline(&PipelineConfig { registry, ..PipelineConfig::default() })?;
     let mut told = false;
     loop {
         let (broker, config) = (Arc::clone(broker), config.clone());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use schemas::reader::{EventLog, ReadError};
 use schemas::topics::{TICKET_EVENTS, USER_EVENTS};
-use schemas::{TicketEvent, UserEvent};
+use schemas::{SchemaError, SchemaRegistry, TicketEvent, UserEvent};
 use topology::broker::{Broker, BrokerError, TopicPartition};
 
 /// How long to wait for records that the broker says are there.
@@ -14,15 +14,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The events up to a moment.
 pub struct BrokerEventLog {
     broker: Arc<dyn Broker>,
+    registry: Arc<dyn SchemaRegistry>,
     ends: Vec<(TopicPartition, i64)>,
 }
 
 impl BrokerEventLog {
-    /// Notes where the topics end now; what is written later is not read.
+    /// Notes where the topics end now; what is written later is not read. `registry` knows the records' schemas.
     ///
     /// # Errors
     /// The broker cannot be asked.
-    pub fn open(broker: Arc<dyn Broker>) -> Result<Self, BrokerError> {
+    pub fn open(broker: Arc<dyn Broker>, registry: Arc<dyn SchemaRegistry>) -> Result<Self, BrokerError> {
         let topics = broker.topics()?;
         let mut ends = Vec::new();
         for topic in [TICKET_EVENTS, USER_EVENTS] {
@@ -32,7 +33,7 @@ impl BrokerEventLog {
                 ends.push((partition, end));
             }
         }
-        Ok(Self { broker, ends })
+        Ok(Self { broker, registry, ends })
     }
 
     /// Where each partition ended when this was opened.
@@ -68,10 +69,26 @@ impl BrokerEventLog {
 
 impl EventLog for BrokerEventLog {
     fn ticket_events(&self, each: &mut dyn FnMut(TicketEvent)) -> Result<(), ReadError> {
-        self.read(TICKET_EVENTS, &mut |bytes| TicketEvent::decode(bytes).map(&mut *each).map_err(|e| e.to_string()))
+        self.read(TICKET_EVENTS, &mut |bytes| self.decode(bytes, TicketEvent::decode_with).map(&mut *each))
     }
 
     fn user_events(&self, each: &mut dyn FnMut(UserEvent)) -> Result<(), ReadError> {
-        self.read(USER_EVENTS, &mut |bytes| UserEvent::decode(bytes).map(&mut *each).map_err(|e| e.to_string()))
+        self.read(USER_EVENTS, &mut |bytes| self.decode(bytes, UserEvent::decode_with).map(&mut *each))
+    }
+}
+
+impl BrokerEventLog {
+    /// Decodes a record, after waiting for its schema if it has to be asked for.
+    fn decode<T>(
+        &self,
+        bytes: &[u8],
+        decode: impl Fn(&dyn SchemaRegistry, &[u8]) -> Result<T, SchemaError>,
+    ) -> Result<T, String> {
+        let mut decoded = decode(&*self.registry, bytes);
+        if let Err(SchemaError::RegistryUnreachable { id, .. }) = &decoded {
+            self.registry.wait_for(*id, PATIENCE);
+            decoded = decode(&*self.registry, bytes);
+        }
+        decoded.map_err(|error| error.to_string())
     }
 }

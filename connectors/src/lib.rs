@@ -9,6 +9,7 @@
 //! | [`kafka`] | Apache Kafka, through librdkafka |
 //! | [`live`] | the rest of the process: how far the read model is, and the events |
 //! | [`read_model`] | any database: what can be asked of it |
+//! | [`registry`] | a schema registry with Confluent's REST API |
 //! | [`conformance`] | any broker: the promises that every implementation is held to |
 
 pub mod conformance;
@@ -18,4 +19,5 @@ pub mod gateway;
 pub mod kafka;
 pub mod live;
 pub mod read_model;
+pub mod registry;
 pub mod sqlite;

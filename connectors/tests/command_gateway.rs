@@ -11,10 +11,11 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::gateway::{CommandGateway, GatewayError};
-use schemas::{CreateTicket, Outcome, TicketCommand, ids, topics};
+use schemas::{CreateTicket, EmbeddedRegistry, Outcome, TicketCommand, ids, topics};
 use support::*;
 use topology::broker::{TopicPartition, partition_for_key};
 use uuid::Uuid;
@@ -55,7 +56,7 @@ fn titles(log: &Log, count: usize) -> Vec<String> {
 #[tokio::test]
 async fn should_bring_each_command_its_outcome() {
     let log = Log::new();
-    let gateway = CommandGateway::open(&log.broker).expect("opened");
+    let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
     let mut first = gateway.submit(&command(1)).await.expect("submitted");
     let mut second = gateway.submit(&command(2)).await.expect("submitted");
     assert!(gateway.is_pending(Uuid::from_u128(1)));
@@ -70,7 +71,7 @@ async fn should_bring_each_command_its_outcome() {
 #[tokio::test]
 async fn should_keep_the_order_of_commands_sent_without_waiting() {
     let log = Log::new();
-    let gateway = CommandGateway::open(&log.broker).expect("opened");
+    let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
     let mut sent: Vec<_> = (0..5_000).map(|n| gateway.send(&command(n)).expect("taken")).collect();
     for submitted in &mut sent {
         submitted.durable().await.expect("durable");
@@ -81,7 +82,7 @@ async fn should_keep_the_order_of_commands_sent_without_waiting() {
 #[tokio::test]
 async fn should_answer_a_repeat_with_the_outcome_marked_duplicate() {
     let log = Log::new();
-    let gateway = CommandGateway::open(&log.broker).expect("opened");
+    let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
     let mut first = gateway.submit(&command(1)).await.expect("submitted");
     let mut repeat = gateway.submit(&command(1)).await.expect("submitted");
     log.outcome(accepted(1), partition());
@@ -94,7 +95,7 @@ async fn should_answer_a_repeat_with_the_outcome_marked_duplicate() {
 async fn should_not_hear_outcomes_from_before_it_was_opened() {
     let log = Log::new();
     log.outcome(accepted(1), partition());
-    let gateway = CommandGateway::open(&log.broker).expect("opened");
+    let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
     let mut submitted = gateway.submit(&command(1)).await.expect("submitted");
     log.outcome(Outcome::from(accepted(1)).with_duplicate(true), partition());
     assert!(submitted.outcome().await.expect("an outcome").duplicate());
@@ -103,7 +104,7 @@ async fn should_not_hear_outcomes_from_before_it_was_opened() {
 #[tokio::test]
 async fn should_refuse_a_command_that_is_too_large_and_forget_it() {
     let log = Log::new();
-    let gateway = CommandGateway::open(&log.broker).expect("opened");
+    let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
     let large: TicketCommand =
         CreateTicket { command_id: Uuid::from_u128(1), description: "x".repeat(2 << 20), ..CreateTicket::default() }
             .into();
@@ -115,7 +116,7 @@ async fn should_refuse_a_command_that_is_too_large_and_forget_it() {
 #[tokio::test]
 async fn should_tell_those_who_wait_when_it_goes() {
     let log = Log::new();
-    let gateway = CommandGateway::open(&log.broker).expect("opened");
+    let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
     let mut submitted = gateway.submit(&command(1)).await.expect("submitted");
     drop(gateway);
     assert!(matches!(submitted.outcome().await, Err(GatewayError::Closed(_))));

@@ -82,7 +82,7 @@ async fn should_write_each_event_once_wherever_the_sink_dies() {
         let fault = move |at| at == point && !here.swap(true, Ordering::SeqCst);
         let model = open(&log.database()).await;
         let sink = model
-            .start_sink(log.broker.clone(), SinkOptions { fault: Some(Arc::new(fault)) })
+            .start_sink(log.broker.clone(), SinkOptions { fault: Some(Arc::new(fault)), ..SinkOptions::default() })
             .expect("the sink starts");
         let error = failure(&sink).await;
         assert!(matches!(*error, SinkError::Injected(at) if at == point), "{error}");

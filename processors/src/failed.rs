@@ -20,7 +20,7 @@ pub(crate) struct AnswerFailed {
 }
 
 impl AnswerFailed {
-    pub(crate) fn new(registry: Option<Arc<dyn SchemaRegistry>>) -> Self {
+    pub(crate) fn new(registry: Arc<dyn SchemaRegistry>) -> Self {
         Self { commands: Commands(registry) }
     }
 
@@ -51,7 +51,8 @@ impl ExceptionHandler for AnswerFailed {
         let reason = || format!("{}: {}", failure.class, failure.message);
         if let Response::Resume(replacements) = &mut response
             && let Some((answer, reply_to)) = self.answer(failure)
-            && let Ok(value) = answer.failed(reason())
+            && let Ok(mut value) = answer.failed(reason())
+            && frame::relabel(&*self.commands.0, &mut value).is_ok()
         {
             replacements.push(Replacement {
                 topic: COMMAND_OUTCOMES.into(),

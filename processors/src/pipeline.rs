@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use schemas::topics::{COMMAND_OUTCOMES, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
 use schemas::{
-    SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent, UserLookupReplied, UserLookupRequested,
-    UserState,
+    EmbeddedRegistry, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent, UserLookupReplied,
+    UserLookupRequested, UserState,
 };
 use topology::broker::{Cleanup, TopicSpec};
 use topology::serde::{RawBytes, Utf8};
@@ -26,7 +26,7 @@ use crate::failed::AnswerFailed;
 use crate::keys::StoreKeySerde;
 use crate::memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
 use crate::reply_processor::ReplyProcessor;
-use crate::serdes::{Commands, Events, Framed, RoutingKey, RoutingKeys, UserKeys, UuidText};
+use crate::serdes::{Commands, Events, Framed, Outcomes, RoutingKey, RoutingKeys, UserKeys, UuidText};
 use crate::stores::{self, PROJECT_STORES};
 use crate::ticket_processor::{TicketProcessor, USER_LOOKUPS};
 use crate::user_processor::{
@@ -47,22 +47,19 @@ const CACHED_USERS: usize = 1_024;
 pub struct PipelineConfig {
     /// How long the answer to a command is remembered, in milliseconds of stream time.
     pub command_memory_ms: i64,
-    /// Whom to ask for the schemas of commands; none: only those of this build are known.
-    pub registry: Option<Arc<dyn SchemaRegistry>>,
+    /// Who knows the schemas of commands, and the ids that events and outcomes carry; by default those of this build.
+    pub registry: Arc<dyn SchemaRegistry>,
 }
 
 impl Default for PipelineConfig {
     fn default() -> Self {
-        Self { command_memory_ms: COMMAND_MEMORY_MS, registry: None }
+        Self { command_memory_ms: COMMAND_MEMORY_MS, registry: Arc::new(EmbeddedRegistry) }
     }
 }
 
 impl std::fmt::Debug for PipelineConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PipelineConfig")
-            .field("command_memory_ms", &self.command_memory_ms)
-            .field("registry", &self.registry.as_ref().map(|_| "asked"))
-            .finish()
+        f.debug_struct("PipelineConfig").field("command_memory_ms", &self.command_memory_ms).finish_non_exhaustive()
     }
 }
 
@@ -73,6 +70,8 @@ impl std::fmt::Debug for PipelineConfig {
 pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
     let memory = |name| StoreBuilder::persistent(name, StoreKeySerde, RawBytes).expiring(config.command_memory_ms);
     let commands = Commands(config.registry.clone());
+    let events = Events(config.registry.clone());
+    let outcomes = Outcomes(config.registry.clone());
     let ticket_stores: Vec<&str> = PROJECT_STORES.into_iter().chain([COMMAND_MEMORY]).collect();
     let both = [TICKETS, REPLIES];
     let builder = TopologyBuilder::new()
@@ -85,12 +84,19 @@ pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
         .processor(LOOKUPS, LookupProcessor::default, &[USER_LOOKUPS], &[USERS])
         .repartition::<Uuid, UserLookupReplied, _, _>(USER_REPLIES, UuidText, Framed, &[LOOKUPS])
         .processor(REPLIES, ReplyProcessor::default, &[USER_REPLIES], &ticket_stores)
-        .sink::<Uuid, TicketEvent>(TICKET_EVENTS_SINK, TICKET_EVENTS, UuidText, Events, Partitioning::ByKey, &both)
+        .sink::<Uuid, TicketEvent>(
+            TICKET_EVENTS_SINK,
+            TICKET_EVENTS,
+            UuidText,
+            events.clone(),
+            Partitioning::ByKey,
+            &both,
+        )
         .sink::<Uuid, Vec<u8>>(
             TICKET_OUTCOMES_SINK,
             COMMAND_OUTCOMES,
             UuidText,
-            RawBytes,
+            outcomes.clone(),
             Partitioning::SamePartition,
             &both,
         )
@@ -98,7 +104,7 @@ pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
             USER_EVENTS_SINK,
             USER_EVENTS,
             UuidText,
-            Events,
+            events,
             Partitioning::ByKey,
             &[USERS_BY_COMMAND],
         )
@@ -106,7 +112,7 @@ pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
             USER_OUTCOMES_SINK,
             COMMAND_OUTCOMES,
             UuidText,
-            RawBytes,
+            outcomes,
             Partitioning::SamePartition,
             &[USERS_BY_COMMAND],
         )

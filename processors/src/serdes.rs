@@ -7,7 +7,7 @@ use topology::HeadersRef;
 use topology::serde::{Deserialized, Deserializer, SerializeError, Serializer};
 use uuid::Uuid;
 
-/// One record type, framed, with the schemas of this build.
+/// One record type, framed, with the schemas and ids of this build: for stores and for topics that nobody else reads.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Framed;
 
@@ -23,41 +23,47 @@ impl<T: Record> Deserializer<T> for Framed {
     }
 }
 
-/// The closed sets that share a topic. Commands come from outside, so their schemas may be asked for in a registry.
-#[derive(Clone, Default)]
-pub(crate) struct Commands(pub(crate) Option<Arc<dyn SchemaRegistry>>);
+/// The closed sets that share a topic. Commands come from outside, so their schemas may have to be asked for.
+#[derive(Clone)]
+pub(crate) struct Commands(pub(crate) Arc<dyn SchemaRegistry>);
 
 impl Deserializer<TicketCommand> for Commands {
     fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<TicketCommand> {
-        match &self.0 {
-            None => read(data, TicketCommand::decode),
-            Some(registry) => read(data, |bytes| TicketCommand::decode_with(&**registry, bytes)),
-        }
+        read(data, |bytes| TicketCommand::decode_with(&*self.0, bytes))
     }
 }
 
 impl Deserializer<UserCommand> for Commands {
     fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<UserCommand> {
-        match &self.0 {
-            None => read(data, UserCommand::decode),
-            Some(registry) => read(data, |bytes| UserCommand::decode_with(&**registry, bytes)),
-        }
+        read(data, |bytes| UserCommand::decode_with(&*self.0, bytes))
     }
 }
 
-/// Events, written.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Events;
+/// Events, written with the ids that others look up.
+#[derive(Clone)]
+pub(crate) struct Events(pub(crate) Arc<dyn SchemaRegistry>);
 
 impl Serializer<TicketEvent> for Events {
     fn serialize(&self, _topic: &str, value: &TicketEvent, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
-        written(value.encode(out))
+        written(value.encode_with(&*self.0, out))
     }
 }
 
 impl Serializer<UserEvent> for Events {
     fn serialize(&self, _topic: &str, value: &UserEvent, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
-        written(value.encode(out))
+        written(value.encode_with(&*self.0, out))
+    }
+}
+
+/// Outcomes, framed already as the command memory keeps them, written with the ids that others look up.
+#[derive(Clone)]
+pub(crate) struct Outcomes(pub(crate) Arc<dyn SchemaRegistry>);
+
+impl Serializer<Vec<u8>> for Outcomes {
+    fn serialize(&self, _topic: &str, framed: &Vec<u8>, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
+        let start = out.len();
+        out.extend_from_slice(framed);
+        written(frame::relabel(&*self.0, &mut out[start..]))
     }
 }
 

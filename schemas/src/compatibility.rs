@@ -31,10 +31,52 @@ pub enum Incompatible {
 /// # Errors
 /// They cannot read each other whatever was written, or a field was taken away.
 pub fn check(older: &str, newer: &str) -> Result<(), Incompatible> {
+    check_readable(older, newer)?;
+    taken_away(&flatten(older)?, &flatten(newer)?).map_or(Ok(()), |field| Err(Incompatible::FieldTakenAway(field)))
+}
+
+/// Checks that each of two versions, both the text of a schema, can read what the other wrote: what a registry asks for.
+///
+/// # Errors
+/// They cannot read each other whatever was written.
+pub fn check_readable(older: &str, newer: &str) -> Result<(), Incompatible> {
     let (older, newer) = (flatten(older)?, flatten(newer)?);
     can_read(&older, &newer).map_err(Incompatible::Backward)?;
-    can_read(&newer, &older).map_err(Incompatible::Forward)?;
-    taken_away(&older, &newer).map_or(Ok(()), |field| Err(Incompatible::FieldTakenAway(field)))
+    can_read(&newer, &older).map_err(Incompatible::Forward)
+}
+
+/// What is different in `there` from `here`, both the text of a schema, for people; none: the same is read and written.
+///
+/// # Errors
+/// One of them is not valid Avro.
+pub fn difference(there: &str, here: &str) -> Result<Option<String>, Incompatible> {
+    Ok(differs("", &flatten(there)?, &flatten(here)?))
+}
+
+fn differs(path: &str, there: &Schema, here: &Schema) -> Option<String> {
+    if there.canonical_form() == here.canonical_form() {
+        return None;
+    }
+    let (Schema::Record(there), Schema::Record(here)) = (there, here) else {
+        let types = format!("is {} there, {} here", there.canonical_form(), here.canonical_form());
+        return Some(if path.is_empty() { format!("it {types}") } else { format!("the field {path} {types}") });
+    };
+    let at = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    for field in &here.fields {
+        let Some(found) = there.fields.iter().find(|f| f.name == field.name) else {
+            return Some(format!("the field {} is missing there", at(&field.name)));
+        };
+        if let Some(difference) = differs(&at(&field.name), &found.schema, &field.schema) {
+            return Some(difference);
+        }
+    }
+    if let Some(more) = there.fields.iter().find(|f| here.fields.iter().all(|known| known.name != f.name)) {
+        return Some(format!("the field {} is only there", at(&more.name)));
+    }
+    if there.name != here.name {
+        return Some(format!("it is called {} there, {} here", there.name, here.name));
+    }
+    Some("the fields are in another order".to_owned())
 }
 
 fn can_read(writer: &Schema, reader: &Schema) -> Result<(), String> {

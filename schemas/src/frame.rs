@@ -4,7 +4,6 @@
 //! struct has and it has not gets its default. Nothing is allocated beside the value's own texts.
 
 use std::io::BufRead;
-use std::sync::Arc;
 
 use serde_avro_fast::de::read::SliceRead;
 use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
@@ -20,15 +19,38 @@ pub const PREFIX_LEN: usize = 5;
 
 const MAGIC: u8 = 0;
 
-/// Appends the framed `value` to `out`, which stays as it was if that fails.
+/// Appends the framed `value` to `out`, which stays as it was if that fails. It carries the id in the code: for state
+/// stores and the application's own topics.
 ///
 /// # Errors
 /// The value does not fit its schema.
 pub fn encode<T: Record>(value: &T, out: &mut Vec<u8>) -> Result<(), SchemaError> {
+    encode_as(T::SCHEMA_ID, value, out)
+}
+
+/// As [`encode`], with the id that `registry` gave the schema: for topics that others read.
+///
+/// # Errors
+/// The value does not fit its schema.
+pub fn encode_with<T: Record>(registry: &dyn SchemaRegistry, value: &T, out: &mut Vec<u8>) -> Result<(), SchemaError> {
+    encode_as(registry.wire_id(T::SCHEMA_ID), value, out)
+}
+
+/// Puts the id that `registry` gave the schema into a record framed by [`encode`], so that others can read it.
+///
+/// # Errors
+/// The bytes are no framed record.
+pub fn relabel(registry: &dyn SchemaRegistry, framed: &mut [u8]) -> Result<(), SchemaError> {
+    let (own_id, _) = split(framed)?;
+    framed[1..PREFIX_LEN].copy_from_slice(&registry.wire_id(own_id).to_be_bytes());
+    Ok(())
+}
+
+fn encode_as<T: Record>(id: u32, value: &T, out: &mut Vec<u8>) -> Result<(), SchemaError> {
     let writer = T::published().writer()?;
     let start = out.len();
     out.push(MAGIC);
-    out.extend_from_slice(&T::SCHEMA_ID.to_be_bytes());
+    out.extend_from_slice(&id.to_be_bytes());
     // Its buffers stay empty, as fields come in the order of the schema: making one costs nothing.
     let mut config = SerializerConfig::new(writer.schema());
     match serde_avro_fast::to_datum(value, &mut *out, &mut config) {
@@ -63,7 +85,7 @@ pub fn decode<T: Record>(bytes: &[u8]) -> Result<T, SchemaError> {
 /// As [`decode`]; and [`SchemaError::RegistryUnreachable`], after which it can be tried again.
 pub fn decode_with<T: Record>(registry: &dyn SchemaRegistry, bytes: &[u8]) -> Result<T, SchemaError> {
     let (writer, datum) = open_with(registry, bytes)?;
-    decode_datum(&writer, datum)
+    decode_datum(writer, datum)
 }
 
 /// Splits a framed record into its schema, from the embedded registry, and the Avro bytes.
@@ -75,13 +97,14 @@ pub(crate) fn open(bytes: &[u8]) -> Result<(&'static WriterSchema, &[u8]), Schem
 
 /// Splits a framed record into its schema, from `registry`, and the Avro bytes.
 pub(crate) fn open_with<'a>(
-    registry: &dyn SchemaRegistry,
+    registry: &'a dyn SchemaRegistry,
     bytes: &'a [u8],
-) -> Result<(Arc<WriterSchema>, &'a [u8]), SchemaError> {
+) -> Result<(&'a WriterSchema, &'a [u8]), SchemaError> {
     let (id, datum) = split(bytes)?;
     match registry.schema(id) {
         Lookup::Known(writer) => Ok((writer, datum)),
         Lookup::Unknown => Err(SchemaError::UnknownSchema { id }),
+        Lookup::Unusable(reason) => Err(SchemaError::InvalidSchema { id, reason: reason.to_owned() }),
         Lookup::Unreachable(reason) => Err(SchemaError::RegistryUnreachable { id, reason }),
     }
 }

@@ -10,6 +10,7 @@
 //! | [`internal`], [`state`] | what sub-topologies send each other; what state stores hold |
 //! | [`frame`] | writing and reading a framed record |
 //! | [`registry`] | which schema an id means: a trait, and the registry in the code |
+//! | [`subjects`] | what the schemas are called in a registry of its own |
 //! | [`compatibility`] | whether two versions of a schema can read each other |
 //! | [`ids`], [`topics`] | ids that follow from what they name; names of topics |
 //! | [`reader`] | what `verify` reads, behind traits |
@@ -44,6 +45,7 @@ pub mod reader;
 mod record;
 pub mod registry;
 pub mod state;
+pub mod subjects;
 pub mod topics;
 
 pub use command::*;
@@ -53,5 +55,5 @@ pub use internal::*;
 pub use outcome::*;
 pub use published::{Published, WriterSchema};
 pub use record::Record;
-pub use registry::{EmbeddedRegistry, Lookup, RegisterError, SchemaRegistry};
+pub use registry::{EmbeddedRegistry, Lookup, SchemaRegistry};
 pub use state::*;

@@ -1,6 +1,6 @@
 //! Schemas that have been published under an id, parsed once and ready to read and write with.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use crate::error::SchemaError;
 
@@ -55,7 +55,7 @@ pub struct Published {
     id: u32,
     record: &'static str,
     avsc: &'static str,
-    parsed: OnceLock<Result<Arc<WriterSchema>, String>>,
+    parsed: OnceLock<Result<WriterSchema, String>>,
 }
 
 impl Published {
@@ -87,9 +87,9 @@ impl Published {
     ///
     /// # Errors
     /// The text is not the schema of a record; the tests rule that out for every schema of this build.
-    pub fn writer(&self) -> Result<&Arc<WriterSchema>, SchemaError> {
+    pub fn writer(&self) -> Result<&WriterSchema, SchemaError> {
         self.parsed
-            .get_or_init(|| WriterSchema::parse(self.id, self.avsc).map(Arc::new).map_err(|error| error.to_string()))
+            .get_or_init(|| WriterSchema::parse(self.id, self.avsc).map_err(|error| error.to_string()))
             .as_ref()
             .map_err(|reason| SchemaError::InvalidSchema { id: self.id, reason: reason.clone() })
     }

@@ -215,7 +215,7 @@ macro_rules! record_enum {
                 bytes: &[u8],
             ) -> Result<Self, $crate::error::SchemaError> {
                 let (writer, datum) = $crate::frame::open_with(registry, bytes)?;
-                Self::read(&writer, datum)
+                Self::read(writer, datum)
             }
 
             fn read(
@@ -229,13 +229,43 @@ macro_rules! record_enum {
                 }
             }
 
-            /// Appends the framed record to `out`, which stays as it was if that fails.
+            /// Appends the framed record to `out`, with the id in the code; `out` stays as it was if that fails.
             ///
             /// # Errors
             /// The value does not fit its schema.
             pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), $crate::error::SchemaError> {
                 match self {
                     $( Self::$variant(record) => $crate::frame::encode(record, out), )*
+                }
+            }
+
+            /// Appends the framed record to `out` with the id that `registry` gave its schema.
+            ///
+            /// # Errors
+            /// As [`Self::encode`].
+            pub fn encode_with(
+                &self,
+                registry: &dyn $crate::registry::SchemaRegistry,
+                out: &mut Vec<u8>,
+            ) -> Result<(), $crate::error::SchemaError> {
+                match self {
+                    $( Self::$variant(record) => $crate::frame::encode_with(registry, record, out), )*
+                }
+            }
+
+            /// The schemas of the set.
+            #[must_use]
+            pub fn schemas() -> Vec<&'static $crate::published::Published> {
+                use $crate::record::Record as _;
+                vec![$( $record::published() ),*]
+            }
+
+            /// The id in the code of the record's schema.
+            #[must_use]
+            pub fn schema_id(&self) -> u32 {
+                use $crate::record::Record as _;
+                match self {
+                    $( Self::$variant(_) => $record::SCHEMA_ID, )*
                 }
             }
 

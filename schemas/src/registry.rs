@@ -3,8 +3,12 @@
 //! Ids are given once and for ever. Commands count from 1, events from 101, outcomes from 201, internal records from
 //! 301, state from 401. Each version of a schema has an id of its own: a new version takes the next free one of its
 //! range, and the one that it replaces goes to [`REPLACED`], so that what it wrote stays readable.
+//!
+//! A registry of its own gives ids of its own: there the ids in the code are only what a build calls its schemas by, in
+//! state stores and on the topics that are the application's alone. What others read carries the registry's ids.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use crate::command::{
     AddMember, AssignTicket, CommentTicket, CreateProject, CreateTicket, DeleteTicket, EditTicket, ImportTicket,
@@ -24,70 +28,48 @@ use crate::state::{
 
 /// What a registry answers when it is asked for an id.
 #[derive(Debug, Clone)]
-pub enum Lookup {
+pub enum Lookup<'a> {
     /// The schema.
-    Known(Arc<WriterSchema>),
+    Known(&'a WriterSchema),
     /// There is no such schema: a record with this id is bad.
     Unknown,
+    /// There is one, but no record can be read with it, for this reason: a record with this id is bad.
+    Unusable(&'a str),
     /// It could not be found out, for this reason: a record with this id has to wait.
     Unreachable(String),
 }
 
-/// Knows schemas by id. Asked for each record, so an implementation keeps what it has learnt.
+/// Knows schemas by the ids that stand on the wire, and those ids for the schemas of this build.
+///
+/// Both are asked for each record, so both answer at once, from what is known already.
 pub trait SchemaRegistry: Send + Sync {
     /// The schema that was published as `id`.
-    fn schema(&self, id: u32) -> Lookup;
+    fn schema(&self, id: u32) -> Lookup<'_>;
 
-    /// Publishes the schema `avsc` under `subject` and answers its id; the same schema gets the same id again.
-    ///
-    /// # Errors
-    /// The registry refuses the schema or cannot be reached.
-    fn register(&self, subject: &str, avsc: &str) -> Result<u32, RegisterError>;
+    /// The id that records carry on the wire which are written with the schema that the code knows as `own_id`.
+    fn wire_id(&self, own_id: u32) -> u32;
+
+    /// Waits until it is known what `id` is, or for `timeout`: for readers that have nothing else to do meanwhile.
+    fn wait_for(&self, id: u32, timeout: Duration);
 }
 
-/// Why a schema was not registered.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RegisterError {
-    /// The registry refuses the schema.
-    #[error("the schema for {subject} is refused: {reason}")]
-    Refused {
-        /// Subject that it was to be registered under.
-        subject: String,
-        /// Why.
-        reason: String,
-    },
-    /// The registry cannot be reached: it can be tried again.
-    #[error("the schema for {subject} could not be registered: {reason}")]
-    Unreachable {
-        /// Subject that it was to be registered under.
-        subject: String,
-        /// What went wrong.
-        reason: String,
-    },
-}
-
-/// The registry in the code: it knows the schemas of this build and those that they replaced.
+/// The registry in the code: it knows the schemas of this build and those that they replaced, by the ids in the code.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EmbeddedRegistry;
 
 impl SchemaRegistry for EmbeddedRegistry {
-    fn schema(&self, id: u32) -> Lookup {
+    fn schema(&self, id: u32) -> Lookup<'_> {
         match published(id).map(Published::writer) {
-            Some(Ok(writer)) => Lookup::Known(Arc::clone(writer)),
+            Some(Ok(writer)) => Lookup::Known(writer),
             Some(Err(_)) | None => Lookup::Unknown,
         }
     }
 
-    fn register(&self, subject: &str, avsc: &str) -> Result<u32, RegisterError> {
-        let refused = |reason: &str| RegisterError::Refused { subject: subject.to_owned(), reason: reason.to_owned() };
-        let wanted: serde_json::Value = serde_json::from_str(avsc).map_err(|error| refused(&error.to_string()))?;
-        all()
-            .iter()
-            .find(|known| serde_json::from_str::<serde_json::Value>(known.avsc()).is_ok_and(|known| known == wanted))
-            .map(|known| known.id())
-            .ok_or_else(|| refused("the embedded registry has only the schemas of its build"))
+    fn wire_id(&self, own_id: u32) -> u32 {
+        own_id
     }
+
+    fn wait_for(&self, _id: u32, _timeout: Duration) {}
 }
 
 /// The schema of this build that is published as `id`.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use schemas::{Outcome, SchemaError, TicketCommand, UserCommand, topics};
+use schemas::{Outcome, SchemaError, SchemaRegistry, TicketCommand, UserCommand, topics};
 use tokio::sync::oneshot;
 use topology::Headers;
 use topology::broker::{Broker, BrokerError, NewRecord, Producer, TopicName, TopicPartition, Waker, partition_for_key};
@@ -73,6 +73,7 @@ pub const MAX_IN_FLIGHT: usize = 100_000;
 /// Submits commands and hears their outcomes. One for a process; shared by all who submit.
 pub struct CommandGateway {
     producer: Arc<dyn Producer>,
+    registry: Arc<dyn SchemaRegistry>,
     tickets: Route,
     users: Route,
     waiters: Arc<Waiters>,
@@ -87,11 +88,11 @@ struct Route {
 }
 
 impl CommandGateway {
-    /// Opens a gateway: the topics must exist. Outcomes are heard from now on.
+    /// Opens a gateway: the topics must exist. Outcomes are heard from now on. `registry` says which ids commands carry.
     ///
     /// # Errors
     /// A topic is missing, or the broker cannot be reached.
-    pub fn open(broker: &Arc<dyn Broker>) -> Result<Arc<Self>, GatewayError> {
+    pub fn open(broker: &Arc<dyn Broker>, registry: Arc<dyn SchemaRegistry>) -> Result<Arc<Self>, GatewayError> {
         let topics = broker.topics()?;
         let route = |topic: &'static str| {
             let count = *topics.get(topic).ok_or(GatewayError::MissingTopic(topic))?;
@@ -103,9 +104,11 @@ impl CommandGateway {
         let outcomes = route(topics::COMMAND_OUTCOMES)?.partitions;
         let waiters = Arc::new(Waiters::new(MAX_IN_FLIGHT));
         let stop = Arc::new(AtomicBool::new(false));
-        let (listener, wake) = outcomes::listen(broker.as_ref(), outcomes, waiters.clone(), stop.clone())?;
+        let (listener, wake) =
+            outcomes::listen(broker.as_ref(), outcomes, registry.clone(), waiters.clone(), stop.clone())?;
         Ok(Arc::new(Self {
             producer: broker.producer()?,
+            registry,
             tickets: route(topics::TICKET_COMMANDS)?,
             users: route(topics::USER_COMMANDS)?,
             waiters,
@@ -122,7 +125,9 @@ impl CommandGateway {
     pub fn send(&self, command: &TicketCommand) -> Result<Submitted, GatewayError> {
         let mut key = [0; uuid::fmt::Hyphenated::LENGTH];
         let key = command.project_id().hyphenated().encode_lower(&mut key);
-        self.produce(&self.tickets, command.command_id(), key.as_bytes(), |out| command.encode(out))
+        self.produce(&self.tickets, command.command_id(), key.as_bytes(), |out| {
+            command.encode_with(&*self.registry, out)
+        })
     }
 
     /// As [`Self::send`], for a command about a user.
@@ -130,7 +135,9 @@ impl CommandGateway {
     /// # Errors
     /// It was not taken: nothing was written.
     pub fn send_user(&self, command: &UserCommand) -> Result<Submitted, GatewayError> {
-        self.produce(&self.users, command.command_id(), command.user_key().as_bytes(), |out| command.encode(out))
+        self.produce(&self.users, command.command_id(), command.user_key().as_bytes(), |out| {
+            command.encode_with(&*self.registry, out)
+        })
     }
 
     /// Submits a command, and comes back when it is durable in the log.

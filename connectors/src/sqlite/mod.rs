@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemas::{EmbeddedRegistry, SchemaRegistry};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -102,10 +103,18 @@ pub enum SinkPoint {
 }
 
 /// How a sink runs.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct SinkOptions {
+    /// Who knows the schemas of events and outcomes.
+    pub registry: Arc<dyn SchemaRegistry>,
     /// For tests: asked at each point; `true` makes the sink fail there.
     pub fault: Option<Arc<dyn Fn(SinkPoint) -> bool + Send + Sync>>,
+}
+
+impl Default for SinkOptions {
+    fn default() -> Self {
+        Self { registry: Arc::new(EmbeddedRegistry), fault: None }
+    }
 }
 
 impl SinkOptions {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::AHashMap;
-use schemas::{Outcome, TicketEvent, UserEvent, topics};
+use schemas::{Outcome, TicketEvent, UserEvent, frame, topics};
 use sqlx::{Connection, SqliteConnection};
 use topology::RecordRef;
 use topology::broker::{Broker, Fetched, Reader, TopicPartition, Waker};
@@ -165,9 +165,10 @@ impl Sink {
     ) -> Result<(), SinkError> {
         let unreadable = |source| SinkError::Unreadable { partition: partition.clone(), offset: record.offset, source };
         let value = record.value.unwrap_or_default();
+        let registry = &*self.options.registry;
         match &*partition.topic {
             topics::TICKET_EVENTS => {
-                let event = TicketEvent::decode(value).map_err(unreadable)?;
+                let event = TicketEvent::decode_with(registry, value).map_err(unreadable)?;
                 self.check_sequence(partition, record.offset, changes, &event)?;
                 if let Some(events) = events {
                     events.push(Arc::new(event.clone()));
@@ -176,9 +177,21 @@ impl Sink {
             }
             topics::USER_EVENTS => match (record.value, record.key.and_then(|key| Uuid::try_parse_ascii(key).ok())) {
                 (None, Some(user)) => changes.user_erased(user),
-                _ => changes.user_event(UserEvent::decode(value).map_err(unreadable)?),
+                _ => changes.user_event(UserEvent::decode_with(registry, value).map_err(unreadable)?),
             },
-            _ => changes.outcome(&Outcome::decode(value).map_err(unreadable)?, value),
+            _ => {
+                let outcome = Outcome::decode_with(registry, value).map_err(unreadable)?;
+                // The database keeps the ids in the code, so that it can be read without the registry.
+                let own_id = outcome.schema_id();
+                let same = frame::schema_id(value).map_err(unreadable)? == own_id && registry.wire_id(own_id) == own_id;
+                if same {
+                    changes.outcome(&outcome, value);
+                } else {
+                    let mut own = Vec::with_capacity(value.len());
+                    outcome.encode(&mut own).map_err(unreadable)?;
+                    changes.outcome(&outcome, &own);
+                }
+            }
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! `FULL_TRANSITIVE`: every version of a schema that was ever published and today's read each other.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::time::Duration;
 
+use apache_avro::types::Value as AvroValue;
 use schemas::compatibility::{self, Incompatible};
 use schemas::{
-    CreateTicket, Lookup, Record, RegisterError, SchemaError, SchemaRegistry, TicketCommand, WriterSchema, frame,
-    registry,
+    CreateTicket, Lookup, Record, SchemaError, SchemaRegistry, TicketCommand, WriterSchema, frame, registry,
 };
 use serde_json::{Value, json};
 
@@ -112,7 +112,7 @@ fn should_read_what_an_older_and_a_newer_version_wrote() {
     // The older has no dueDate, which comes last: one byte less. The newer has a text more.
     let older = changed(|fields| fields.retain(|field| field["name"] != "dueDate"));
     let newer = changed(|fields| fields.push(json!({ "name": "mood", "type": "string", "default": "" })));
-    let registry = Foreign(vec![(9001, older), (9002, newer)]);
+    let registry = Foreign::new([(9001, older), (9002, newer)]);
 
     let decoded = TicketCommand::decode_with(&registry, &framed(9001, &datum[..datum.len() - 1])).unwrap();
     assert_eq!(decoded, TicketCommand::CreateTicket(command.clone()));
@@ -144,12 +144,118 @@ fn check_defaults<T: Record + Default + PartialEq + std::fmt::Debug>() {
     let values = values.into_iter().filter(|(name, _)| kept(name)).collect();
     let datum = writer.write_value_to_vec(apache_avro::types::Value::Record(values)).unwrap();
 
-    let decoded: T = frame::decode_with(&Foreign(vec![(9001, stripped)]), &framed(9001, &datum)).unwrap();
+    let decoded: T = frame::decode_with(&Foreign::new([(9001, stripped)]), &framed(9001, &datum)).unwrap();
     assert_eq!(decoded, T::default());
     for field in full["fields"].as_array().unwrap() {
         if let Some(default) = field.get("default") {
             assert!([json!(null), json!([]), json!(false)].contains(default), "{}: {field}", T::NAME);
         }
+    }
+}
+
+/// What a producer with its own idea of the schema writes: names decide, not order, nor which of the types that Avro
+/// lets stand for each other.
+#[test]
+fn should_read_a_foreign_producers_schema_as_avro_resolves_it() {
+    let mut foreign: Value = serde_json::from_str(CreateTicket::AVSC).unwrap();
+    foreign["namespace"] = json!("com.example.sender");
+    let fields = foreign["fields"].as_array_mut().unwrap();
+    fields.reverse();
+    for field in fields.iter_mut() {
+        field.as_object_mut().unwrap().remove("doc");
+        match field["name"].as_str().unwrap() {
+            // Ids as plain text, an int for a long, bytes for a string, branches the other way round, no null.
+            "commandId" | "actorId" | "correlationId" | "projectId" => field["type"] = json!("string"),
+            "issuedAt" => field["type"] = json!("int"),
+            "description" => field["type"] = json!("bytes"),
+            "assigneeId" => *field = json!({ "name": "assigneeId", "type": ["string", "null"] }),
+            "priority" => *field = json!({ "name": "priority", "type": "string" }),
+            _ => {}
+        }
+    }
+    fields.insert(3, json!({ "name": "mood", "type": { "type": "enum", "name": "Mood", "symbols": ["GOOD", "BAD"] } }));
+    fields.insert(1, json!({ "name": "extras", "type": { "type": "map", "values": ["null", "double"] } }));
+    fields.push(json!({ "name": "digest", "type": { "type": "fixed", "name": "Digest", "size": 4 } }));
+    let foreign = foreign.to_string();
+
+    let id = uuid::Uuid::from_u128(7);
+    let text = |text: &str| AvroValue::String(text.to_owned());
+    let schema = apache_avro::Schema::parse_str(&foreign).unwrap();
+    let apache_avro::Schema::Record(record) = &schema else { panic!("a record") };
+    let values = record.fields.iter().map(|field| {
+        let value = match field.name.as_str() {
+            "commandId" | "actorId" | "correlationId" | "projectId" => text(&id.to_string()),
+            "actorAdmin" => AvroValue::Boolean(true),
+            "issuedAt" => AvroValue::Int(1_234),
+            "title" => text("Füße"),
+            "description" => AvroValue::Bytes("größer".into()),
+            "priority" => text("HIGH"),
+            "labels" => AvroValue::Array(vec![text("a")]),
+            "assigneeId" => AvroValue::Union(0, Box::new(text(&id.to_string()))),
+            "dueDate" => AvroValue::Union(1, Box::new(AvroValue::TimestampMillis(9))),
+            "mood" => AvroValue::Enum(1, "BAD".to_owned()),
+            "extras" => {
+                AvroValue::Map([("x".to_owned(), AvroValue::Union(1, Box::new(AvroValue::Double(0.5))))].into())
+            }
+            "digest" => AvroValue::Fixed(4, vec![1, 2, 3, 4]),
+            _ => AvroValue::Union(0, Box::new(AvroValue::Null)),
+        };
+        (field.name.clone(), value)
+    });
+    let datum = crate::oracle::write(&schema, &AvroValue::Record(values.collect()));
+    let read = TicketCommand::decode_with(&Foreign::new([(77, foreign)]), &framed(77, &datum)).unwrap();
+    let expected = CreateTicket {
+        command_id: id,
+        actor_id: id,
+        actor_admin: true,
+        issued_at: 1_234,
+        correlation_id: id,
+        project_id: id,
+        title: "Füße".to_owned(),
+        description: "größer".to_owned(),
+        priority: Some("HIGH".to_owned()),
+        labels: vec!["a".to_owned()],
+        assignee_id: Some(id),
+        due_date: Some(9),
+        ..CreateTicket::default()
+    };
+    assert_eq!(read, TicketCommand::CreateTicket(expected));
+}
+
+#[test]
+fn should_write_the_ids_of_the_registry_for_others_and_its_own_for_itself() {
+    let registry = Foreign::new([(5_006, CreateTicket::AVSC.to_owned())]);
+    let command = TicketCommand::from(CreateTicket { title: "Füße".to_owned(), ..CreateTicket::default() });
+    let (mut own, mut wire) = (Vec::new(), b"before".to_vec());
+    command.encode(&mut own).unwrap();
+    command.encode_with(&registry, &mut wire).unwrap();
+    let wire = wire.strip_prefix(b"before").unwrap();
+    assert_eq!((frame::schema_id(&own).unwrap(), frame::schema_id(wire).unwrap()), (6, 5_006));
+    assert_eq!(TicketCommand::decode_with(&registry, wire).unwrap(), command);
+
+    let mut relabelled = own.clone();
+    frame::relabel(&registry, &mut relabelled).unwrap();
+    assert_eq!(relabelled, wire);
+    frame::relabel(&schemas::EmbeddedRegistry, &mut own).unwrap();
+    assert_eq!(TicketCommand::decode(&own).unwrap(), command);
+    assert!(frame::relabel(&registry, &mut b"junk!".to_vec()).is_err());
+}
+
+#[test]
+fn should_say_what_is_different_in_another_schema() {
+    let difference = |there: &str| compatibility::difference(there, CreateTicket::AVSC).unwrap();
+    assert_eq!(difference(CreateTicket::AVSC), None);
+    assert_eq!(difference(&CreateTicket::AVSC.replace("Title, 1 to 200 characters.", "Said otherwise.")), None);
+    for (there, expected) in [
+        (changed(|fields| fields.retain(|f| f["name"] != "labels")), "the field labels is missing there"),
+        (changed(|f| f.push(json!({ "name": "mood", "type": "int" }))), "the field mood is only there"),
+        (changed(|fields| fields[7]["type"] = json!("bytes")), "the field title is \"bytes\" there, \"string\" here"),
+        (changed(|fields| fields.swap(7, 8)), "the fields are in another order"),
+        (CreateTicket::AVSC.replace("\"CreateTicket\"", "\"MakeTicket\""), "MakeTicket there"),
+        (r#""string""#.to_owned(), "it is \"string\" there"),
+    ] {
+        let found = difference(&there).unwrap_or_default();
+        assert!(found.contains(expected), "{found:?} should say {expected:?}");
     }
 }
 
@@ -161,7 +267,7 @@ fn should_tell_not_yet_from_bad() {
     assert!(matches!(not_yet, SchemaError::RegistryUnreachable { id: 6, .. }));
     // What is no frame is bad, whatever the registry would say.
     assert!(!TicketCommand::decode_with(&Down, b"junk").unwrap_err().not_yet());
-    assert!(!TicketCommand::decode_with(&Foreign(vec![]), &wire).unwrap_err().not_yet());
+    assert!(!TicketCommand::decode_with(&Foreign::new([]), &wire).unwrap_err().not_yet());
 }
 
 type History = BTreeMap<String, BTreeMap<u32, String>>;
@@ -187,30 +293,37 @@ fn changed(change: impl FnOnce(&mut Vec<Value>)) -> String {
 }
 
 /// A registry with ids of its own.
-struct Foreign(Vec<(u32, String)>);
+struct Foreign(Vec<WriterSchema>);
+
+impl Foreign {
+    fn new<const N: usize>(schemas: [(u32, String); N]) -> Self {
+        Self(schemas.into_iter().map(|(id, avsc)| WriterSchema::parse(id, &avsc).unwrap()).collect())
+    }
+}
 
 impl SchemaRegistry for Foreign {
-    fn schema(&self, id: u32) -> Lookup {
-        match self.0.iter().find(|(known, _)| *known == id) {
-            Some((id, avsc)) => Lookup::Known(Arc::new(WriterSchema::parse(*id, avsc).unwrap())),
-            None => Lookup::Unknown,
-        }
+    fn schema(&self, id: u32) -> Lookup<'_> {
+        self.0.iter().find(|known| known.id() == id).map_or(Lookup::Unknown, Lookup::Known)
     }
 
-    fn register(&self, _subject: &str, _avsc: &str) -> Result<u32, RegisterError> {
-        unreachable!("nothing is registered here")
+    fn wire_id(&self, own_id: u32) -> u32 {
+        own_id + 5_000
     }
+
+    fn wait_for(&self, _id: u32, _timeout: Duration) {}
 }
 
 /// A registry that cannot be reached.
 struct Down;
 
 impl SchemaRegistry for Down {
-    fn schema(&self, _id: u32) -> Lookup {
+    fn schema(&self, _id: u32) -> Lookup<'_> {
         Lookup::Unreachable("connection refused".to_owned())
     }
 
-    fn register(&self, subject: &str, _avsc: &str) -> Result<u32, RegisterError> {
-        Err(RegisterError::Unreachable { subject: subject.to_owned(), reason: "connection refused".to_owned() })
+    fn wire_id(&self, own_id: u32) -> u32 {
+        own_id
     }
+
+    fn wait_for(&self, _id: u32, _timeout: Duration) {}
 }
