@@ -64,6 +64,8 @@ pub(crate) struct Worker {
     pub(crate) instance_id: String,
     pub(crate) threads: usize,
     pub(crate) commit_interval_ms: i64,
+    /// Where a worker answers `/healthz`, `/readyz` and `/metrics`; port 0 is a free one.
+    pub(crate) listen: String,
     /// Where the stores are; `dev` keeps them in its data directory unless this is given.
     pub(crate) state_dir: Option<PathBuf>,
 }
@@ -147,6 +149,7 @@ impl Default for Worker {
             instance_id: String::new(),
             threads: 1,
             commit_interval_ms: 100,
+            listen: "127.0.0.1:0".to_owned(),
             state_dir: None,
         }
     }
@@ -229,7 +232,7 @@ impl Log {
 }
 
 /// Every key there is; those that end in `.*` hold keys of the user's own.
-const KNOWN: [&str; 25] = [
+const KNOWN: [&str; 26] = [
     "data.dir",
     "api.listen",
     "api.outcome_wait_ms",
@@ -239,6 +242,7 @@ const KNOWN: [&str; 25] = [
     "worker.instance_id",
     "worker.threads",
     "worker.commit_interval_ms",
+    "worker.listen",
     "worker.state_dir",
     "kafka.bootstrap_servers",
     "kafka.replication_factor",

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use api::{Monitoring, Readiness};
 use clap::Args;
 use processors::{PipelineConfig, pipeline, topic_specs};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use topology::broker::{Broker, BrokerError};
 use topology::{State, Streams, StreamsConfig};
 
@@ -16,6 +19,7 @@ use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
 use crate::instance::Instance;
+use crate::metrics::EngineCollector;
 use crate::registry;
 use crate::signals::Signals;
 
@@ -40,6 +44,10 @@ pub(crate) struct WorkerArgs {
     /// Where the stores are [default: worker.state_dir of the configuration, or workers/ in the data directory].
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+
+    /// Where `/healthz`, `/readyz` and `/metrics` are [default: worker.listen of the configuration, 127.0.0.1 and a free port].
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
 }
 
 pub(crate) fn run(args: &WorkerArgs, config: &Config) -> Result<ExitCode, Failed> {
@@ -52,6 +60,9 @@ pub(crate) fn run(args: &WorkerArgs, config: &Config) -> Result<ExitCode, Failed
     }
     if args.state_dir.is_some() {
         config.worker.state_dir.clone_from(&args.state_dir);
+    }
+    if let Some(listen) = &args.listen {
+        config.worker.listen.clone_from(listen);
     }
     let Some(servers) = args.broker.kafka(&config).map(str::to_owned) else {
         return Err(Failed::usage(
@@ -82,32 +93,80 @@ pub(crate) fn make_topics(broker: &dyn Broker, config: &Config) -> Result<(), Br
 
 async fn work(servers: &str, config: &Config) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new()?;
+    let listen = &config.worker.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let root = config.worker.state_dir.clone().unwrap_or_else(|| DataDir::new(&config.data.dir).workers());
     let instance = Instance::claim(&root, &config.worker.instance_id)?;
     let broker = broker::kafka(servers, config)?;
     let streams_config = streams_config(config, instance.id(), instance.dir().to_owned());
+    let registry = prometheus::Registry::new();
+    let stage = Arc::new(Mutex::new(Stage::Waits("starting".to_owned())));
+    let who = format!("instance={} listen=http://{}/", instance.id(), listener.local_addr()?);
+    let (stop_serving, stopped) = oneshot::channel::<()>();
+    let monitoring = Monitoring { metrics: registry.clone(), readiness: readiness(Arc::clone(&stage)) };
+    let serving = tokio::spawn(monitoring.serve(listener, async move {
+        // Told, or left alone: it ends either way.
+        let _ = stopped.await;
+    }));
+
     let streams = tokio::select! {
         () = signals.next() => return Ok(ExitCode::SUCCESS),
-        started = start(servers, &broker, config, streams_config) => Arc::new(started?),
+        streams = start(servers, &broker, config, &streams_config, &stage) => Arc::new(streams?),
     };
+    let weak = Arc::downgrade(&streams);
+    set(&stage, Stage::Started(weak.clone()));
+    let state = move || weak.upgrade().map_or(State::NotRunning, |streams| streams.state());
+    let collector = EngineCollector::new(streams.metrics().clone(), state, broker, &streams_config)?;
+    registry.register(Box::new(collector))?;
     let told = tokio::task::spawn_blocking({
-        let (streams, id) = (Arc::clone(&streams), instance.id().to_owned());
-        move || announce(&streams, &id)
+        let streams = Arc::clone(&streams);
+        move || announce(&streams, &who)
     });
-    let ended = tokio::select! {
-        () = signals.next() => false,
-        () = ended(&streams) => true,
-    };
+    tokio::select! {
+        () = signals.next() => tracing::info!("stopping: committing what is in flight"),
+        () = ended(&streams) => {}
+    }
     signals.end_at_the_next();
     streams.stop();
     told.await?;
-    if !ended {
-        tracing::info!("stopping: committing what is in flight");
-    }
-    let streams = Arc::into_inner(streams).context("the pipeline is still in use")?;
-    tokio::task::spawn_blocking(move || streams.close()).await??;
+    let closed = tokio::task::spawn_blocking(move || close(streams)).await?;
+    drop(stop_serving);
+    serving.await??;
+    closed?;
     println!("state=NOT_RUNNING");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until the threads have ended. Whoever still looks at the instance lets go of it in a moment.
+fn close(mut streams: Arc<Streams>) -> anyhow::Result<()> {
+    loop {
+        match Arc::try_unwrap(streams) {
+            Ok(streams) => return Ok(streams.close()?),
+            Err(shared) => streams = shared,
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn set(stage: &Mutex<Stage>, reached: Stage) {
+    *stage.lock().unwrap_or_else(PoisonError::into_inner) = reached;
+}
+
+/// How far the start is, for `/readyz`.
+enum Stage {
+    /// Something is not there yet, and is asked again.
+    Waits(String),
+    Started(Weak<Streams>),
+}
+
+fn readiness(stage: Arc<Mutex<Stage>>) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+    Arc::new(move || match &*stage.lock().unwrap_or_else(PoisonError::into_inner) {
+        Stage::Waits(why) => Readiness::NotReady(why.clone()),
+        Stage::Started(streams) => match streams.upgrade().map(|streams| streams.state()) {
+            Some(State::Running) => Readiness::Ready,
+            state => Readiness::NotReady(format!("the pipeline: {}", state.unwrap_or(State::NotRunning))),
+        },
+    })
 }
 
 /// Starts the pipeline as soon as the schema registry and Kafka can be reached.
@@ -115,9 +174,11 @@ async fn start(
     servers: &str,
     broker: &Arc<dyn Broker>,
     config: &Config,
-    streams_config: StreamsConfig,
+    streams_config: &StreamsConfig,
+    stage: &Mutex<Stage>,
 ) -> anyhow::Result<Streams> {
-    let registry = registry::open(config, |_| {}).await?;
+    let waits = |why: &str| set(stage, Stage::Waits(format!("the schema registry: {why}")));
+    let registry = registry::open(config, waits).await?;
     let topology = pipeline(&PipelineConfig { registry, ..PipelineConfig::default() })?;
     let mut told = false;
     loop {
@@ -129,6 +190,7 @@ async fn start(
         });
         match started.await? {
             Err(topology::StreamsError::Broker(BrokerError::Unavailable(why))) => {
+                set(stage, Stage::Waits(format!("Kafka: {why}")));
                 if !std::mem::replace(&mut told, true) {
                     tracing::warn!("Kafka at {servers} cannot be reached, trying again every second: {why}");
                 }
@@ -140,10 +202,10 @@ async fn start(
 }
 
 /// Prints one line whenever the state has changed, until the end.
-fn announce(streams: &Streams, instance: &str) {
+fn announce(streams: &Streams, who: &str) {
     let mut state = streams.state();
     while matches!(state, State::Running | State::Rebalancing) {
-        println!("state={state} instance={instance}");
+        println!("state={state} {who}");
         let mut next = state;
         while next == state {
             next = streams.wait_while(state, Duration::from_secs(60));

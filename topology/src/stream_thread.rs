@@ -467,6 +467,7 @@ impl StreamThread {
     /// What these had in the open transaction cannot be committed any more; nor can what the other tasks had.
     fn lost(&mut self, partitions: &[TopicPartition]) -> Result<(), StreamsError> {
         self.metrics.thread.lost.add(1);
+        tracing::warn!("{} partitions were lost to other members", partitions.len());
         self.take_tasks(partitions).iter_mut().for_each(|running| running.task.abort());
         if self.in_transaction { self.recover(&BrokerError::Fenced("partitions were lost".to_owned())) } else { Ok(()) }
     }

@@ -83,7 +83,7 @@ impl KafkaConsumer {
     /// Makes a new client, in the place of the one that there may be.
     fn connect(&mut self) -> Result<(), BrokerError> {
         self.client = None;
-        let consumer = self.config.member(&self.group, &self.client_id).create_with_context(LogContext);
+        let consumer = self.config.member(&self.group, &self.client_id).create_with_context(LogContext::default());
         let consumer: BaseConsumer<_> = consumer.map_err(|e| errors::from_error(&e, "Kafka consumer"))?;
         let queue = Queue::of(&consumer).ok_or_else(|| BrokerError::Fatal("a consumer without a queue".to_owned()))?;
         let queue = Arc::new(queue);

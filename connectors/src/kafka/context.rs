@@ -1,12 +1,23 @@
 //! Where librdkafka's log lines go.
 
+use parking_lot::Mutex;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-/// Passes on what librdkafka logs.
-pub(super) struct LogContext;
+/// Passes on what librdkafka logs, and keeps why it could last not get through.
+#[derive(Default)]
+pub(super) struct LogContext {
+    refused: Mutex<Option<String>>,
+}
+
+impl LogContext {
+    /// Why a broker refused the connection, if that is known: a time-out alone would not say.
+    pub(super) fn refused(&self) -> Option<String> {
+        self.refused.lock().clone()
+    }
+}
 
 impl ClientContext for LogContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -14,6 +25,9 @@ impl ClientContext for LogContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if matches!(error.rdkafka_error_code(), Some(Code::Authentication | Code::SSL | Code::Resolve)) {
+            *self.refused.lock() = Some(reason.to_owned());
+        }
         tracing::debug!("librdkafka: {error}: {reason}");
     }
 }

@@ -53,40 +53,48 @@ pub(super) fn is_unknown(code: Code) -> bool {
     matches!(code, Code::UnknownTopic | Code::UnknownPartition | Code::UnknownTopicOrPartition)
 }
 
-/// Trying again may help.
-pub(super) fn is_passing(code: Code) -> bool {
+/// Another broker is about to answer in the place of this one.
+pub(super) fn is_settling(code: Code) -> bool {
     matches!(
         code,
-        Code::BrokerTransportFailure
-            | Code::AllBrokersDown
-            | Code::Resolve
-            | Code::OperationTimedOut
-            | Code::TimedOutQueue
-            | Code::MessageTimedOut
-            | Code::RequestTimedOut
-            | Code::WaitingForCoordinator
-            | Code::WaitCache
-            | Code::InProgress
-            | Code::PreviousInProgress
-            | Code::Retry
-            | Code::State
-            | Code::BrokerDestroy
-            | Code::LeaderNotAvailable
+        Code::LeaderNotAvailable
             | Code::NotLeaderForPartition
-            | Code::BrokerNotAvailable
             | Code::ReplicaNotAvailable
-            | Code::NetworkException
             | Code::CoordinatorLoadInProgress
             | Code::CoordinatorNotAvailable
             | Code::NotCoordinator
-            | Code::NotController
-            | Code::NotEnoughReplicas
-            | Code::NotEnoughReplicasAfterAppend
-            | Code::ConcurrentTransactions
             | Code::UnstableOffsetCommit
             | Code::OffsetNotAvailable
-            | Code::KafkaStorageError
             | Code::FencedLeaderEpoch
             | Code::UnknownLeaderEpoch
     )
+}
+
+/// Trying again may help.
+pub(super) fn is_passing(code: Code) -> bool {
+    is_settling(code)
+        || matches!(
+            code,
+            Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::Resolve
+                | Code::OperationTimedOut
+                | Code::TimedOutQueue
+                | Code::MessageTimedOut
+                | Code::RequestTimedOut
+                | Code::WaitingForCoordinator
+                | Code::WaitCache
+                | Code::InProgress
+                | Code::PreviousInProgress
+                | Code::Retry
+                | Code::State
+                | Code::BrokerDestroy
+                | Code::BrokerNotAvailable
+                | Code::NetworkException
+                | Code::NotController
+                | Code::NotEnoughReplicas
+                | Code::NotEnoughReplicasAfterAppend
+                | Code::ConcurrentTransactions
+                | Code::KafkaStorageError
+        )
 }

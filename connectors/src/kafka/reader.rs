@@ -28,7 +28,7 @@ pub(super) struct KafkaReader {
 
 impl KafkaReader {
     pub(super) fn open(config: &KafkaConfig, topics: Arc<Topics>) -> Result<Self, BrokerError> {
-        let consumer = config.reading("reader", true).create_with_context(LogContext);
+        let consumer = config.reading("reader", true).create_with_context(LogContext::default());
         let consumer: BaseConsumer<_> = consumer.map_err(|e| errors::from_error(&e, "Kafka reader"))?;
         let queue = Queue::of(&consumer).ok_or_else(|| BrokerError::Fatal("a consumer without a queue".to_owned()))?;
         let (intake, positions) = (Intake::default(), BTreeMap::new());

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ahash::AHashMap;
 use futures_executor::block_on;
 use parking_lot::Mutex;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 use topology::broker::{BrokerError, Cleanup, TopicName, TopicPartition, TopicSpec};
 
@@ -19,6 +19,8 @@ use super::errors;
 
 /// How long an answer may take.
 pub(super) const ANSWER: Duration = Duration::from_secs(15);
+/// How long to wait before asking again for what is about to be there.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// A producer fills batches up to this size (librdkafka's `batch.size`), so that a topic must take them.
 const BATCH_BYTES: usize = 1 << 20;
 /// Room in a topic's batches for what Kafka adds to a record of the largest size.
@@ -39,8 +41,8 @@ impl Topics {
     pub(super) fn open(config: &KafkaConfig) -> Result<Self, BrokerError> {
         let failed = |e| errors::from_error(&e, "Kafka client");
         Ok(Self {
-            admin: config.client("admin").create_with_context(LogContext).map_err(failed)?,
-            client: config.reading("metadata", false).create_with_context(LogContext).map_err(failed)?,
+            admin: config.client("admin").create_with_context(LogContext::default()).map_err(failed)?,
+            client: config.reading("metadata", false).create_with_context(LogContext::default()).map_err(failed)?,
             groups: Mutex::default(),
             known: Mutex::default(),
             config: config.clone(),
@@ -49,13 +51,26 @@ impl Topics {
 
     /// Partition counts, asked anew.
     pub(super) fn all(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError> {
-        let metadata =
-            self.client.client().fetch_metadata(None, ANSWER).map_err(|e| errors::from_error(&e, "topics"))?;
+        let metadata = self.client.client().fetch_metadata(None, ANSWER).map_err(|e| self.explained(&e))?;
         let count = |t: &rdkafka::metadata::MetadataTopic| u32::try_from(t.partitions().len()).unwrap_or_default();
         let topics: BTreeMap<TopicName, u32> =
             metadata.topics().iter().filter(|t| t.error().is_none()).map(|t| (t.name().into(), count(t))).collect();
         self.known.lock().clone_from(&topics);
         Ok(topics)
+    }
+
+    /// Why the brokers did not answer, with what they said when they refused, if they did.
+    fn explained(&self, error: &KafkaError) -> BrokerError {
+        // Errors wait in the client's queue until someone takes them; it has no records.
+        for _ in 0..100 {
+            if self.client.poll(Duration::ZERO).is_none() && self.client.context().refused().is_some() {
+                break;
+            }
+        }
+        match self.client.context().refused() {
+            Some(why) => errors::from_error(error, format_args!("topics: {why}")),
+            None => errors::from_error(error, "topics"),
+        }
     }
 
     /// How many partitions a topic has; asks the broker only about a topic that was not there the last time.
@@ -101,17 +116,17 @@ impl Topics {
 
     /// Waits until the broker tells of the topics that it has just made.
     fn await_metadata(&self, specs: &[&TopicSpec]) -> Result<(), BrokerError> {
-        let deadline = std::time::Instant::now() + ANSWER;
+        let deadline = Instant::now() + ANSWER;
         loop {
             let topics = self.all()?;
             let known: Vec<_> = specs.iter().filter_map(|s| topics.get(&s.name).map(|n| (*s, *n))).collect();
             if known.len() == specs.len() {
                 return known.into_iter().try_for_each(|(spec, found)| check_count(spec, found));
             }
-            if std::time::Instant::now() > deadline {
+            if Instant::now() > deadline {
                 return Err(BrokerError::Unavailable("topics that were made do not appear".to_owned()));
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(LOOK_AGAIN);
         }
     }
 
@@ -179,7 +194,7 @@ impl Topics {
     pub(super) fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), BrokerError> {
         self.check(partition)?;
         let number = number(partition);
-        let found = self.client.client().fetch_watermarks(&partition.topic, number, ANSWER);
+        let found = settled(|| self.client.client().fetch_watermarks(&partition.topic, number, ANSWER));
         found.map_err(|e| errors::at(&e, "watermarks of", partition))
     }
 
@@ -195,7 +210,7 @@ impl Topics {
                 None => {
                     let mut config = self.config.reading("offsets", true);
                     config.set("group.id", group);
-                    let client = config.create_with_context(LogContext);
+                    let client = config.create_with_context(LogContext::default());
                     let client = Arc::new(client.map_err(|e| errors::from_error(&e, "Kafka client"))?);
                     groups.insert(group.to_owned(), Arc::clone(&client));
                     client
@@ -231,7 +246,8 @@ pub(super) fn committed<C: rdkafka::consumer::ConsumerContext>(
         return Ok(Vec::new());
     }
     let list = list(partitions.iter().map(|p| (p, Offset::Invalid)))?;
-    let found = client.committed_offsets(list, ANSWER).map_err(|e| errors::from_error(&e, "committed offsets"))?;
+    let found = settled(|| client.committed_offsets(list.clone(), ANSWER));
+    let found = found.map_err(|e| errors::from_error(&e, "committed offsets"))?;
     let offset = |p: &TopicPartition| {
         let Some(element) = found.find_partition(&p.topic, number(p)) else { return Ok(None) };
         element.error().map_err(|e| errors::at(&e, "committed offset of", p))?;
@@ -241,6 +257,19 @@ pub(super) fn committed<C: rdkafka::consumer::ConsumerContext>(
         })
     };
     partitions.iter().map(offset).collect()
+}
+
+/// Asks again for as long as the brokers are agreeing on who answers: for a moment after a topic was made or a broker has come.
+fn settled<T>(mut ask: impl FnMut() -> KafkaResult<T>) -> KafkaResult<T> {
+    let deadline = Instant::now() + ANSWER;
+    loop {
+        match ask() {
+            Err(error) if error.rdkafka_error_code().is_some_and(errors::is_settling) && Instant::now() < deadline => {
+                std::thread::sleep(LOOK_AGAIN);
+            }
+            answered => return answered,
+        }
+    }
 }
 
 /// librdkafka's list of partitions with offsets.

@@ -289,9 +289,12 @@ fn transactional(error: &KafkaError, what: &str) -> BrokerError {
     }
 }
 
-/// After a commit that failed in any way nobody knows whether it landed, unless the broker has refused it.
+/// After a commit that failed nobody knows whether it landed, unless someone else has taken over.
 fn committing(error: &KafkaError) -> BrokerError {
-    transactional(error, "commit")
+    match transactional(error, "commit") {
+        BrokerError::Abortable(why) => BrokerError::Suspect(why),
+        other => other,
+    }
 }
 
 fn classify(error: &RDKafkaError, what: &str) -> BrokerError {

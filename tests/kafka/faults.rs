@@ -1,0 +1,158 @@
+//! One fault at a time, each seen to take effect.
+
+use std::time::{Duration, Instant};
+
+use crate::load::seed;
+use crate::site::{Scene, Site, settings};
+use crate::support::{Home, Server};
+
+/// How long a process may take to notice what happened to it.
+const NOTICED: Duration = Duration::from_secs(60);
+
+/// Ends a worker in order.
+fn stop(mut worker: Server) {
+    worker.terminate();
+    assert_eq!(worker.wait_until_ended(Duration::from_secs(20)).code(), Some(0), "{:?}", worker.logged());
+}
+
+fn frozen_past_its_session_is_fenced(protocol: &str) {
+    let site = Site::new(settings(protocol));
+    let server = site.dev();
+    let mut worker = site.worker(&[]);
+    worker.wait_until_running();
+    site.wait_for_members(2);
+    let mut scene = Scene::new(&site, &server, 20, 4_000, seed());
+    scene.load.wait_for(1_000);
+    worker.signal("STOP");
+    // The other one takes everything over, and goes on.
+    site.wait_for_members(1);
+    let before = scene.load.acknowledged();
+    scene.load.wait_for(before + 500);
+    worker.signal("CONT");
+    worker.wait_for_log("were lost to other members");
+    site.wait_for_members(2);
+    scene.load.wait_for(4_000);
+    stop(worker);
+    site.is_whole(server, scene);
+}
+
+#[test]
+fn should_fence_a_worker_that_was_frozen_past_its_session() {
+    frozen_past_its_session_is_fenced("classic");
+}
+
+#[test]
+fn should_fence_a_worker_that_was_frozen_past_its_session_where_the_server_assigns() {
+    frozen_past_its_session_is_fenced("consumer");
+}
+
+#[test]
+fn should_end_the_first_of_two_workers_with_one_id() {
+    let site = Site::new(settings("classic"));
+    let server = site.dev();
+    let mut first = site.worker(&["--instance", "twin", "--state-dir", "one"]);
+    first.wait_until_running();
+    site.wait_for_members(2);
+    let mut scene = Scene::new(&site, &server, 20, 4_000, seed());
+    scene.load.wait_for(1_000);
+    let mut second = site.worker(&["--instance", "twin", "--state-dir", "two"]);
+    let ended = first.wait_until_ended(NOTICED);
+    assert_eq!(ended.code(), Some(3));
+    let said = first.logged().join("\n");
+    assert!(said.contains("give each instance an id of its own"), "{said}");
+    second.wait_until_running();
+    scene.load.wait_for(4_000);
+    stop(second);
+    site.is_whole(server, scene);
+}
+
+#[test]
+fn should_refuse_a_second_process_with_the_stores_of_the_first() {
+    let site = Site::new(settings("classic"));
+    let mut first = site.worker(&["--instance", "twin"]);
+    first.wait_until_running();
+    let mut second = site.worker(&["--instance", "twin"]);
+    assert_eq!(second.wait_until_ended(NOTICED).code(), Some(3));
+    let said = second.logged().join("\n");
+    assert!(said.contains("another process runs as instance `twin`"), "{said}");
+    assert!(first.is_alive());
+}
+
+#[test]
+fn should_go_on_through_a_rolling_restart_under_load() {
+    let site = Site::new(settings("classic"));
+    let mut server = site.dev();
+    let mut workers = [site.worker(&[]), site.worker(&[])];
+    workers.iter_mut().for_each(Server::wait_until_running);
+    site.wait_for_members(3);
+    let mut scene = Scene::new(&site, &server, 20, 8_000, seed());
+    for (n, worker) in workers.iter_mut().enumerate() {
+        scene.load.wait_for(1_000 + n * 2_000);
+        worker.terminate();
+        assert_eq!(worker.wait_until_ended(Duration::from_secs(20)).code(), Some(0), "{:?}", worker.logged());
+        *worker = site.worker(&[]);
+        worker.wait_until_running();
+    }
+    scene.load.wait_for(5_000);
+    server.terminate();
+    assert_eq!(server.wait_until_ended(Duration::from_secs(30)).code(), Some(0), "{:?}", server.logged());
+    scene.load.server_is_gone();
+    server = site.dev();
+    scene.load.server_is_at(&server.url);
+    scene.load.wait_for(8_000);
+    workers.into_iter().for_each(stop);
+    site.is_whole(server, scene);
+}
+
+fn outlives_its_broker(end: impl Fn(&Site)) {
+    let site = Site::new(settings("classic"));
+    let server = site.dev();
+    let mut worker = site.worker(&[]);
+    worker.wait_until_running();
+    site.wait_for_members(2);
+    let mut scene = Scene::new(&site, &server, 20, 4_000, seed());
+    for restart in 1..=2 {
+        scene.load.wait_for(restart * 1_500);
+        let in_flight = scene.load.in_flight();
+        assert!(in_flight > 0);
+        end(&site);
+        site.kafka.start();
+        let before = scene.load.acknowledged();
+        scene.load.wait_for(before + 500);
+    }
+    scene.load.wait_for(4_000);
+    assert!(worker.is_alive(), "{:?}", worker.logged());
+    stop(worker);
+    site.is_whole(server, scene);
+}
+
+#[test]
+fn should_go_on_when_the_broker_was_restarted_under_load() {
+    outlives_its_broker(|site| site.kafka.stop());
+}
+
+#[test]
+fn should_go_on_when_the_broker_was_killed_under_load() {
+    outlives_its_broker(|site| site.kafka.kill());
+}
+
+#[test]
+fn should_wait_for_a_broker_that_is_away_when_it_starts() {
+    let site = Site::new(settings("classic"));
+    site.kafka.stop();
+    let mut worker = site.worker(&[]);
+    worker.wait_for_log("cannot be reached, trying again");
+    let begun = Instant::now();
+    site.kafka.start();
+    worker.wait_until_running();
+    println!("running {:?} after the broker", begun.elapsed());
+    stop(worker);
+}
+
+#[test]
+fn should_say_that_a_worker_needs_kafka() {
+    let home = Home::new();
+    let output = home.run(&["worker"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(crate::support::text(&output).contains("kafka.bootstrap_servers"));
+}

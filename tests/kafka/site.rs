@@ -1,0 +1,172 @@
+//! A Kafka of a test's own, processes on it, clients that write, and what must be true in the end.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use connectors::kafka::{KafkaBroker, KafkaConfig};
+use topology::Headers;
+use topology::broker::{Broker, NewRecord, TopicPartition};
+
+use crate::load::{Load, Plan, make_projects};
+use crate::support::services::OwnKafka;
+use crate::support::{Home, Server, text};
+use crate::{board, log};
+
+/// Two cores: one site at a time.
+static ONE: Mutex<()> = Mutex::new(());
+
+/// How long processes may take to agree on who does what.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How processes of a site are told to behave.
+pub(crate) type Settings = BTreeMap<&'static str, String>;
+
+/// The settings of a site whose members are missed soon.
+pub(crate) fn settings(protocol: &str) -> Settings {
+    let setting = |(key, value): (&'static str, &str)| (key, value.to_owned());
+    [
+        ("SYNCROBOARD__KAFKA__GROUP_PROTOCOL", protocol),
+        ("SYNCROBOARD__KAFKA__SESSION_TIMEOUT_MS", "3000"),
+        ("SYNCROBOARD__KAFKA__TRANSACTION_TIMEOUT_MS", "4000"),
+        ("SYNCROBOARD__LOG__FILTER", "warn,syncroboard=info,topology=info,connectors=info"),
+    ]
+    .map(setting)
+    .into()
+}
+
+/// A Kafka, a directory and the processes' settings.
+pub(crate) struct Site {
+    pub(crate) kafka: OwnKafka,
+    pub(crate) home: Home,
+    settings: Settings,
+    _one: MutexGuard<'static, ()>,
+}
+
+impl Site {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { kafka: OwnKafka::new(&[]), home: Home::new(), settings, _one: one }
+    }
+
+    /// API, read model and a worker, in one process; not ready yet.
+    pub(crate) fn launch_dev(&self) -> Server {
+        self.launch(&["dev", "--listen", "127.0.0.1:0"])
+    }
+
+    /// As [`Self::launch_dev`], and ready.
+    pub(crate) fn dev(&self) -> Server {
+        let mut server = self.launch_dev();
+        server.wait_until_running();
+        server
+    }
+
+    /// A worker; it has not been given anything yet.
+    pub(crate) fn worker(&self, arguments: &[&str]) -> Server {
+        self.launch(&[&["worker"], arguments].concat())
+    }
+
+    fn launch(&self, arguments: &[&str]) -> Server {
+        let arguments = [arguments, &["--kafka", self.kafka.bootstrap()]].concat();
+        Home::spawn(self.home.command(&arguments).envs(&self.settings))
+    }
+
+    /// A client of this site's Kafka.
+    pub(crate) fn broker(&self) -> Arc<dyn Broker> {
+        KafkaBroker::open(KafkaConfig::new(self.kafka.bootstrap())).unwrap()
+    }
+
+    /// Waits until the threads of so many processes share the group's partitions, each with some.
+    pub(crate) fn wait_for_members(&self, processes: usize) {
+        let threads = self.settings.get("SYNCROBOARD__WORKER__THREADS").map_or(1, |n| n.parse().unwrap());
+        let count: usize = processes * threads;
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let tool = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+            let said = self.kafka.tool(tool, &["--describe", "--members", "--group", "syncroboard"]);
+            let held: Vec<u32> = said.lines().filter_map(partitions_held).collect();
+            if held.len() == count && held.iter().all(|n| *n > 0) {
+                return;
+            }
+            assert!(Instant::now() < end, "there are not {count} members with partitions:\n{said}");
+        }
+    }
+
+    /// All that must be true once everyone has been answered: the log is sound; the stores and the read model of the
+    /// server, which has no one beside it any more, are what the events say; no transaction hangs.
+    pub(crate) fn is_whole(&self, mut server: Server, scene: Scene) {
+        let Scene { token, projects, tickets, load } = scene;
+        let acknowledged = load.finish();
+        self.wait_for_members(1);
+        let broker = self.broker();
+        let log = log::read(&*broker);
+        log.is_sound(&acknowledged, tickets);
+        board::equals(&server, &token, &projects, &log);
+        let verified =
+            self.home.command(&["verify", "--server", &server.url]).env("SYNCROBOARD_TOKEN", &token).output();
+        let verified = verified.unwrap();
+        assert_eq!(verified.status.code(), Some(0), "{}", text(&verified));
+        assert!(server.is_alive());
+        server.terminate();
+        assert_eq!(server.wait_until_ended(Duration::from_secs(20)).code(), Some(0), "{:?}", server.logged());
+        nothing_hangs(&*broker);
+    }
+}
+
+/// Clients at work.
+pub(crate) struct Scene {
+    pub(crate) token: String,
+    pub(crate) projects: Vec<String>,
+    pub(crate) tickets: usize,
+    pub(crate) load: Load,
+}
+
+impl Scene {
+    /// Lets 32 clients loose on a server.
+    pub(crate) fn new(site: &Site, server: &Server, projects: usize, tickets: usize, seed: u64) -> Self {
+        let projects: Vec<String> = (0..projects).map(|n| format!("P{n:03}")).collect();
+        let token = site.home.token();
+        make_projects(server, &token, &projects);
+        let plan = Plan { projects: projects.clone(), tickets, clients: 32, seed };
+        let load = Load::start(plan, token.clone());
+        load.server_is_at(&server.url);
+        Self { token, projects, tickets, load }
+    }
+}
+
+/// The `#PARTITIONS` column of a member's line.
+fn partitions_held(line: &str) -> Option<u32> {
+    let mut words = line.split_whitespace();
+    (words.next()? == "syncroboard").then_some(())?;
+    words.next_back()?.parse().ok()
+}
+
+/// In every partition, a record that is written now is the next one that a reader of committed records gets.
+fn nothing_hangs(broker: &dyn Broker) {
+    let producer = broker.producer().unwrap();
+    let mut reader = broker.reader().unwrap();
+    let topics: Vec<_> = broker.topics().unwrap().into_iter().filter(|(t, _)| !t.starts_with("__")).collect();
+    assert!(topics.len() > 10, "{topics:?}");
+    for (topic, partitions) in topics {
+        for partition in (0..partitions).map(|n| TopicPartition::new(topic.clone(), n)) {
+            let (_, high) = broker.watermarks(&partition).unwrap();
+            let (told, written) = std::sync::mpsc::channel();
+            let headers = Headers::new();
+            // As old as it is: a topic with retention would delete an old one at once.
+            let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+            let probe = NewRecord { timestamp, key: Some(b"probe"), value: Some(b""), headers: &headers };
+            producer.send(&partition, probe, Box::new(move |result| drop(told.send(result)))).unwrap();
+            let written = written.recv_timeout(Duration::from_secs(20)).unwrap().unwrap();
+            reader.assign(&[(partition.clone(), high)]).unwrap();
+            let end = Instant::now() + Duration::from_secs(20);
+            let found = loop {
+                let fetched = reader.poll(Duration::from_secs(1)).unwrap();
+                if let Some(first) = fetched.iter().find_map(|f| f.batch.iter().next().map(|r| r.offset)) {
+                    break first;
+                }
+                assert!(Instant::now() < end, "{partition}: a transaction hangs before offset {}", written.offset);
+            };
+            assert_eq!(found, written.offset, "{partition}");
+        }
+    }
+}
