@@ -52,6 +52,8 @@ struct Client {
 enum Change {
     Assign(Vec<TopicPartition>),
     Revoke(Vec<TopicPartition>),
+    /// The client that held them is no more.
+    Lost(Vec<TopicPartition>),
 }
 
 impl KafkaConsumer {
@@ -92,6 +94,21 @@ impl KafkaConsumer {
         if self.subscription.is_empty() { Ok(()) } else { self.join() }
     }
 
+    /// Joins again with a new client; what the old one held is lost.
+    fn start_anew(&mut self) -> Result<(), BrokerError> {
+        let told = match self.told.take() {
+            Some(Change::Assign(partitions)) => partitions,
+            _ => Vec::new(),
+        };
+        let held = std::mem::take(&mut self.held).into_iter().chain(told).collect();
+        self.paused.clear();
+        self.seeks.clear();
+        self.waiting.clear();
+        self.intake.clear();
+        self.waiting.push_back(Change::Lost(held));
+        self.connect()
+    }
+
     fn join(&self) -> Result<(), BrokerError> {
         let topics: Vec<&str> = self.subscription.iter().map(|t| &**t).collect();
         self.consumer()?.subscribe(&topics).map_err(|e| failed(&e, "subscribing"))
@@ -105,7 +122,7 @@ impl KafkaConsumer {
     /// Answers the rebalance that the engine was told of.
     fn settle(&mut self) -> Result<(), BrokerError> {
         match &self.told {
-            None => return Ok(()),
+            None | Some(Change::Lost(_)) => {}
             Some(Change::Assign(partitions)) => self.take_over(partitions.clone())?,
             Some(Change::Revoke(partitions)) => self.let_go(&partitions.clone())?,
         }
@@ -179,7 +196,12 @@ impl KafkaConsumer {
     /// Tells the engine of a rebalance.
     fn tell(&mut self, change: Change) -> Result<Polled, BrokerError> {
         let told = match &change {
-            Change::Assign(partitions) => Polled::Assigned(partitions.clone()),
+            Change::Assign(partitions) => {
+                // It is a member in good standing again.
+                let _ = self.intake.take_session_lost();
+                Polled::Assigned(partitions.clone())
+            }
+            Change::Lost(partitions) => return Ok(Polled::Lost(partitions.clone())),
             Change::Revoke(partitions) if self.consumer()?.assignment_lost() => {
                 let partitions = partitions.clone();
                 self.let_go(&partitions)?;
@@ -200,6 +222,12 @@ impl KafkaConsumer {
                 tracing::info!("group {} still waits for an earlier {}: trying again", self.group, self.client_id);
                 std::thread::sleep(SOON);
                 self.connect()
+            }
+            (Code::FencedInstanceId, _) if self.intake.take_session_lost() => {
+                // Once its session is over librdkafka forgets its member id, and its next heartbeat, sent without one, is
+                // answered like that of a twin. Joining again settles it; a real twin then fences one of the two for good.
+                tracing::warn!("group {}: the session is over, {} joins again", self.group, self.client_id);
+                self.start_anew()
             }
             (Code::FencedInstanceId, _) => Err(BrokerError::Fatal(format!(
                 "another consumer of group {} runs as {}: give each instance an id of its own (worker.instance_id)",

@@ -34,6 +34,17 @@ impl ClientContext for LogContext {
 
 impl ConsumerContext for LogContext {}
 
+/// As [`log`], with the level as syslog counts it.
+pub(super) fn log_at(level: i32, facility: &str, message: &str) {
+    let level = match level {
+        ..=2 => RDKafkaLogLevel::Critical,
+        3 | 4 => RDKafkaLogLevel::Warning,
+        5 | 6 => RDKafkaLogLevel::Info,
+        _ => RDKafkaLogLevel::Debug,
+    };
+    log(level, facility.trim(), message.trim());
+}
+
 /// librdkafka calls "error" what it then tries again by itself; only what needs someone is an error here.
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {

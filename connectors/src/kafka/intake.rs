@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use topology::BatchBuilder;
 use topology::broker::{Fetched, TopicPartition};
 
+use super::context;
 use super::native::{Event, Queue, QueueError, Record};
 
 /// Records taken from the queue in one poll, at most.
@@ -27,6 +28,8 @@ pub(super) struct Intake {
     current: usize,
     records: usize,
     bytes: usize,
+    /// Whether the client has noticed that the group has not heard of it for too long.
+    session_lost: bool,
 }
 
 struct Slot {
@@ -57,6 +60,11 @@ impl Intake {
                 Event::Assign(partitions) => Some(News::Assign(partitions)),
                 Event::Revoke(partitions) => Some(News::Revoke(partitions)),
                 Event::Error(error) => Some(News::Error(error)),
+                Event::Log(level, facility, message) => {
+                    self.session_lost |= facility == "SESSTMOUT";
+                    context::log_at(level, facility, message);
+                    None
+                }
                 Event::Other => None,
             });
             match news {
@@ -86,6 +94,11 @@ impl Intake {
             }
         }
         fetched
+    }
+
+    /// Whether the client has noticed, since it was last asked, that the group has not heard of it for too long.
+    pub(super) fn take_session_lost(&mut self) -> bool {
+        std::mem::take(&mut self.session_lost)
     }
 
     /// Throws away what was gathered, and forgets the partitions.

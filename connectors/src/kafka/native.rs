@@ -31,7 +31,8 @@ pub(super) enum Event<'a> {
     Assign(Vec<TopicPartition>),
     Revoke(Vec<TopicPartition>),
     Error(QueueError),
-    /// A log line or the like.
+    /// A line of librdkafka's log: syslog's level, where it comes from, and what it says.
+    Log(i32, &'a str, &'a str),
     Other,
 }
 
@@ -95,6 +96,14 @@ impl OwnedEvent {
                 message.map_or(Event::Other, |message| Event::Record(Record { message }))
             }
             sys::RD_KAFKA_EVENT_ERROR => self.error(),
+            sys::RD_KAFKA_EVENT_LOG => {
+                let (mut facility, mut message, mut level) = (std::ptr::null(), std::ptr::null(), 0);
+                // SAFETY: the strings belong to the event.
+                unsafe {
+                    sys::rd_kafka_event_log(self.0, &raw mut facility, &raw mut message, &raw mut level);
+                    Event::Log(level, text(facility), text(message))
+                }
+            }
             sys::RD_KAFKA_EVENT_REBALANCE => {
                 // SAFETY: the list belongs to the event.
                 let partitions = unsafe { read_list(sys::rd_kafka_event_topic_partition_list(self.0)) };
