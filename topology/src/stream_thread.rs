@@ -72,9 +72,7 @@ pub struct StreamThread {
     produced: bool,
     owned: BTreeSet<TopicPartition>,
     tasks: Vec<Running>,
-    assigned_once: bool,
-    /// Partitions have come whose tasks are not made yet.
-    unopened: bool,
+    assignment: Assignment,
     /// Attempts to go on that have failed, one after the other, and when the next one is due.
     failures: u32,
     retry_at: i64,
@@ -82,6 +80,17 @@ pub struct StreamThread {
     last_purge: i64,
     last_sizes: i64,
     metrics: Instruments,
+}
+
+/// What the group has said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Assignment {
+    /// Nothing yet.
+    Awaited,
+    /// Partitions have come whose tasks are not made yet.
+    Changed,
+    /// Every partition has its task, as far as its co-partitions have come.
+    Opened,
 }
 
 /// A task and how far it is.
@@ -132,8 +141,7 @@ impl StreamThread {
             produced: false,
             owned: BTreeSet::new(),
             tasks: Vec::new(),
-            assigned_once: false,
-            unopened: false,
+            assignment: Assignment::Awaited,
             failures: 0,
             retry_at: i64::MIN,
             last_commit: now,
@@ -156,7 +164,7 @@ impl StreamThread {
     /// What the thread is doing.
     #[must_use]
     pub fn state(&self) -> ThreadState {
-        if !self.assigned_once {
+        if self.assignment == Assignment::Awaited {
             ThreadState::Starting
         } else if !self.tasks.iter().all(Running::ready) || self.owned.len() != self.held_by_tasks() {
             ThreadState::Restoring
@@ -214,7 +222,7 @@ impl StreamThread {
         let now = (self.config.clock)();
         let busy = self.tasks.iter().any(|t| t.ready() && t.task.ready(now));
         let dirty = self.tasks.iter().any(|t| t.task.dirty());
-        let unready = self.unopened || !self.tasks.iter().all(Running::ready);
+        let unready = self.assignment == Assignment::Changed || !self.tasks.iter().all(Running::ready);
         let restoring = unready && now >= self.retry_at;
         let timeout = if busy || dirty || restoring { Duration::ZERO } else { self.idle_time(now, idle) };
         let mut round = Round::default();
@@ -391,9 +399,8 @@ impl StreamThread {
 
     /// Nothing of these is read until their tasks are ready.
     fn assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), StreamsError> {
-        self.assigned_once = true;
         self.metrics.thread.assigned.add(1);
-        self.unopened = true;
+        self.assignment = Assignment::Changed;
         self.consumer.pause(&partitions)?;
         self.owned.extend(partitions);
         Ok(())
@@ -401,7 +408,7 @@ impl StreamThread {
 
     /// Makes the tasks whose co-partitions have all come.
     fn open_tasks(&mut self) -> Result<(), StreamsError> {
-        if !self.unopened {
+        if self.assignment != Assignment::Changed {
             return Ok(());
         }
         let plan = self.plan.clone();
@@ -418,7 +425,7 @@ impl StreamThread {
                 self.tasks.push(Running { task, phase: Phase::Created, paused: BTreeSet::new() });
             }
         }
-        self.unopened = false;
+        self.assignment = Assignment::Opened;
         Ok(())
     }
 

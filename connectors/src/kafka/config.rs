@@ -68,7 +68,7 @@ impl KafkaConfig {
         let mut config = self.defaults(purpose);
         // librdkafka assigns partitions only to consumers that name a group, though this one never joins it.
         config.set("group.id", format!("syncroboard-{purpose}"));
-        self.fetching(&mut config, committed_only);
+        Self::fetching(&mut config, committed_only);
         self.add_properties(&mut config);
         config
     }
@@ -76,7 +76,7 @@ impl KafkaConfig {
     /// A member of a group.
     pub(super) fn member(&self, group: &str, client_id: &str) -> ClientConfig {
         let mut config = self.defaults(client_id);
-        self.fetching(&mut config, true);
+        Self::fetching(&mut config, true);
         config.set("group.id", group);
         if self.static_membership {
             config.set("group.instance.id", client_id);
@@ -142,7 +142,7 @@ impl KafkaConfig {
         config
     }
 
-    fn fetching(&self, config: &mut ClientConfig, committed_only: bool) {
+    fn fetching(config: &mut ClientConfig, committed_only: bool) {
         config
             .set("isolation.level", if committed_only { "read_committed" } else { "read_uncommitted" })
             .set("enable.auto.commit", "false")

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use topology::broker::{BrokerError, Cleanup, TopicName, TopicPartition, TopicSpec};
 
@@ -233,7 +234,7 @@ impl Topics {
         let failed = |e| errors::at(&e, "deleting records of", partition);
         list.add_partition_offset(&partition.topic, number(partition), Offset::Offset(before)).map_err(failed)?;
         let deleted = block_on(self.admin.delete_records(&list, &options())).map_err(failed)?;
-        deleted.elements().iter().try_for_each(|e| e.error()).map_err(failed)
+        deleted.elements().iter().try_for_each(TopicPartitionListElem::error).map_err(failed)
     }
 }
 
