@@ -5,11 +5,13 @@ mod broker;
 mod config;
 mod data_dir;
 mod dev;
+mod dlq;
 mod exit;
 mod import;
 mod instance;
 mod lag;
 mod metrics;
+mod print;
 mod registry;
 mod sample;
 mod signals;
@@ -55,6 +57,9 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Show how far consumer groups are behind, and whether that is bad.
     Lag(lag::LagArgs),
+    /// Look at dead letters, and put them back into the topics that they came from.
+    #[command(subcommand)]
+    Dlq(dlq::DlqCommand),
     /// Print the topology.
     Topology(topology_command::TopologyArgs),
     /// Measure the pipeline on the embedded broker.
@@ -75,6 +80,7 @@ fn main() -> ExitCode {
         Command::Token(args) => token::run(&args, &config),
         Command::Verify(args) => verify::run(&args, &config),
         Command::Lag(args) => lag::run(&args, &config),
+        Command::Dlq(command) => dlq::run(&command, &config),
         Command::Topology(args) => topology_command::run(&args),
         Command::Bench(args) => bench::run(&args),
     };

@@ -33,7 +33,6 @@ pub(crate) async fn open(config: &Config, waiting: impl Fn(&str)) -> anyhow::Res
 }
 
 /// As [`open`], for tools: a registry that cannot be reached is an error at once.
-#[allow(dead_code, reason = "for the tools that read topics on Apache Kafka")]
 pub(crate) fn open_now(config: &Config) -> anyhow::Result<Arc<dyn SchemaRegistry>> {
     let Some(given) = configured(config) else { return Ok(embedded()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

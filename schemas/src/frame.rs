@@ -5,6 +5,7 @@
 
 use std::io::BufRead;
 
+use serde::de::DeserializeOwned;
 use serde_avro_fast::de::read::SliceRead;
 use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
 use serde_avro_fast::ser::SerializerConfig;
@@ -88,6 +89,19 @@ pub fn decode_with<T: Record>(registry: &dyn SchemaRegistry, bytes: &[u8]) -> Re
     decode_datum(writer, datum)
 }
 
+/// Reads a framed record of any type whose schema `registry` knows, for people to look at: its schema, and its fields as
+/// JSON.
+///
+/// # Errors
+/// As [`decode_with`]; and a record with bytes in it is no JSON.
+pub fn to_json<'a>(
+    registry: &'a dyn SchemaRegistry,
+    bytes: &'a [u8],
+) -> Result<(&'a WriterSchema, serde_json::Value), SchemaError> {
+    let (writer, datum) = open_with(registry, bytes)?;
+    Ok((writer, read_datum(writer, datum, "record")?))
+}
+
 /// Splits a framed record into its schema, from the embedded registry, and the Avro bytes.
 pub(crate) fn open(bytes: &[u8]) -> Result<(&'static WriterSchema, &[u8]), SchemaError> {
     let (id, datum) = split(bytes)?;
@@ -111,18 +125,26 @@ pub(crate) fn open_with<'a>(
 
 /// Reads Avro bytes as a `T`, which is known to be the record that `writer` describes.
 pub(crate) fn read<T: Record>(writer: &WriterSchema, datum: &[u8]) -> Result<T, SchemaError> {
+    read_datum(writer, datum, T::NAME)
+}
+
+fn read_datum<T: DeserializeOwned>(
+    writer: &WriterSchema,
+    datum: &[u8],
+    record: &'static str,
+) -> Result<T, SchemaError> {
     let mut config = DeserializerConfig::new(writer.schema());
     // Each element takes a byte at least: a longer array is a lie, and not worth a long loop.
     config.max_seq_size = datum.len();
     let mut state = DeserializerState::with_config(SliceRead::new(datum), config);
     let value = T::deserialize(state.deserializer()).map_err(|source| SchemaError::Malformed {
-        record: T::NAME,
+        record,
         id: writer.id(),
         source,
     })?;
     let trailing = state.into_reader().fill_buf().map_or(0, <[u8]>::len);
     if trailing > 0 {
-        return Err(SchemaError::TrailingBytes { record: T::NAME, id: writer.id(), trailing });
+        return Err(SchemaError::TrailingBytes { record, id: writer.id(), trailing });
     }
     Ok(value)
 }

@@ -2,7 +2,6 @@
 
 mod table;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -17,6 +16,7 @@ use topology::system_clock;
 use crate::broker::BrokerArgs;
 use crate::config::Config;
 use crate::exit::Failed;
+use crate::print;
 
 /// How many looks `--watch` judges by.
 const WATCH_WINDOW: usize = 10;
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &LagArgs, config: &Config) -> Result<ExitCode, Failed> {
     loop {
         let judged = groups.iter().flat_map(|g| &g.partitions).all(|p| p.status != Status::NoData);
         let last = !args.watch && (judged || looks >= samples);
-        if (args.watch || last) && !print(args, at_ms, &groups)? {
+        if (args.watch || last) && !show(args, at_ms, &groups)? {
             break;
         }
         if last {
@@ -131,15 +131,8 @@ impl Watcher<'_> {
 }
 
 /// False if nobody reads any more.
-fn print(args: &LagArgs, at_ms: i64, groups: &[GroupLag]) -> anyhow::Result<bool> {
-    let mut text = if args.json { serde_json::to_string(&Report { at_ms, groups })? } else { table::render(groups) };
-    text.push('\n');
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+fn show(args: &LagArgs, at_ms: i64, groups: &[GroupLag]) -> anyhow::Result<bool> {
+    if args.json { print::json(&Report { at_ms, groups }) } else { print::line(&table::render(groups)) }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

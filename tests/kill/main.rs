@@ -12,6 +12,7 @@
 
 mod board;
 mod command_line;
+mod dlq;
 mod lag;
 mod load;
 mod log;

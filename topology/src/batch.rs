@@ -103,6 +103,12 @@ impl Headers {
     }
 }
 
+impl FromIterator<(String, Option<Vec<u8>>)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (String, Option<Vec<u8>>)>>(headers: I) -> Self {
+        Self(headers.into_iter().collect())
+    }
+}
+
 /// Headers that can be written into a batch.
 pub trait EncodeHeaders {
     /// Appends the count and the headers, as the batch's layout has them.

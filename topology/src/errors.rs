@@ -181,7 +181,8 @@ fn log(failure: &Failure<'_>) {
 pub const REPLAYS_HEADER: &str = "__streams.errors.replays";
 /// Header of a dead letter that is too large with its content: fetch that from its topic, partition and offset.
 pub const OMITTED_HEADER: &str = "__streams.errors.omitted";
-const HEADER_PREFIX: &str = "__streams.errors.";
+/// What the names of all headers about errors begin with.
+pub(crate) const HEADER_PREFIX: &str = "__streams.errors.";
 const LONGEST_MESSAGE_BYTES: usize = 1_000;
 
 /// The name of a topic's dead-letter topic.
@@ -215,6 +216,8 @@ pub(crate) fn dead_letter_without_content(failure: &Failure<'_>) -> Replacement 
 }
 
 fn error_headers(failure: &Failure<'_>, mut headers: Headers, message: &str) -> Headers {
+    // A record that was sent with it would pass for one whose content was left out.
+    headers.remove(OMITTED_HEADER);
     let replays = failure.record.headers.last(REPLAYS_HEADER).map_or_else(|| b"0".to_vec(), <[u8]>::to_vec);
     for (name, value) in [
         ("exception", failure.class.as_bytes().to_vec()),

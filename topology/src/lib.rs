@@ -77,7 +77,8 @@
 //!
 //! Layout: `topology` and `sub_topology` declare and check; `plan` resolves topics; `processor`, `store`, `node` and `task` are
 //! what runs for one partition; `stream_thread` polls, processes and commits, `restore` fills stores, `streams` is the
-//! instance; `batch` and `broker` are the border to brokers; [`lag`] watches groups from outside.
+//! instance; `batch` and `broker` are the border to brokers; [`lag`] watches groups from outside,
+//! [`dead_letters`] puts back what failed.
 
 mod batch;
 pub mod broker;
@@ -85,6 +86,7 @@ pub mod broker;
 pub mod bugs;
 mod collector;
 mod config;
+pub mod dead_letters;
 mod describe;
 mod errors;
 mod inspect;

@@ -3,7 +3,7 @@
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 use proptest::test_runner::{Config, TestRunner};
-use schemas::{Record, frame};
+use schemas::{EmbeddedRegistry, Record, frame};
 
 use crate::for_each_record;
 use crate::oracle::{any_value, framed, read, schema_of, write};
@@ -35,6 +35,8 @@ fn check_record<T: Record + PartialEq + std::fmt::Debug>(cases: u32) {
         assert_eq!(read(&schema, &encoded[frame::PREFIX_LEN..]), value);
         assert_eq!(writer.write_ser_to_vec(&decoded).unwrap(), encoded[frame::PREFIX_LEN..]);
         assert_eq!(frame::decode::<T>(&encoded).unwrap(), decoded);
+        let (schema, json) = frame::to_json(&EmbeddedRegistry, &wire).unwrap();
+        assert_eq!((schema.record(), json), (T::NAME, serde_json::Value::try_from(value).unwrap()));
         Ok(())
     });
     outcome.unwrap();
