@@ -10,6 +10,7 @@
 #   setup.sh services           what the servers of the tests need
 #       Java                    runs Apache Kafka and the schema registry
 #       Maven                   fetches both, unless they were fetched before
+#       Python, with venv       a client in another language
 #       curl                    asks whether the registry answers
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -63,6 +64,7 @@ missing_for_build() {
 missing_for_services() {
     # Java 17 on Debian 12, a newer one on later releases.
     has_java || packages+=(default-jre-headless)
+    if ! has python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then packages+=(python3 python3-venv); fi
     # shellcheck source-path=SCRIPTDIR source=services/fetch.sh
     source scripts/services/fetch.sh
     if [ ! -d "$kafka_home" ] || [ ! -d "$registry_home" ]; then has mvn || packages+=(maven); fi
@@ -73,9 +75,9 @@ install_packages() {
     local command="apt-get update && apt-get install -y --no-install-recommends ${packages[*]}"
     if ! has apt-get; then
         fail "missing: ${packages[*]} (these are Debian's names for them)." \
-            "Fedora: sudo dnf install gcc-c++ make clang-devel pkgconf openssl-devel zlib-devel curl java-21-openjdk-headless maven" \
-            "Arch:   sudo pacman -S --needed gcc make clang pkgconf openssl zlib curl jre-openjdk-headless maven" \
-            "macOS:  xcode-select --install; brew install pkg-config openssl@3 openjdk maven" \
+            "Fedora: sudo dnf install gcc-c++ make clang-devel pkgconf openssl-devel zlib-devel curl java-21-openjdk-headless maven python3" \
+            "Arch:   sudo pacman -S --needed gcc make clang pkgconf openssl zlib curl jre-openjdk-headless maven python" \
+            "macOS:  xcode-select --install; brew install pkg-config openssl@3 openjdk maven python" \
             "Then run this again."
     fi
     local as_root=()

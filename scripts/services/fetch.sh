@@ -1,30 +1,31 @@
 # shellcheck shell=bash
-# Sourced: where the servers' programs are. They are fetched from Maven Central once, into a directory outside the clone,
+# Sourced: where the servers' programs are. They are fetched once, from Maven Central, into a directory outside the clone,
 # which appears only when it is complete: whatever interrupts a download, the next start begins it anew.
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/syncroboard/services
 kafka_home=$cache/kafka_$KAFKA_SCALA_VERSION-$KAFKA_VERSION
 registry_home=$cache/apicurio-registry-$APICURIO_VERSION
 
-fetch_kafka() { fetch "Apache Kafka $KAFKA_VERSION" "$kafka_home" kafka_jars; }
-fetch_registry() { fetch "Apicurio Registry $APICURIO_VERSION" "$registry_home" registry_program; }
+fetch_kafka() { fetch "Apache Kafka $KAFKA_VERSION" "$kafka_home" mvn kafka_jars; }
+fetch_registry() { fetch "Apicurio Registry $APICURIO_VERSION" "$registry_home" mvn registry_program; }
 
-# fetch WHAT DIR FUNCTION: the function puts it into the directory given; another directory is there for its own use.
+# fetch WHAT DIR PROGRAM FUNCTION: the function, which needs the program, is given a directory for its own use and one to
+# put it into.
 fetch() {
     if [ -d "$2" ]; then return; fi
-    has mvn || fail "$1 has to be fetched, and Maven is not there; this installs it: scripts/setup.sh services"
+    has "$3" || fail "$1 has to be fetched, and $3 is not there; this installs it: scripts/setup.sh services"
     mkdir -p "$cache"
     (
         touch "$cache/.lock"
         lock "$cache/.lock"
         if [ -d "$2" ]; then exit 0; fi
-        say "fetching $1 from Maven Central into $2"
+        say "fetching $1 into $2"
         rm -rf "$cache"/.partial-*
         partial=$(mktemp -d "$cache/.partial-XXXXXX")
         mkdir "$partial/done"
-        "$3" "$partial" "$partial/done" || {
+        "$4" "$partial" "$partial/done" || {
             rm -rf "$partial"
-            fail "$1 could not be fetched from Maven Central"
+            fail "$1 could not be fetched"
         }
         mv "$partial/done" "$2"
         rm -rf "$partial"

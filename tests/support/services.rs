@@ -1,7 +1,8 @@
 //! The real servers: those that `make services-up` started, and brokers of a test's own.
 //!
 //! Shared with `connectors/tests/support`. Topics, groups and ids of the shared broker are a test's own by their names
-//! ([`unique`]); a test that restarts, kills or reconfigures a broker starts one ([`OwnKafka`]).
+//! ([`unique`]); a test that restarts, kills or reconfigures a server starts one ([`OwnKafka`],
+//! [`OwnRegistry`]).
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests")]
@@ -70,7 +71,7 @@ pub(crate) fn kafka_tool(class: &str, arguments: &[&str], input: &str) -> String
 
 /// An Apache Kafka of a test's own, which ends with it. What it keeps survives [`Self::kill`] and [`Self::start`].
 pub(crate) struct OwnKafka {
-    dir: TempDir,
+    own: Own,
     /// `NAME=host:port`, of each listener by its name and of the plain one as `bootstrap`.
     addresses: BTreeMap<String, String>,
 }
@@ -88,30 +89,20 @@ impl OwnKafka {
 
     /// One more broker of the same cluster. It cannot do without the first, which is the controller.
     pub(crate) fn join(&self, settings: &[(&str, &str)]) -> Self {
-        Self::with(&["--join", path(self.dir.path())], settings)
+        Self::with(&["--join", path(self.dir())], settings)
     }
 
     fn with(options: &[&str], settings: &[(&str, &str)]) -> Self {
-        let own = clone().join(".services/own");
-        std::fs::create_dir_all(&own).unwrap();
-        let dir = tempfile::Builder::new().prefix("kafka-").tempdir_in(own).unwrap();
-        // So that `services-up` and `services-down` find what a test left that was killed.
-        std::fs::write(dir.path().join("owner"), std::process::id().to_string()).unwrap();
-        let mut kafka = Self { dir, addresses: BTreeMap::new() };
-        let settings = settings.iter().map(|(key, value)| format!("{key}={value}"));
-        kafka.launch(options.iter().map(|option| (*option).to_owned()).chain(settings));
-        kafka
+        let own = Own::new("kafka");
+        let settings: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let arguments: Vec<&str> = options.iter().copied().chain(settings.iter().map(String::as_str)).collect();
+        let addresses = own.run("start", &arguments);
+        Self { own, addresses }
     }
 
     /// Starts it again, with the same address, data and settings, and waits until it answers.
     pub(crate) fn start(&self) {
-        succeeded(&self.script("start").output().unwrap(), "kafka.sh start");
-    }
-
-    fn launch(&mut self, arguments: impl Iterator<Item = String>) {
-        let printed = succeeded(&self.script("start").args(arguments).output().unwrap(), "kafka.sh start");
-        let pairs = printed.lines().filter_map(|line| line.split_once('='));
-        self.addresses = pairs.map(|(name, address)| (name.to_owned(), address.to_owned())).collect();
+        self.own.run("start", &[]);
     }
 
     /// `host:port`, in plain text.
@@ -126,22 +117,22 @@ impl OwnKafka {
 
     /// What it keeps: `data/`, `kafka.log`, `server.properties`.
     pub(crate) fn dir(&self) -> &Path {
-        self.dir.path()
+        self.own.dir.path()
     }
 
     /// SIGTERM, and waits until it is gone.
     pub(crate) fn stop(&self) {
-        succeeded(&self.script("stop").output().unwrap(), "kafka.sh stop");
+        self.own.run("stop", &[]);
     }
 
     /// SIGKILL, and waits until it is gone.
     pub(crate) fn kill(&self) {
-        succeeded(&self.script("kill").output().unwrap(), "kafka.sh kill");
+        self.own.run("kill", &[]);
     }
 
     /// Sends a signal by its name, such as `STOP` and `CONT`; does not wait.
     pub(crate) fn signal(&self, name: &str) {
-        let pid = std::fs::read_to_string(self.dir.path().join("pid")).unwrap();
+        let pid = std::fs::read_to_string(self.dir().join("pid")).unwrap();
         assert!(Command::new("kill").args([&format!("-{name}"), pid.trim()]).status().unwrap().success());
     }
 
@@ -149,23 +140,77 @@ impl OwnKafka {
     pub(crate) fn tool(&self, class: &str, arguments: &[&str]) -> String {
         kafka_tool(class, &[&["--bootstrap-server", self.bootstrap()], arguments].concat(), "")
     }
+}
+
+/// A schema registry of a test's own, which ends with it. Its schemas survive [`Self::kill`] and [`Self::start`].
+pub(crate) struct OwnRegistry {
+    own: Own,
+    url: String,
+}
+
+impl OwnRegistry {
+    /// Starts an empty one.
+    pub(crate) fn new() -> Self {
+        let own = Own::new("registry");
+        let url = own.run("start", &[]).remove("url").unwrap();
+        Self { own, url }
+    }
+
+    /// Base address of its REST API, Confluent's.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Starts it again, at the same address with the same schemas, and waits until it answers.
+    pub(crate) fn start(&self) {
+        self.own.run("start", &[]);
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub(crate) fn kill(&self) {
+        self.own.run("kill", &[]);
+    }
+}
+
+/// A server's directory, and the script that knows what to do with it.
+struct Own {
+    dir: TempDir,
+    name: &'static str,
+}
+
+impl Own {
+    fn new(name: &'static str) -> Self {
+        let all = clone().join(".services/own");
+        std::fs::create_dir_all(&all).unwrap();
+        let dir = tempfile::Builder::new().prefix(name).tempdir_in(all).unwrap();
+        // So that `services-up` and `services-down` find what a test left that was killed.
+        std::fs::write(dir.path().join("owner"), std::process::id().to_string()).unwrap();
+        Self { dir, name }
+    }
+
+    /// Runs a verb of the script; the `NAME=VALUE` lines that it printed.
+    fn run(&self, verb: &str, arguments: &[&str]) -> BTreeMap<String, String> {
+        let printed = succeeded(&self.script(verb).args(arguments).output().unwrap(), verb);
+        let pairs = printed.lines().filter_map(|line| line.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
 
     fn script(&self, verb: &str) -> Command {
-        let mut command = script("kafka.sh");
+        let mut command = script(&format!("{}.sh", self.name));
         // It has little to keep in memory, and there may be several.
         command.args([verb, path(self.dir.path())]).env("SYNCROBOARD_KAFKA_HEAP", "512m").stdin(Stdio::null());
         command
     }
 }
 
-impl Drop for OwnKafka {
+impl Drop for Own {
     fn drop(&mut self) {
         // Its directory is deleted right after.
         let _ = self.script("kill").status();
         if std::thread::panicking() {
-            let log = std::fs::read_to_string(self.dir.path().join("kafka.log")).unwrap_or_default();
+            let log = std::fs::read_to_string(self.dir.path().join(format!("{}.log", self.name))).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
-            eprintln!("the broker's log ends:\n{}", lines[lines.len().saturating_sub(20)..].join("\n"));
+            eprintln!("the log of {} ends:\n{}", self.name, lines[lines.len().saturating_sub(20)..].join("\n"));
         }
     }
 }
