@@ -20,6 +20,7 @@ mod load;
 mod log;
 #[path = "../kill/oracle.rs"]
 mod oracle;
+mod readme;
 mod site;
 mod storm;
 #[path = "../support/mod.rs"]

@@ -1,0 +1,39 @@
+//! What the README shows under "On Apache Kafka", done.
+
+use crate::site::{Site, settings};
+use crate::support::{Server, services, text};
+
+#[test]
+fn should_share_the_sample_between_two_processes_as_the_readme_shows() {
+    let readme = std::fs::read_to_string(services::clone().join("README.md")).unwrap();
+    for shown in
+        ["syncroboard dev --kafka $SYNCROBOARD_TEST_KAFKA", "syncroboard worker --kafka $SYNCROBOARD_TEST_KAFKA"]
+    {
+        assert!(readme.contains(shown), "the README does not show `{shown}`");
+    }
+    let site = Site::new(settings("classic"));
+    let server = site.dev();
+    let mut worker = site.worker(&[]);
+    worker.wait_until_running();
+    site.wait_for_members(2);
+    let token = site.home.token();
+    let run = |arguments: &[&str]| site.home.command(arguments).env("SYNCROBOARD_TOKEN", &token).output().unwrap();
+    let imported = run(&["import", "--sample", "--server", &server.url]);
+    assert_eq!(imported.status.code(), Some(0), "{}", text(&imported));
+    assert!(text(&imported).contains(" 0 rejected"), "{}", text(&imported));
+    server.settle(&token, "WEB");
+    let tickets: u64 = server.columns(&token, "WEB").iter().map(|(_, count)| count).sum();
+    assert!(tickets > 100, "{tickets}");
+    // Both have worked: each holds partitions, and all have been consumed.
+    let lag = run(&["lag", "--kafka", site.kafka.bootstrap()]);
+    assert_eq!(lag.status.code(), Some(0), "{}", text(&lag));
+    stop(worker);
+    site.wait_for_members(1);
+    let verified = run(&["verify", "--server", &server.url]);
+    assert_eq!(verified.status.code(), Some(0), "{}", text(&verified));
+}
+
+fn stop(mut worker: Server) {
+    worker.terminate();
+    assert_eq!(worker.wait_until_ended(std::time::Duration::from_secs(20)).code(), Some(0), "{:?}", worker.logged());
+}
