@@ -246,6 +246,14 @@ impl Shared {
 struct Ended<'a>(&'a Shared, usize);
 
 impl Ended<'_> {
+    /// By itself, so that nobody is kept from their own hold while this thread stands.
+    fn take_hold(&self) -> Option<Hold> {
+        if !self.0.held.load(Ordering::Relaxed) {
+            return None;
+        }
+        lock(&self.0.holds).get_mut(self.1).and_then(Option::take)
+    }
+
     fn run(&self, mut thread: StreamThread) {
         let metrics = thread.metrics().clone();
         let mut cpu = CpuTime::default();
@@ -253,8 +261,7 @@ impl Ended<'_> {
             if self.0.stop.load(Ordering::SeqCst) {
                 break thread.close();
             }
-            if self.0.held.load(Ordering::Relaxed)
-                && let Some(hold) = lock(&self.0.holds).get_mut(self.1).and_then(Option::take)
+            if let Some(hold) = self.take_hold()
                 && let Err(error) = thread.hold(hold)
             {
                 break Err(error);
