@@ -12,6 +12,7 @@ use topology::broker::Broker;
 
 use crate::config::{Config, GroupProtocol, Sync};
 use crate::data_dir::DataDir;
+use crate::topics;
 
 /// Where a command finds the broker.
 #[derive(Debug, Clone, Default, Args)]
@@ -32,25 +33,42 @@ impl BrokerArgs {
     pub(crate) fn open(&self, config: &Config) -> anyhow::Result<Arc<dyn Broker>> {
         match self.kafka(config) {
             Some(servers) => kafka(servers, config),
-            None => {
-                let data = DataDir::new(&config.data.dir);
-                anyhow::ensure!(data.log().exists(), "there is no log in {}", data.log().display());
-                embedded(&data, config)
-            }
+            None => embedded(&existing(config)?, config),
+        }
+    }
+
+    /// As [`Self::open`], but makes no topics in a data directory either.
+    pub(crate) fn open_as_it_is(&self, config: &Config) -> anyhow::Result<Arc<dyn Broker>> {
+        match self.kafka(config) {
+            Some(servers) => kafka(servers, config),
+            None => embedded_as_it_is(&existing(config)?, config),
         }
     }
 }
 
-/// Opens the broker of a data directory and makes its topics.
+/// The configured data directory, if there is a log in it.
+fn existing(config: &Config) -> anyhow::Result<DataDir> {
+    let data = DataDir::new(&config.data.dir);
+    anyhow::ensure!(data.log().exists(), "there is no log in {}", data.log().display());
+    Ok(data)
+}
+
+/// Opens the broker of a data directory and makes its topics, and has all of them be as this version wants them: nobody
+/// else looks after them.
 pub(crate) fn embedded(data: &DataDir, config: &Config) -> anyhow::Result<Arc<dyn Broker>> {
+    let broker = embedded_as_it_is(data, config)?;
+    broker.create_topics(&topic_specs(config.embedded.partitions))?;
+    topics::settle(&*broker, config)?;
+    Ok(broker)
+}
+
+fn embedded_as_it_is(data: &DataDir, config: &Config) -> anyhow::Result<Arc<dyn Broker>> {
     let mut embedded = EmbeddedConfig::new(data.log());
     embedded.sync = match config.embedded.sync {
         Sync::Commit => SyncMode::Commit,
         Sync::Os => SyncMode::Os,
     };
-    let broker: Arc<dyn Broker> = EmbeddedBroker::open(embedded)?;
-    broker.create_topics(&topic_specs(config.embedded.partitions))?;
-    Ok(broker)
+    Ok(EmbeddedBroker::open(embedded)?)
 }
 
 /// Connects to Apache Kafka; makes no topics.

@@ -16,6 +16,7 @@ mod registry;
 mod sample;
 mod signals;
 mod token;
+mod topics;
 mod topology_command;
 mod verify;
 mod worker;
@@ -60,6 +61,8 @@ enum Command {
     /// Look at dead letters, and put them back into the topics that they came from.
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
+    /// Compare the topics with what the pipeline needs; make and alter them.
+    Topics(topics::TopicsArgs),
     /// Print the topology.
     Topology(topology_command::TopologyArgs),
     /// Measure the pipeline on the embedded broker.
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args, &config),
         Command::Lag(args) => lag::run(&args, &config),
         Command::Dlq(command) => dlq::run(&command, &config),
+        Command::Topics(args) => topics::run(&args, &config),
         Command::Topology(args) => topology_command::run(&args),
         Command::Bench(args) => bench::run(&args),
     };

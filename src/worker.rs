@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use api::{Monitoring, Readiness};
 use clap::Args;
-use processors::{PipelineConfig, pipeline, topic_specs};
+use processors::{PipelineConfig, pipeline};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use topology::broker::{Broker, BrokerError};
@@ -20,8 +20,8 @@ use crate::data_dir::DataDir;
 use crate::exit::Failed;
 use crate::instance::Instance;
 use crate::metrics::EngineCollector;
-use crate::registry;
 use crate::signals::Signals;
+use crate::{registry, topics};
 
 /// How long to wait before Kafka is asked again at the start.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -83,12 +83,9 @@ pub(crate) fn streams_config(config: &Config, instance_id: &str, state_dir: Path
     streams
 }
 
-/// Makes the pipeline's topics that are missing. Those that are there keep their partitions.
+/// Makes the pipeline's topics that are missing and checks the others, which keep their partitions.
 pub(crate) fn make_topics(broker: &dyn Broker, config: &Config) -> Result<(), BrokerError> {
-    let existing = broker.topics()?;
-    let mut specs = topic_specs(config.kafka.partitions);
-    specs.retain(|spec| !existing.contains_key(&spec.name));
-    broker.create_topics(&specs)
+    topology::make_topics(broker, &topics::external(&broker.topics()?, config.kafka.partitions))
 }
 
 async fn work(servers: &str, config: &Config) -> anyhow::Result<ExitCode> {
@@ -177,7 +174,7 @@ async fn start(
     streams_config: &StreamsConfig,
     stage: &Mutex<Stage>,
 ) -> anyhow::Result<Streams> {
-    let waits = |why: &str| set(stage, Stage::Waits(format!("the schema registry: {why}")));
+    let waits = |why: &str| set(stage, Stage::Waits(why.to_owned()));
     let registry = registry::open(config, waits).await?;
     let topology = pipeline(&PipelineConfig { registry, ..PipelineConfig::default() })?;
     let mut told = false;

@@ -107,8 +107,15 @@ impl BrokerError {
 
 /// A broker; shared by all threads.
 pub trait Broker: Send + Sync {
-    /// Creates topics that are missing. One that exists with another partition count is a [`BrokerError::TopicMismatch`].
+    /// Creates topics that are missing. One that exists stays as it is, whatever is asked for, and with another partition
+    /// count it is a [`BrokerError::TopicMismatch`]; then, or if another topic cannot be made, some may have been made.
     fn create_topics(&self, topics: &[TopicSpec]) -> Result<(), BrokerError>;
+
+    /// Gives topics that exist the cleanup and the kind of timestamp that are asked for; what else is set of them stays.
+    /// Once it returns, [`Self::describe_topics`] shows it. Records that are there keep their timestamps, and go when the new
+    /// cleanup says so. [`BrokerError::UnknownTopic`] for one that does not exist, [`BrokerError::TopicMismatch`] for one
+    /// with another partition count.
+    fn alter_topics(&self, topics: &[TopicSpec]) -> Result<(), BrokerError>;
 
     /// Partition count of each topic there is.
     fn topics(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError>;

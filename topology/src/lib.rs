@@ -106,6 +106,7 @@ mod streams;
 mod sub_topology;
 mod task;
 mod test_driver;
+mod topics;
 mod topology;
 
 pub use batch::{
@@ -129,4 +130,5 @@ pub use store::{Store, StoreBuilder, StoreKey};
 pub use stream_thread::{Round, StreamThread, ThreadState};
 pub use streams::{State, Streams, internal_topics};
 pub use test_driver::{OutputRecord, TestDriver};
+pub use topics::{Difference, TopicCheck, check_topics, make_topics};
 pub use topology::{Topology, TopologyBuilder};

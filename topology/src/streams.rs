@@ -1,17 +1,19 @@
 //! An application's instance: its topics made and checked, its threads run, its state told.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::broker::{Broker, TopicSpec, Waker};
+use crate::broker::{Broker, TopicName, TopicSpec, Waker};
 use crate::config::StreamsConfig;
 use crate::errors::StreamsError;
 use crate::inspect::{Held, Hold};
 use crate::metrics::EngineMetrics;
 use crate::plan::{Plan, plan};
 use crate::stream_thread::{StreamThread, ThreadState};
+use crate::topics::make_topics;
 use crate::topology::Topology;
 
 /// How long an idle thread waits for input before it looks around.
@@ -62,13 +64,14 @@ struct Shared {
     changed: Condvar,
 }
 
-/// Topics that an application makes for itself (repartition, changelog and dead-letter topics), given those that exist.
+/// Topics that an application makes for itself (repartition, changelog and dead-letter topics), given the partition counts
+/// of those that exist.
 pub fn internal_topics(
     topology: &Topology,
     config: &StreamsConfig,
-    broker: &dyn Broker,
+    existing: &BTreeMap<TopicName, u32>,
 ) -> Result<Vec<TopicSpec>, StreamsError> {
-    Ok(plan(topology, &config.application_id, &broker.topics()?, config.max_record_bytes)?.internal)
+    Ok(plan(topology, &config.application_id, existing, config.max_record_bytes)?.internal)
 }
 
 impl Streams {
@@ -197,7 +200,7 @@ pub(crate) fn prepare(
     broker: &dyn Broker,
 ) -> Result<Arc<Plan>, StreamsError> {
     let plan = plan(topology, &config.application_id, &broker.topics()?, config.max_record_bytes)?;
-    broker.create_topics(&plan.internal)?;
+    make_topics(broker, &plan.internal)?;
     Ok(Arc::new(plan))
 }
 

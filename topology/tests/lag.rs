@@ -38,6 +38,9 @@ impl Broker for Scripted {
     fn create_topics(&self, _: &[TopicSpec]) -> Result<(), BrokerError> {
         unasked()
     }
+    fn alter_topics(&self, _: &[TopicSpec]) -> Result<(), BrokerError> {
+        unasked()
+    }
     fn topics(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError> {
         Ok([("in".into(), 1)].into())
     }

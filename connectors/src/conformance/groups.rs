@@ -142,3 +142,32 @@ pub(super) fn should_pause_resume_and_seek(h: &dyn Harness) -> Outcome {
     ensure!(learnt.records.last() == Some(&(paused, 1, "b".into())), "after the seek: {:?}", learnt.records);
     Ok(())
 }
+
+pub(super) fn should_list_groups_that_have_members_or_offsets(h: &dyn Harness) -> Outcome {
+    let p = at(&topic(h, "listed", 1)?, 0);
+    let (broker, with_member, with_offsets) = (h.broker(), h.name("with-member"), h.name("with-offsets"));
+    let listed = |broker: &dyn topology::broker::Broker| -> Result<Vec<String>, super::Failure> {
+        let all = broker.groups()?;
+        Ok(all.into_iter().filter(|g| [&with_member, &with_offsets].contains(&g)).collect())
+    };
+    ensure!(listed(broker.as_ref())?.is_empty(), "groups are there before anyone was: {:?}", broker.groups()?);
+    let mut a = member(broker.as_ref(), &with_member, "a", std::slice::from_ref(&p.topic))?;
+    let mut learnt = Learnt::default();
+    poll_until(&mut [(a.as_mut(), &mut learnt)], "it is assigned", |l| l[0].held.len() == 1)?;
+    ensure!(listed(broker.as_ref())? == [with_member.clone()], "listed is {:?}", broker.groups()?);
+
+    let mut b = member(broker.as_ref(), &with_offsets, "b", std::slice::from_ref(&p.topic))?;
+    let mut learnt = Learnt::default();
+    poll_until(&mut [(b.as_mut(), &mut learnt)], "it is assigned", |l| l[0].held.len() == 1)?;
+    let mut producer = broker.transactional_producer(&h.name("tx"))?;
+    producer.begin()?;
+    producer.send_offsets(&[(p.clone(), 0)], &b.group_metadata())?;
+    producer.commit()?;
+    b.leave()?;
+    let mut expected = vec![with_member.clone(), with_offsets.clone()];
+    expected.sort();
+    let mut found = listed(broker.as_ref())?;
+    found.sort();
+    ensure!(found == expected, "listed is {:?}", broker.groups()?);
+    Ok(())
+}

@@ -7,6 +7,7 @@ mod cleanup;
 mod groups;
 mod kit;
 mod log;
+mod topics;
 mod transactions;
 
 use std::sync::Arc;
@@ -88,6 +89,9 @@ cases! {
     log::should_refuse_unknown_topics,
     log::should_wake_a_reader_when_a_record_arrives,
     log::should_end_a_poll_when_woken,
+    topics::should_describe_topics_as_they_were_made,
+    topics::should_leave_a_topic_as_it_is_when_it_is_asked_for_again,
+    topics::should_alter_what_happens_to_old_records_and_whose_time_they_have,
     transactions::should_show_a_transaction_only_after_its_commit,
     transactions::should_leave_nothing_of_an_aborted_transaction,
     transactions::should_commit_offsets_with_the_records,
@@ -101,6 +105,7 @@ cases! {
     groups::should_fence_a_commit_of_partitions_that_moved,
     groups::should_take_partitions_from_a_member_that_does_not_poll,
     groups::should_pause_resume_and_seek,
+    groups::should_list_groups_that_have_members_or_offsets,
     cleanup::should_delete_records_below_an_offset,
     cleanup::should_never_start_offsets_anew,
     cleanup::should_remove_records_that_are_too_old,

@@ -97,6 +97,18 @@ impl EmbeddedBroker {
         maintain::maintain(&self.core, now_ms)
     }
 
+    /// Writes the properties of topics, by their numbers: all or none.
+    fn write_topics(&self, topics: &BTreeMap<u32, &TopicSpec>) -> Result<(), BrokerError> {
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let mut batch = WriteBatch::default();
+        for (id, spec) in topics {
+            batch.put_cf(self.core.store.meta()?, layout::topic_key(*id), layout::encode_topic(spec));
+        }
+        self.core.store.write(batch, &self.core.config)
+    }
+
     fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), BrokerError> {
         let thread = thread::Builder::new().name(name.into()).spawn(run);
         let thread = thread.map_err(|e| BrokerError::Fatal(format!("thread {name}: {e}")))?;
@@ -106,38 +118,28 @@ impl EmbeddedBroker {
 }
 
 impl Broker for EmbeddedBroker {
-    /// One that exists takes the cleanup and the kind of timestamp that are asked for now.
     fn create_topics(&self, topics: &[TopicSpec]) -> Result<(), BrokerError> {
         let core = &self.core;
         let _making = core.topics.making.lock();
-        let found = topics.iter().map(|spec| Ok((spec, core.topics.check(spec)?)));
-        let found: Vec<_> = found.collect::<Result<_, BrokerError>>()?;
-        let mut batch = WriteBatch::default();
-        let mut next_id = core.topics.next_id();
-        let mut changes: BTreeMap<u32, &TopicSpec> = BTreeMap::new();
-        for (spec, topic) in &found {
-            let id = match topic {
-                Some(topic) if !Topics::differs(topic, spec) => continue,
-                Some(topic) => topic.id,
-                None if changes.values().any(|s| s.name == spec.name) => continue,
-                None => {
-                    next_id += 1;
-                    next_id - 1
-                }
-            };
-            batch.put_cf(core.store.meta()?, layout::topic_key(id), layout::encode_topic(spec));
-            changes.insert(id, spec);
-        }
-        if changes.is_empty() {
-            return Ok(());
-        }
-        core.store.write(batch, &core.config)?;
-        for (id, spec) in changes {
-            match core.topics.topic(&spec.name) {
-                Some(topic) => Topics::alter(&topic, spec.clone()),
-                None => core.topics.add(id, spec.clone(), |_| Ok((0, 0)))?,
+        let mut missing: BTreeMap<u32, &TopicSpec> = BTreeMap::new();
+        for spec in topics {
+            if core.topics.check(spec)?.is_none() && missing.values().all(|s| s.name != spec.name) {
+                let id = missing.last_key_value().map_or_else(|| core.topics.next_id(), |(id, _)| id + 1);
+                missing.insert(id, spec);
             }
         }
+        self.write_topics(&missing)?;
+        missing.into_iter().try_for_each(|(id, spec)| core.topics.add(id, spec.clone(), |_| Ok((0, 0))))
+    }
+
+    fn alter_topics(&self, topics: &[TopicSpec]) -> Result<(), BrokerError> {
+        let core = &self.core;
+        let _making = core.topics.making.lock();
+        let unknown = |spec: &TopicSpec| BrokerError::UnknownTopic(TopicPartition::new(spec.name.clone(), 0));
+        let found = topics.iter().map(|spec| Ok((core.topics.check(spec)?.ok_or_else(|| unknown(spec))?, spec)));
+        let found: Vec<_> = found.collect::<Result<_, BrokerError>>()?;
+        self.write_topics(&found.iter().map(|(topic, spec)| (topic.id, *spec)).collect())?;
+        found.iter().for_each(|(topic, spec)| Topics::alter(topic, spec));
         Ok(())
     }
 

@@ -95,8 +95,8 @@ impl Topics {
     }
 
     /// A topic takes other properties than it had.
-    pub(super) fn alter(topic: &Topic, spec: TopicSpec) {
-        *topic.spec.write() = spec;
+    pub(super) fn alter(topic: &Topic, spec: &TopicSpec) {
+        topic.spec.write().clone_from(spec);
     }
 
     pub(super) fn topic(&self, name: &str) -> Option<Arc<Topic>> {
@@ -143,10 +143,5 @@ impl Topics {
             });
         }
         Ok(Some(topic))
-    }
-
-    /// True if a stored topic has other properties, apart from its partition count.
-    pub(super) fn differs(topic: &Topic, wanted: &TopicSpec) -> bool {
-        *topic.spec.read() != *wanted
     }
 }

@@ -60,6 +60,10 @@ impl Broker for KafkaBroker {
         self.topics.create(topics)
     }
 
+    fn alter_topics(&self, topics: &[TopicSpec]) -> Result<(), BrokerError> {
+        self.topics.alter(topics)
+    }
+
     fn topics(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError> {
         self.topics.all()
     }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use ahash::AHashMap;
 use futures_executor::block_on;
 use parking_lot::Mutex;
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
@@ -146,15 +148,67 @@ impl Topics {
             _ => ("delete", Some(-1)),
         };
         let mut settings = vec![("cleanup.policy", policy.to_owned())];
+        // A limit of the cluster's by size would remove records of any age.
+        settings.push(("retention.bytes", "-1".to_owned()));
         settings.push((
             "max.message.bytes",
             (self.config.max_record_bytes.max(BATCH_BYTES) + BATCH_OVERHEAD_BYTES).to_string(),
         ));
         settings.extend(retention.map(|ms| ("retention.ms", ms.to_string())));
-        if spec.log_append_time {
-            settings.push(("message.timestamp.type", "LogAppendTime".to_owned()));
-        }
+        let timestamps = if spec.log_append_time { "LogAppendTime" } else { "CreateTime" };
+        settings.push(("message.timestamp.type", timestamps.to_owned()));
         settings
+    }
+
+    pub(super) fn alter(&self, specs: &[TopicSpec]) -> Result<(), BrokerError> {
+        if specs.is_empty() {
+            return Ok(());
+        }
+        let existing = self.all()?;
+        for spec in specs {
+            let unknown = || BrokerError::UnknownTopic(TopicPartition::new(spec.name.clone(), 0));
+            check_count(spec, *existing.get(&spec.name).ok_or_else(unknown)?)?;
+        }
+        let asked: Vec<_> = specs.iter().map(|spec| ResourceSpecifier::Topic(&spec.name)).collect();
+        let described = block_on(self.admin.describe_configs(&asked, &options()));
+        let described = described.map_err(|e| errors::from_error(&e, "describing topics"))?;
+        // The request replaces all that is set of a topic, so what else is set goes along.
+        let mut settings: Vec<BTreeMap<String, String>> = Vec::new();
+        for (spec, result) in specs.iter().zip(described) {
+            let name = &spec.name;
+            let resource = result.map_err(|code| errors::from_code(code, format_args!("describing topic {name}")))?;
+            let set = resource.entries.into_iter().filter(|entry| entry.source == ConfigSource::DynamicTopic);
+            let mut all: BTreeMap<_, _> = set.filter_map(|entry| Some((entry.name, entry.value?))).collect();
+            all.extend(self.settings(spec).into_iter().map(|(key, value)| (key.to_owned(), value)));
+            settings.push(all);
+        }
+        let changes: Vec<AlterConfig<'_>> = specs
+            .iter()
+            .zip(&settings)
+            .map(|(spec, settings)| {
+                let change = AlterConfig::new(ResourceSpecifier::Topic(&spec.name));
+                settings.iter().fold(change, |change, (key, value)| change.set(key, value))
+            })
+            .collect();
+        let altered = block_on(self.admin.alter_configs(&changes, &options()));
+        for (spec, result) in specs.iter().zip(altered.map_err(|e| errors::from_error(&e, "altering topics"))?) {
+            let name = &spec.name;
+            result.map_err(|(_, code)| errors::from_code(code, format_args!("altering topic {name}")))?;
+        }
+        self.await_description(specs)
+    }
+
+    /// Waits until the broker describes topics as they have just been altered.
+    fn await_description(&self, specs: &[TopicSpec]) -> Result<(), BrokerError> {
+        let names: Vec<TopicName> = specs.iter().map(|spec| spec.name.clone()).collect();
+        let deadline = std::time::Instant::now() + ANSWER;
+        while self.describe(&names)?.iter().zip(specs).any(|(found, wanted)| found.as_ref() != Some(wanted)) {
+            if std::time::Instant::now() > deadline {
+                return Err(BrokerError::Unavailable("topics that were altered do not show it".to_owned()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     pub(super) fn describe(&self, names: &[TopicName]) -> Result<Vec<Option<TopicSpec>>, BrokerError> {

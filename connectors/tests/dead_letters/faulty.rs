@@ -66,6 +66,9 @@ impl Broker for Faulty {
     fn create_topics(&self, topics: &[TopicSpec]) -> Result<(), BrokerError> {
         self.inner.create_topics(topics)
     }
+    fn alter_topics(&self, topics: &[TopicSpec]) -> Result<(), BrokerError> {
+        self.inner.alter_topics(topics)
+    }
     fn topics(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError> {
         self.inner.topics()
     }

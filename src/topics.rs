@@ -1,0 +1,194 @@
+//! `syncroboard topics`: the topics that the pipeline needs, against those that there are.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use processors::{PipelineConfig, pipeline, topic_specs};
+use schemas::topics::{COMMAND_OUTCOMES, TICKET_COMMANDS, USER_COMMANDS};
+use serde::Serialize;
+use topology::broker::{Broker, TopicName, TopicSpec};
+use topology::{Difference, StreamsConfig, TopicCheck, check_topics, internal_topics};
+
+use crate::broker::BrokerArgs;
+use crate::config::Config;
+use crate::exit::Failed;
+
+/// What `syncroboard topics` takes.
+#[derive(Debug, Args)]
+pub(crate) struct TopicsArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Print what is missing or differs, and change nothing.
+    ///
+    /// Exit status: 0 nothing is to be done; 1 something is; 2 wrong use; 3 the broker is not there.
+    Plan(Options),
+    /// Make what is missing and alter what differs, as far as it can be altered.
+    ///
+    /// Exit status: 0 all topics are as they should be now; 1 something cannot be altered; 2 wrong use; 3 the broker is
+    /// not there, or refuses.
+    Apply(Options),
+}
+
+#[derive(Debug, Args)]
+struct Options {
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    broker: BrokerArgs,
+}
+
+pub(crate) fn run(args: &TopicsArgs, config: &Config) -> Result<ExitCode, Failed> {
+    let (options, apply) = match &args.what {
+        What::Plan(options) => (options, false),
+        What::Apply(options) => (options, true),
+    };
+    let broker = options.broker.open_as_it_is(config)?;
+    let partitions = match options.broker.kafka(config) {
+        Some(_) => config.kafka.partitions,
+        None => config.embedded.partitions,
+    };
+    let wanted = wanted(&broker.topics()?, partitions, config)?;
+    let checks = check_topics(&*broker, &wanted)?;
+    if apply {
+        make_so(&*broker, &checks)?;
+    }
+    let report = Report::new(&checks, apply);
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)?);
+    } else {
+        report.print();
+    }
+    let done = if apply { report.refused == 0 } else { report.as_they_should_be == checks.len() };
+    Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The topics between the pipeline and the rest of the world. Those that exist keep their partitions, however many are
+/// configured now; but each outcome lies on its command's partition number, so there must be room for it.
+pub(crate) fn external(existing: &BTreeMap<TopicName, u32>, partitions: u32) -> Vec<TopicSpec> {
+    let count = |topic: &str| existing.get(topic).copied().unwrap_or(partitions);
+    let outcomes = count(COMMAND_OUTCOMES).max(count(TICKET_COMMANDS)).max(count(USER_COMMANDS));
+    let mut specs = topic_specs(partitions);
+    for spec in &mut specs {
+        spec.partitions = if &*spec.name == COMMAND_OUTCOMES { outcomes } else { count(&spec.name) };
+    }
+    specs
+}
+
+/// Makes all topics what they should be, of a broker that nobody else looks after.
+pub(crate) fn settle(broker: &dyn Broker, config: &Config) -> anyhow::Result<()> {
+    let wanted = wanted(&broker.topics()?, config.embedded.partitions, config)?;
+    make_so(broker, &check_topics(broker, &wanted)?)
+}
+
+/// Makes what is missing and alters what differs, as far as that can be done. Done again it does the rest.
+fn make_so(broker: &dyn Broker, checks: &[TopicCheck]) -> anyhow::Result<()> {
+    let specs = |which: &dyn Fn(&TopicCheck) -> bool| -> Vec<TopicSpec> {
+        checks.iter().filter(|check| which(check)).map(|check| check.wanted.clone()).collect()
+    };
+    let missing = |check: &TopicCheck| check.differences.contains(&Difference::Missing);
+    broker.create_topics(&specs(&missing)).context("making topics")?;
+    let alterable = |check: &TopicCheck| state(check) == State::Differs;
+    broker.alter_topics(&specs(&alterable)).context("altering topics")
+}
+
+/// Everything that the pipeline reads and writes, given what there is.
+fn wanted(existing: &BTreeMap<TopicName, u32>, partitions: u32, config: &Config) -> anyhow::Result<Vec<TopicSpec>> {
+    let mut wanted = external(existing, partitions);
+    let mut counts = existing.clone();
+    counts.extend(wanted.iter().map(|spec| (spec.name.clone(), spec.partitions)));
+    let streams = StreamsConfig::new(config.worker.application_id.clone(), std::path::PathBuf::new());
+    wanted.extend(internal_topics(&pipeline(&PipelineConfig::default())?, &streams, &counts)?);
+    Ok(wanted)
+}
+
+/// How it stands with a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    Missing,
+    Differs,
+    Refused,
+}
+
+fn state(check: &TopicCheck) -> State {
+    match &check.differences[..] {
+        [] => State::Ok,
+        [Difference::Missing] => State::Missing,
+        differences if differences.iter().all(Difference::can_be_altered) => State::Differs,
+        _ => State::Refused,
+    }
+}
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    topics: Vec<Topic>,
+    as_they_should_be: usize,
+    refused: usize,
+    #[serde(skip)]
+    applied: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Topic {
+    topic: TopicName,
+    partitions: u32,
+    /// What happens to old records.
+    cleanup: String,
+    log_append_time: bool,
+    state: State,
+    /// For people; what of it was made or altered is not so any more after `apply`.
+    differences: Vec<String>,
+}
+
+impl Report {
+    fn new(checks: &[TopicCheck], applied: bool) -> Self {
+        let topics: Vec<Topic> = checks
+            .iter()
+            .map(|check| Topic {
+                topic: check.wanted.name.clone(),
+                partitions: check.wanted.partitions,
+                cleanup: check.wanted.cleanup.to_string(),
+                log_append_time: check.wanted.log_append_time,
+                state: state(check),
+                differences: check.differences.iter().map(ToString::to_string).collect(),
+            })
+            .collect();
+        let count = |state| topics.iter().filter(|topic| topic.state == state).count();
+        Self { as_they_should_be: count(State::Ok), refused: count(State::Refused), topics, applied }
+    }
+
+    fn print(&self) {
+        for topic in self.topics.iter().filter(|topic| topic.state != State::Ok) {
+            let Topic { topic: name, partitions, cleanup, .. } = topic;
+            let done = |made: &'static str, to_make: &'static str| if self.applied { made } else { to_make };
+            let differences = topic.differences.join("; ");
+            match topic.state {
+                State::Ok => {}
+                State::Missing => {
+                    println!("{name}: {}, {partitions} partitions, {cleanup}", done("made", "to be made"));
+                }
+                State::Differs => println!("{name}: {}: {differences}", done("altered", "to be altered")),
+                State::Refused => println!("{name}: REFUSED: {differences}\n    {WHAT_TO_DO}"),
+            }
+        }
+        let Self { as_they_should_be, topics, .. } = self;
+        let were = if self.applied { "were" } else { "are" };
+        println!("{as_they_should_be} of {} topics {were} as they should be", topics.len());
+    }
+}
+
+/// Keys stay on their partitions for as long as there is state.
+const WHAT_TO_DO: &str = "a partition count cannot be altered while there is state: stop the workers, then delete this topic and \
+                          let it be made anew if nothing in it is needed; else take other topics, or another worker.application_id";
