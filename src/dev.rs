@@ -159,8 +159,14 @@ fn verification(
         let schemas = schemas.clone();
         let runtime = tokio::runtime::Handle::current();
         let work = tokio::task::spawn_blocking(move || {
-            let held = streams.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Streams::hold);
-            let held = held.context("the pipeline does not run")?;
+            let hold = |streams: &Streams| streams.hold().map(|held| (held, streams.tasks()));
+            let held = streams.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(hold);
+            let (held, tasks) = held.context("the pipeline does not run")?;
+            anyhow::ensure!(
+                held.tasks() == tasks,
+                "only {} of {tasks} tasks are here and have their state: stop the other workers, or wait",
+                held.tasks()
+            );
             verify::live(&broker, schemas, held, &read_model, &runtime)
         });
         Box::pin(async move { work.await.map_err(anyhow::Error::from).flatten().map_err(|error| format!("{error:#}")) })

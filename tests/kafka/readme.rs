@@ -27,9 +27,11 @@ fn should_share_the_sample_between_two_processes_as_the_readme_shows() {
     // Both have worked: each holds partitions, and all have been consumed.
     let lag = run(&["lag", "--kafka", site.kafka.bootstrap()]);
     assert_eq!(lag.status.code(), Some(0), "{}", text(&lag));
+    let early = run(&["verify", "--server", &server.url]);
+    assert_eq!(early.status.code(), Some(3), "{}", text(&early));
+    assert!(text(&early).contains("stop the other workers"), "{}", text(&early));
     stop(worker);
-    site.wait_for_members(1);
-    let verified = run(&["verify", "--server", &server.url]);
+    let verified = server.verified(&site.home, &token);
     assert_eq!(verified.status.code(), Some(0), "{}", text(&verified));
 }
 

@@ -200,6 +200,18 @@ impl Server {
         response.json().unwrap()
     }
 
+    /// What `verify` answers once the server has every task: until then it refuses.
+    pub(crate) fn verified(&self, home: &Home, token: &str) -> Output {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let arguments = ["verify", "--server", &self.url];
+            let verified = home.command(&arguments).env("SYNCROBOARD_TOKEN", token).output().unwrap();
+            if !text(&verified).contains("tasks are here and have their state") || Instant::now() > end {
+                return verified;
+            }
+        }
+    }
+
     /// Waits until the read model shows all that was decided about a project: an update that changes nothing is
     /// answered once what came before it can be read.
     pub(crate) fn settle(&self, token: &str, project: &str) {

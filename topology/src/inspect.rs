@@ -57,6 +57,7 @@ fn entries(task: &Task, store: &str, each: &mut dyn FnMut(&[u8], &[u8])) -> Resu
 /// A running application whose threads have committed and stand still until this is dropped.
 pub struct Held {
     threads: Vec<Sender<Dump>>,
+    tasks: usize,
 }
 
 struct Dump {
@@ -67,7 +68,8 @@ struct Dump {
 /// What a thread needs to be held.
 pub(crate) struct Hold {
     commands: Receiver<Dump>,
-    ready: SyncSender<()>,
+    /// Told how many tasks the thread has, once it stands.
+    ready: SyncSender<usize>,
 }
 
 impl Held {
@@ -82,8 +84,14 @@ impl Held {
             .unzip();
         drop(ready);
         give(holds);
-        (0..threads).try_for_each(|_| stands.recv()).ok()?;
-        Some(Self { threads: senders })
+        let tasks = (0..threads).map(|_| stands.recv()).sum::<Result<usize, _>>().ok()?;
+        Some(Self { threads: senders, tasks })
+    }
+
+    /// How many tasks are held: fewer than there are as long as other instances, or none yet, have the rest.
+    #[must_use]
+    pub fn tasks(&self) -> usize {
+        self.tasks
     }
 
     /// Hands over every entry of a store, as bytes; no order across partitions.
@@ -103,7 +111,7 @@ impl Held {
 impl Hold {
     /// Stands still and answers until the holder is gone.
     pub(crate) fn stand<'t>(self, tasks: impl Fn() -> Vec<&'t Task>) {
-        if self.ready.send(()).is_err() {
+        if self.ready.send(tasks().len()).is_err() {
             return;
         }
         for Dump { store, to } in self.commands {

@@ -214,7 +214,7 @@ impl StreamThread {
     /// Commits, then stands still until the holder is gone.
     pub(crate) fn hold(&mut self, hold: Hold) -> Result<(), StreamsError> {
         self.commit()?;
-        hold.stand(|| self.tasks.iter().map(|t| &t.task).collect());
+        hold.stand(|| self.tasks.iter().filter(|t| t.ready()).map(|t| &t.task).collect());
         Ok(())
     }
 

@@ -53,6 +53,7 @@ pub struct Streams {
     threads: Vec<JoinHandle<()>>,
     wakers: Vec<Waker>,
     metrics: Arc<EngineMetrics>,
+    tasks: usize,
 }
 
 struct Shared {
@@ -87,8 +88,9 @@ impl Streams {
             error: Mutex::new(None),
             changed: Condvar::new(),
         });
-        let mut streams = Self { shared, threads: Vec::new(), wakers: Vec::new(), metrics };
+        let mut streams = Self { shared, threads: Vec::new(), wakers: Vec::new(), metrics, tasks: 0 };
         let plan = prepare(topology, config, &**broker)?;
+        streams.tasks = plan.tasks.iter().map(|t| t.partitions as usize).sum();
         for index in 0..count {
             let metrics = streams.metrics.clone();
             let (topology, config) = (topology.clone(), config.clone());
@@ -141,6 +143,12 @@ impl Streams {
     #[must_use]
     pub fn metrics(&self) -> &Arc<EngineMetrics> {
         &self.metrics
+    }
+
+    /// How many tasks the application has; other instances may have some of them.
+    #[must_use]
+    pub fn tasks(&self) -> usize {
+        self.tasks
     }
 
     /// Has every thread commit and stand still until the answer is dropped; `None` if a thread has ended.
