@@ -228,7 +228,7 @@ impl Topics {
     }
 
     pub(super) fn groups(&self) -> Result<Vec<String>, BrokerError> {
-        let list = self.client.client().fetch_group_list(None, ANSWER);
+        let list = settled(|| self.client.client().fetch_group_list(None, ANSWER));
         let list = list.map_err(|e| errors::from_error(&e, "consumer groups"))?;
         let mut names: Vec<_> = list.groups().iter().map(|g| g.name().to_owned()).collect();
         names.sort();
@@ -237,7 +237,7 @@ impl Topics {
 
     /// `None` for groups of the consumer protocol, which the request that librdkafka has does not know.
     pub(super) fn members(&self, group: &str) -> Result<Option<usize>, BrokerError> {
-        let list = self.client.client().fetch_group_list(Some(group), ANSWER);
+        let list = settled(|| self.client.client().fetch_group_list(Some(group), ANSWER));
         let list = list.map_err(|e| errors::from_error(&e, format_args!("members of group {group}")))?;
         Ok(list.groups().iter().find(|g| g.name() == group).and_then(|g| match g.state() {
             "Empty" => Some(0),

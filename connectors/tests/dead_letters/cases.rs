@@ -12,9 +12,10 @@ use crate::kit::{BY_KEY, Bench, Failed, PARTITIONS};
 
 const NAMES: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
 
-/// Letters with these keys, in turn on both partitions.
+/// Letters with these keys, in turn on both partitions. Times count from 1: librdkafka takes 0 for "now".
 fn seven() -> Vec<Failed<'static>> {
-    let failed = |(n, key): (u32, _)| Failed { partition: n % PARTITIONS, key, reason: "bad", timestamp: i64::from(n) };
+    let failed =
+        |(n, key): (u32, _)| Failed { partition: n % PARTITIONS, key, reason: "bad", timestamp: i64::from(n) + 1 };
     (0..).zip(NAMES).map(failed).collect()
 }
 
@@ -61,7 +62,7 @@ pub(crate) fn should_leave_gaps_for_later_when_it_selects(broker: &Arc<dyn Broke
     let keys = |told: Vec<(String, Fate)>| told.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
     assert_eq!(keys(bench.run(&others)), ["c", "f"]);
     let mut late = bench.redrive();
-    (late.selection.since_ms, late.selection.until_ms) = (Some(3), Some(6));
+    (late.selection.since_ms, late.selection.until_ms) = (Some(4), Some(7));
     assert_eq!(keys(bench.run(&late)), ["e", "d"], "c and f are done already");
     let mut some = bench.redrive();
     some.limit = 2;

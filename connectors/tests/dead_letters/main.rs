@@ -6,6 +6,8 @@ mod cases;
 mod faulty;
 mod kit;
 mod pipeline;
+#[path = "../../../tests/support/services.rs"]
+mod services;
 
 /// Every case, on the broker that the function hands out.
 macro_rules! on_broker {
@@ -47,6 +49,22 @@ mod embedded {
         config.sync = SyncMode::Os;
         let broker: Arc<dyn Broker> = EmbeddedBroker::open(config).unwrap();
         case(&broker, "embedded");
+    }
+
+    all_on_broker!(with);
+}
+
+mod kafka {
+    use std::sync::Arc;
+
+    use connectors::kafka::{KafkaBroker, KafkaConfig};
+    use topology::broker::Broker;
+
+    use crate::services::{services, unique};
+
+    fn with(case: fn(&Arc<dyn Broker>, &str)) {
+        let broker = KafkaBroker::open(KafkaConfig::new(services().kafka.clone())).unwrap();
+        case(&broker, &unique("dlq"));
     }
 
     all_on_broker!(with);
