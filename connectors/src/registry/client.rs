@@ -56,8 +56,15 @@ impl Client {
             if !parsed.username().is_empty() || parsed.password().is_some() {
                 return Err(unsound("the address must not hold user or password: they have keys of their own".into()));
             }
-            if !matches!(parsed.scheme(), "http" | "https") {
-                return Err(unsound(format!("`{url}` is neither http nor https")));
+            match parsed.scheme() {
+                "http" => {}
+                // Without this it would look like a registry that is away, and be waited for.
+                "https" => {
+                    return Err(unsound(format!(
+                        "`{url}`: TLS is a proxy's business, as for the API; give its http address"
+                    )));
+                }
+                _ => return Err(unsound(format!("`{url}` is no http address"))),
             }
             urls.push(url.to_owned());
         }

@@ -178,7 +178,8 @@ fn should_send_user_and_password_with_every_call_and_print_them_nowhere() {
 fn should_refuse_an_address_that_cannot_be_one() {
     for (url, why) in [
         ("", "no address"),
-        ("registry:8081", "neither http nor https"),
+        ("registry:8081", "no http address"),
+        ("https://registry:8081", "TLS is a proxy's business"),
         ("http://ana:s3cret@localhost:1", "keys of their own"),
     ] {
         let error = block_on(ConfluentRegistry::connect_once(&RegistryConfig::new(url))).unwrap_err();
