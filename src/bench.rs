@@ -44,6 +44,10 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value_t = 10)]
     paced_seconds: u32,
 
+    /// Afterwards delete the stores and restore them whole from their changelogs.
+    #[arg(long)]
+    restore: bool,
+
     /// Leave flushing to the operating system (`embedded.sync = "os"`).
     #[arg(long)]
     sync_os: bool,
@@ -77,6 +81,12 @@ struct Report {
     rss_mb: f64,
     /// From starting the pipeline again on what it has made, to RUNNING, in milliseconds.
     restart_ms: f64,
+    /// With --restore: changelog records in all, and how many a second from the start to RUNNING.
+    restored: Option<u64>,
+    restored_per_s: Option<f64>,
+    /// CPU time of the stream threads, and of the whole process, for each of them, in microseconds.
+    restore_cpu_us: Option<f64>,
+    restore_process_cpu_us: Option<f64>,
     accepted: u64,
     rejected: u64,
     duplicates: u64,
@@ -141,6 +151,22 @@ fn measure_in(args: &BenchArgs, dir: &std::path::Path) -> anyhow::Result<Report>
     let streams = start(&streams_config)?;
     let restart_ms = restarting.elapsed().as_secs_f64() * 1e3;
     streams.close()?;
+    let restored = if args.restore {
+        progress(args, "restoring");
+        std::fs::remove_dir_all(dir.join("state"))?;
+        let cpu = measure::process_cpu_us();
+        let restoring = std::time::Instant::now();
+        let streams = start(&streams_config)?;
+        let took = restoring.elapsed();
+        // The threads tell their CPU time every 200 ms.
+        let _ = streams.wait_for(State::NotRunning, Duration::from_millis(700));
+        let counts = streams.metrics().counts();
+        let process_cpu = measure::process_cpu_us() - cpu;
+        streams.close()?;
+        Some((counts.restored, took, counts.cpu_us, process_cpu))
+    } else {
+        None
+    };
     progress(args, "checking the outcomes");
     let outcomes = measure::outcomes(&broker, &before, args.commands)?;
     let per_command = |us: u64| us as f64 / args.commands as f64;
@@ -156,6 +182,10 @@ fn measure_in(args: &BenchArgs, dir: &std::path::Path) -> anyhow::Result<Report>
         p999_ms: latencies.as_ref().map(|l| l.quantile(0.999)),
         rss_mb,
         restart_ms,
+        restored: restored.map(|(count, ..)| count),
+        restored_per_s: restored.map(|(count, took, ..)| count as f64 / took.as_secs_f64()),
+        restore_cpu_us: restored.map(|(count, _, cpu_us, _)| cpu_us as f64 / count as f64),
+        restore_process_cpu_us: restored.map(|(count, .., cpu_us)| cpu_us as f64 / count as f64),
         accepted: outcomes.accepted,
         rejected: outcomes.rejected,
         duplicates: outcomes.duplicates,

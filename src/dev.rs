@@ -16,14 +16,14 @@ use schemas::SchemaRegistry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use topology::broker::Broker;
-use topology::{State, Streams, StreamsConfig};
+use topology::{State, Streams, StreamsConfig, StreamsView};
 
 use crate::broker;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
 use crate::instance::Instance;
-use crate::metrics::EngineCollector;
+use crate::metrics::{self, EngineCollector};
 use crate::signals::Signals;
 use crate::{registry, verify, worker};
 
@@ -93,13 +93,12 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let streams = Streams::start(&topology, &streams_config, &broker)?;
 
     let registry = prometheus::Registry::new();
-    let metrics = streams.metrics().clone();
+    let view = streams.view();
     let streams = Arc::new(Mutex::new(Some(streams)));
-    let state_of = streams.clone();
-    let collector = EngineCollector::new(metrics, move || state(&state_of), broker.clone(), &streams_config)?;
+    let collector = EngineCollector::new(view.clone(), broker.clone(), &streams_config)?;
     registry.register(Box::new(collector))?;
     let sink_status = sink.status();
-    let readiness = readiness(streams.clone(), sink_status.clone());
+    let readiness = readiness(view, sink_status.clone());
     let mut limits = Limits::default();
     limits.outcome_wait = Duration::from_millis(config.api.outcome_wait_ms);
     let app = AppState::new(Parts {
@@ -199,13 +198,13 @@ fn announce(streams: &Shared, address: SocketAddr) {
 }
 
 fn readiness(
-    streams: Shared,
+    pipeline: StreamsView,
     sink: watch::Receiver<SinkStatus>,
 ) -> Arc<dyn Fn() -> Readiness + Send + std::marker::Sync> {
-    Arc::new(move || match (state(&streams), &*sink.borrow()) {
-        (State::Running, SinkStatus::Running) => Readiness::Ready,
-        (State::Running, sink) => Readiness::NotReady(format!("the read model's sink: {sink:?}")),
-        (state, _) => Readiness::NotReady(format!("the pipeline: {state}")),
+    Arc::new(move || match (metrics::readiness(&pipeline), &*sink.borrow()) {
+        (Readiness::Ready, SinkStatus::Running) => Readiness::Ready,
+        (Readiness::Ready, sink) => Readiness::NotReady(format!("the read model's sink: {sink:?}")),
+        (not_ready, _) => not_ready,
     })
 }
 

@@ -5,19 +5,28 @@ mod lag;
 
 use std::sync::Arc;
 
+use api::Readiness;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use state::StateMemory;
 use topology::broker::Broker;
-use topology::{EngineMetrics, State, StoreSnapshot, StreamsConfig, TaskSnapshot, ThreadSnapshot, ThreadState};
+use topology::{State, StoreSnapshot, StreamsConfig, StreamsView, TaskSnapshot, ThreadSnapshot, ThreadState};
 
 use families::Families;
 use lag::LagSampler;
 
+/// Whether the pipeline is ready; if not, its state and how far it is with restoring.
+pub(crate) fn readiness(streams: &StreamsView) -> Readiness {
+    match (streams.state(), streams.metrics().restore_progress()) {
+        (State::Running, _) => Readiness::Ready,
+        (state, None) => Readiness::NotReady(format!("the pipeline: {state}")),
+        (state, Some(progress)) => Readiness::NotReady(format!("the pipeline: {state}; {progress}")),
+    }
+}
+
 /// Reads instruments and lag whenever the metrics are asked for.
 pub(crate) struct EngineCollector {
-    metrics: Arc<EngineMetrics>,
-    state: Box<dyn Fn() -> State + Send + Sync>,
+    streams: StreamsView,
     lag: LagSampler,
     memory: StateMemory,
     application_id: String,
@@ -26,16 +35,10 @@ pub(crate) struct EngineCollector {
 }
 
 impl EngineCollector {
-    /// For an instance that runs with this configuration; `state` tells its state.
-    pub(crate) fn new(
-        metrics: Arc<EngineMetrics>,
-        state: impl Fn() -> State + Send + Sync + 'static,
-        broker: Arc<dyn Broker>,
-        config: &StreamsConfig,
-    ) -> anyhow::Result<Self> {
+    /// For an instance that runs with this configuration.
+    pub(crate) fn new(streams: StreamsView, broker: Arc<dyn Broker>, config: &StreamsConfig) -> anyhow::Result<Self> {
         Ok(Self {
-            metrics,
-            state: Box::new(state),
+            streams,
             lag: LagSampler::start(broker, config.application_id.clone(), config.clock.clone())?,
             memory: config.memory.clone(),
             application_id: config.application_id.clone(),
@@ -57,7 +60,7 @@ impl EngineCollector {
             ("version", env!("CARGO_PKG_VERSION")),
         ];
         out.gauge("kafka_streams_client_info", "What runs; always 1", &labels, 1.0);
-        let now = (self.state)();
+        let now = self.streams.state();
         for state in [State::Rebalancing, State::Running, State::PendingShutdown, State::NotRunning, State::Error] {
             out.gauge(
                 "kafka_streams_client_state",
@@ -106,7 +109,8 @@ impl Collector for EngineCollector {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let mut out = Families::default();
-        let (threads, tasks) = (self.metrics.threads(), self.metrics.tasks());
+        let metrics = self.streams.metrics();
+        let (threads, tasks) = (metrics.threads(), metrics.tasks());
         self.client(&mut out, &threads);
         threads.iter().for_each(|t| thread(&mut out, t));
         tasks.iter().for_each(|t| task(&mut out, t));

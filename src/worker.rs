@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -12,14 +12,14 @@ use processors::{PipelineConfig, pipeline};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use topology::broker::{Broker, BrokerError};
-use topology::{State, Streams, StreamsConfig};
+use topology::{State, Streams, StreamsConfig, StreamsView};
 
 use crate::broker::{self, BrokerArgs};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
 use crate::instance::Instance;
-use crate::metrics::EngineCollector;
+use crate::metrics::{self, EngineCollector};
 use crate::signals::Signals;
 use crate::{registry, topics};
 
@@ -110,10 +110,8 @@ async fn work(servers: &str, config: &Config) -> anyhow::Result<ExitCode> {
         () = signals.next() => return Ok(ExitCode::SUCCESS),
         streams = start(servers, &broker, config, &streams_config, &stage) => Arc::new(streams?),
     };
-    let weak = Arc::downgrade(&streams);
-    set(&stage, Stage::Started(weak.clone()));
-    let state = move || weak.upgrade().map_or(State::NotRunning, |streams| streams.state());
-    let collector = EngineCollector::new(streams.metrics().clone(), state, broker, &streams_config)?;
+    set(&stage, Stage::Started(streams.view()));
+    let collector = EngineCollector::new(streams.view(), broker, &streams_config)?;
     registry.register(Box::new(collector))?;
     let told = tokio::task::spawn_blocking({
         let streams = Arc::clone(&streams);
@@ -153,16 +151,13 @@ fn set(stage: &Mutex<Stage>, reached: Stage) {
 enum Stage {
     /// Something is not there yet, and is asked again.
     Waits(String),
-    Started(Weak<Streams>),
+    Started(StreamsView),
 }
 
 fn readiness(stage: Arc<Mutex<Stage>>) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
     Arc::new(move || match &*stage.lock().unwrap_or_else(PoisonError::into_inner) {
         Stage::Waits(why) => Readiness::NotReady(why.clone()),
-        Stage::Started(streams) => match streams.upgrade().map(|streams| streams.state()) {
-            Some(State::Running) => Readiness::Ready,
-            state => Readiness::NotReady(format!("the pipeline: {}", state.unwrap_or(State::NotRunning))),
-        },
+        Stage::Started(streams) => metrics::readiness(streams),
     })
 }
 

@@ -22,8 +22,11 @@ const MEMTABLE_BLOOM_RATIO: f64 = 0.0125;
 /// Options of the database as a whole.
 pub(crate) fn database(memory: &StateMemory) -> Result<Options, rocksdb::Error> {
     // Closing must not flush: dropping the state is then the same as a crash, and a graceful stop flushes by itself.
-    // The first has no setter of its own in the bindings. The second spares a stat() for every file at open.
-    let rest = "avoid_flush_during_shutdown=true;skip_checking_sst_file_sizes_on_db_open=true";
+    // These have no setters of their own in the bindings. The second spares a stat() for every file at open.
+    // The last is how fast one may write while flushes do not keep up, in bytes a second: the default of 16 MB is less than
+    // what restoring writes, and there is a hard stop behind it.
+    let rest = "avoid_flush_during_shutdown=true;skip_checking_sst_file_sizes_on_db_open=true;\
+                delayed_write_rate=268435456";
     let mut options = Options::default().get_options_from_string(rest)?;
     options.create_if_missing(true);
     options.create_missing_column_families(true);

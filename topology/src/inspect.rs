@@ -10,7 +10,7 @@ use crate::config::StreamsConfig;
 use crate::errors::StreamsError;
 use crate::metrics::Instruments;
 use crate::open::open_task;
-use crate::restore::Restoration;
+use crate::restore::Restorer;
 use crate::streams::prepare;
 use crate::task::Task;
 use crate::topology::Topology;
@@ -28,11 +28,14 @@ impl Inspection {
     pub fn open(topology: &Topology, config: &StreamsConfig, broker: &dyn Broker) -> Result<Self, StreamsError> {
         let metrics = Instruments::new(&Arc::default(), "inspection", (config.clock)());
         let mut tasks = Vec::new();
+        let mut restorer = Restorer::new(config.steps.clone());
         for plan in &prepare(topology, config, broker)?.tasks {
             for partition in 0..plan.partitions {
                 let mut task = open_task(topology, config, plan, partition, &metrics)?;
-                let mut restoration = Restoration::begin(&mut task, broker, &config.steps)?;
-                while !restoration.step(&mut task, Duration::from_secs(1))? {}
+                restorer.begin(&mut task, broker)?;
+                while !restorer.is_done(task.id()) {
+                    restorer.step(&mut [&mut task], broker, Duration::from_secs(1), usize::MAX)?;
+                }
                 tasks.push(task);
             }
         }

@@ -76,9 +76,9 @@
 //! ```
 //!
 //! Layout: `topology` and `sub_topology` declare and check; `plan` resolves topics; `processor`, `store`, `node` and `task` are
-//! what runs for one partition; `stream_thread` polls, processes and commits, `restore` fills stores, `streams` is the
-//! instance; `batch` and `broker` are the border to brokers; [`lag`] watches groups from outside,
-//! [`dead_letters`] puts back what failed.
+//! what runs for one partition; `stream_thread` polls, processes and commits, `restore` fills stores, `version` refuses what
+//! cannot take over from what runs, `streams` is the instance; `batch` and `broker` are the border to brokers; [`lag`]
+//! watches groups from outside, [`dead_letters`] puts back what failed.
 
 mod batch;
 pub mod broker;
@@ -96,6 +96,7 @@ mod node;
 mod open;
 mod plan;
 mod processor;
+mod progress;
 mod record;
 mod restore;
 pub mod serde;
@@ -108,6 +109,7 @@ mod task;
 mod test_driver;
 mod topics;
 mod topology;
+mod version;
 
 pub use batch::{
     BatchBuilder, Cursor, EncodeHeaders, Headers, HeadersRef, Mark, RecordBatch, RecordIter, RecordRef, encode_headers,
@@ -124,11 +126,12 @@ pub use metrics::{
 };
 pub use node::Partitioning;
 pub use processor::{Context, InitContext, Output, Processor, Punctuation, PunctuationId, PunctuationType};
+pub use progress::RestoreProgress;
 pub use record::{Record, RecordMetadata, TaskId};
 pub use step::{Crash, Observer, Step, StepHook, Steps};
 pub use store::{Store, StoreBuilder, StoreKey};
 pub use stream_thread::{Round, StreamThread, ThreadState};
-pub use streams::{State, Streams, internal_topics};
+pub use streams::{State, Streams, StreamsView, internal_topics};
 pub use test_driver::{OutputRecord, TestDriver};
 pub use topics::{Difference, TopicCheck, check_topics, make_topics};
 pub use topology::{Topology, TopologyBuilder};

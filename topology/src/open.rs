@@ -1,5 +1,7 @@
 //! Opening a task's stores and making the task on them.
 
+use std::path::PathBuf;
+
 use state::TaskState;
 
 use crate::config::StreamsConfig;
@@ -8,6 +10,11 @@ use crate::metrics::Instruments;
 use crate::record::TaskId;
 use crate::task::{Task, TaskPlan};
 use crate::topology::Topology;
+
+/// Where a task's stores are.
+pub(crate) fn task_dir(config: &StreamsConfig, id: &TaskId) -> PathBuf {
+    config.state_dir.join(&config.application_id).join(id.to_string())
+}
 
 /// Opens the stores in the task's directory; what cannot be read is set aside and will be restored.
 pub(crate) fn open_task(
@@ -23,8 +30,7 @@ pub(crate) fn open_task(
     let state = if specs.is_empty() {
         TaskState::in_memory(&specs)
     } else {
-        let dir = config.state_dir.join(&config.application_id).join(id.to_string());
-        let opened = TaskState::open(&dir, &specs, &config.memory);
+        let opened = TaskState::open(&task_dir(config, &id), &specs, &config.memory);
         let (state, report) = opened.map_err(|source| StreamsError::State { task: id.clone(), source })?;
         if let Some(aside) = &report.set_aside {
             let why = report.reason.as_deref().unwrap_or("it cannot be read");

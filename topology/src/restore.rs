@@ -1,101 +1,225 @@
-//! Filling a task's stores from their changelogs: the tail after the checkpoint, up to the high watermark.
+//! Filling the stores of a thread's tasks from their changelogs: the tails after the checkpoints, up to the high watermark.
 //!
 //! Bounded by the high watermark, not the last stable offset, and counted in offsets, not records: compacted logs and
-//! transaction markers leave gaps. A step at a time, so that the thread goes on polling.
+//! transaction markers leave gaps. One reader serves all tasks that restore; a step takes what has come, and no more of it
+//! than the caller allows, so that tasks that are ready go on meanwhile. Refused: a thread of its own for restoring, which
+//! no simulation could step.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use state::{StateError, StoreId};
 
-use crate::broker::{Broker, BrokerError, Reader, TopicPartition};
+use crate::broker::{Broker, BrokerError, Fetched, Reader, TopicPartition};
 use crate::errors::StreamsError;
-use crate::metrics::TaskMetrics;
+use crate::progress::Pace;
+use crate::record::TaskId;
 use crate::step::{Step, Steps};
 use crate::task::Task;
 
-pub(crate) struct Restoration {
+/// What all restoring tasks of a thread still have to get.
+pub(crate) struct Restorer {
     reader: Option<Box<dyn Reader>>,
     tails: BTreeMap<TopicPartition, Tail>,
-    metrics: Arc<TaskMetrics>,
+    /// What the reader was told to read.
+    assigned: BTreeSet<TopicPartition>,
+    /// Fetched, and not written to the stores yet.
+    fetched: VecDeque<Fetched>,
+    pace: Pace,
     steps: Steps,
 }
 
+/// What is left of a changelog.
 struct Tail {
+    task: TaskId,
     store: StoreId,
     next: i64,
     end: i64,
 }
 
-impl Restoration {
-    /// Finds out what is to restore. A checkpoint that the changelog does not cover makes the store start from nothing.
-    pub(crate) fn begin(task: &mut Task, broker: &dyn Broker, steps: &Steps) -> Result<Self, StreamsError> {
-        let (id, metrics) = (task.id().clone(), task.metrics().clone());
-        let failed = |source: StateError| StreamsError::State { task: id.clone(), source };
-        let mut tails = BTreeMap::new();
-        for (store, partition) in task.changelogs() {
-            let (low, end) = broker.watermarks(&partition)?;
-            let next = match task.state().checkpoint(store).map_err(&failed)? {
-                Some(at) if (low..=end).contains(&at) => at,
-                None => low,
-                Some(at) => {
-                    tracing::warn!(task = %id, %partition, checkpoint = at, low, end, "the changelog does not cover the checkpoint: the store is restored from nothing");
-                    task.state_mut().wipe(store).map_err(&failed)?;
-                    low
-                }
-            };
-            if next < end {
-                metrics.stores[store.0].restore_remaining.set(end - next);
-                tails.insert(partition, Tail { store, next, end });
-            }
+impl Restorer {
+    pub(crate) fn new(steps: Steps) -> Self {
+        Self {
+            reader: None,
+            tails: BTreeMap::new(),
+            assigned: BTreeSet::new(),
+            fetched: VecDeque::new(),
+            pace: Pace::default(),
+            steps,
         }
-        let reader = if tails.is_empty() {
-            None
-        } else {
-            let mut reader = broker.reader()?;
-            let from: Vec<_> = tails.iter().map(|(p, t)| (p.clone(), t.next)).collect();
-            reader.assign(&from)?;
-            Some(reader)
-        };
-        Ok(Self { reader, tails, metrics, steps: steps.clone() })
     }
 
-    /// Restores what one poll brings; true when there is nothing left.
-    pub(crate) fn step(&mut self, task: &mut Task, timeout: Duration) -> Result<bool, StreamsError> {
-        let Some(reader) = &mut self.reader else { return Ok(true) };
-        let fetched = reader.poll(timeout)?;
-        for piece in fetched {
-            let Some(tail) = self.tails.get_mut(&piece.partition) else { continue };
-            self.steps.reach(Step::BeforeRestore)?;
-            let next = piece.batch.next_offset().min(tail.end);
-            let start = tail.next;
-            let wanted = piece.batch.iter().filter(|r| (start..tail.end).contains(&r.offset));
-            let records = wanted.filter_map(|r| r.key.map(|key| (key, r.value, r.timestamp)));
-            let id = task.id().clone();
-            let restored = task.state_mut().restore(tail.store, records, next.max(start));
-            restored.map_err(|source| StreamsError::State { task: id, source })?;
-            tail.next = next.max(start);
-            let (done, store) = ((tail.next - start).cast_unsigned(), &self.metrics.stores[tail.store.0]);
-            store.restored.add(done);
-            store.restore_remaining.set(tail.end - tail.next);
-            self.metrics.thread.restored.add(done);
-            self.steps.reach(Step::AfterRestore)?;
+    /// Finds out what a task has to restore. A checkpoint that the changelog does not cover makes the store start from
+    /// nothing.
+    pub(crate) fn begin(&mut self, task: &mut Task, broker: &dyn Broker) -> Result<(), StreamsError> {
+        self.forget(task);
+        for (store, partition) in task.changelogs() {
+            let (next, end) = tail(task, store, &partition, broker)?;
+            task.metrics().stores[store.0].restore_remaining.set(end - next);
+            if next < end {
+                // Wherever the reader is in it, it is not there.
+                self.assigned.remove(&partition);
+                self.tails.insert(partition, Tail { task: task.id().clone(), store, next, end });
+            }
         }
-        let done: Vec<_> = self.tails.iter().filter(|(_, t)| t.next >= t.end).map(|(p, _)| p.clone()).collect();
-        if !done.is_empty() {
-            self.tails.retain(|p, _| !done.contains(p));
-            let rest: Vec<_> = self.tails.iter().map(|(p, t)| (p.clone(), t.next)).collect();
-            reader.assign(&rest)?;
+        Ok(())
+    }
+
+    /// A task that is given up, or begins anew.
+    pub(crate) fn forget(&mut self, task: &Task) {
+        self.tails.retain(|_, tail| tail.task != *task.id());
+        task.metrics().stores.iter().for_each(|store| store.restore_remaining.set(0));
+    }
+
+    /// True if a task has nothing to restore any more.
+    pub(crate) fn is_done(&self, task: &TaskId) -> bool {
+        !self.tails.values().any(|tail| tail.task == *task)
+    }
+
+    /// Writes up to `limit` records to the stores of `tasks`, waiting for the broker up to `wait`; answers how many offsets that was. A broker error leaves everything such that it can go on.
+    pub(crate) fn step(
+        &mut self,
+        tasks: &mut [&mut Task],
+        broker: &dyn Broker,
+        wait: Duration,
+        limit: usize,
+    ) -> Result<u64, StreamsError> {
+        self.assign(broker)?;
+        let (mut offsets, mut records) = (0, 0);
+        while records < limit && !self.tails.is_empty() {
+            let Some(piece) = self.fetched.pop_front() else {
+                let wait = if records == 0 { wait } else { Duration::ZERO };
+                if self.fetch(tasks, broker, wait)? {
+                    continue;
+                }
+                break;
+            };
+            let (written, restored) = self.write(piece, tasks, limit - records)?;
+            records += written;
+            offsets += restored;
         }
-        Ok(self.tails.is_empty())
+        self.assign(broker)?;
+        Ok(offsets)
+    }
+
+    /// How it goes, now and then, for the log; `remaining` for whoever asks in between.
+    pub(crate) fn report(&mut self, now: i64, offsets: u64, tasks: &[&mut Task]) {
+        let remaining = self.tails.values().map(|t| t.end - t.next).sum();
+        if let Some(report) = self.pace.report(now, offsets, remaining) {
+            let thread = tasks.first().map(|t| t.metrics().thread.clone());
+            if let Some(thread) = &thread {
+                thread.restore_rate.set(report.per_second);
+            }
+            if report.loud {
+                let waiting = tasks.iter().filter(|t| !self.is_done(t.id())).count();
+                let name = thread.map(|t| t.name.to_string()).unwrap_or_default();
+                tracing::info!(thread = name, tasks = waiting, offsets_left = remaining, "restoring: {report}");
+            }
+        }
+    }
+
+    /// Tells the reader what to read, if that has changed. What is done stays assigned until it is half of all: a new
+    /// assignment may cost what was fetched ahead.
+    fn assign(&mut self, broker: &dyn Broker) -> Result<(), StreamsError> {
+        if self.tails.is_empty() {
+            self.reader = None;
+            self.assigned.clear();
+            self.fetched.clear();
+            return Ok(());
+        }
+        let covered = self.tails.keys().all(|p| self.assigned.contains(p));
+        if covered && self.tails.len() * 2 > self.assigned.len() {
+            return Ok(());
+        }
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            none => none.insert(broker.reader()?),
+        };
+        // Whatever was fetched and not written is read again.
+        self.assigned.clear();
+        self.fetched.clear();
+        let from: Vec<_> = self.tails.iter().map(|(p, t)| (p.clone(), t.next)).collect();
+        reader.assign(&from)?;
+        self.assigned.extend(self.tails.keys().cloned());
+        Ok(())
+    }
+
+    /// True if something came, or the tails have changed.
+    fn fetch(&mut self, tasks: &mut [&mut Task], broker: &dyn Broker, wait: Duration) -> Result<bool, StreamsError> {
+        let Some(reader) = &mut self.reader else { return Ok(false) };
+        match reader.poll(wait) {
+            Ok(fetched) => {
+                self.fetched.extend(fetched);
+                Ok(!self.fetched.is_empty())
+            }
+            // Removed under our eyes, by age: the store starts from what is left.
+            Err(BrokerError::OffsetOutOfRange { partition, .. }) if self.assigned.contains(&partition) => {
+                self.assigned.clear();
+                let Some(tail) = self.tails.get(&partition) else { return Ok(false) };
+                if let Some(task) = tasks.iter_mut().find(|task| *task.id() == tail.task) {
+                    self.begin(task, broker)?;
+                }
+                self.assign(broker)?;
+                Ok(!self.tails.is_empty())
+            }
+            Err(error) => {
+                // What the reader still knows is not certain.
+                self.reader = None;
+                self.assigned.clear();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Writes up to `limit` records of what was fetched of one changelog to its store, in one batch, and keeps the rest;
+    /// answers how many records and how many offsets that was.
+    fn write(&mut self, piece: Fetched, tasks: &mut [&mut Task], limit: usize) -> Result<(usize, u64), StreamsError> {
+        let Some(tail) = self.tails.get_mut(&piece.partition) else { return Ok((0, 0)) };
+        let Some(task) = tasks.iter_mut().find(|task| *task.id() == tail.task) else { return Ok((0, 0)) };
+        self.steps.reach(Step::BeforeRestore)?;
+        let start = tail.next;
+        let too_many = if piece.batch.len() > limit { piece.batch.iter().nth(limit) } else { None };
+        let until = too_many.map_or(piece.batch.next_offset(), |first| first.offset);
+        let next = until.min(tail.end).max(start);
+        let wanted = piece.batch.iter().filter(|r| (start..next).contains(&r.offset));
+        let records = wanted.filter_map(|r| r.key.map(|key| (key, r.value, r.timestamp)));
+        let restored = task.state_mut().restore(tail.store, records, next);
+        restored.map_err(|source| StreamsError::State { task: tail.task.clone(), source })?;
+        tail.next = next;
+        let done = (next - start).cast_unsigned();
+        let shown = task.metrics();
+        shown.stores[tail.store.0].restored.add(done);
+        shown.stores[tail.store.0].restore_remaining.set(tail.end - next);
+        shown.thread.restored.add(done);
+        let written = piece.batch.len().min(limit);
+        if next >= tail.end {
+            self.tails.remove(&piece.partition);
+        } else if until < piece.batch.next_offset() {
+            let rest = piece.batch.starting_at(until);
+            self.fetched.push_front(Fetched { partition: piece.partition, batch: rest });
+        }
+        self.steps.reach(Step::AfterRestore)?;
+        Ok((written, done))
     }
 }
 
-impl Drop for Restoration {
-    fn drop(&mut self) {
-        for tail in self.tails.values() {
-            self.metrics.stores[tail.store.0].restore_remaining.set(0);
+/// From where to where a store's changelog is to be read.
+fn tail(
+    task: &mut Task,
+    store: StoreId,
+    partition: &TopicPartition,
+    broker: &dyn Broker,
+) -> Result<(i64, i64), StreamsError> {
+    let id = task.id().clone();
+    let failed = |source: StateError| StreamsError::State { task: id.clone(), source };
+    let (low, end) = broker.watermarks(partition)?;
+    match task.state().checkpoint(store).map_err(&failed)? {
+        Some(at) if (low..=end).contains(&at) => Ok((at, end)),
+        None => Ok((low, end)),
+        Some(at) => {
+            tracing::warn!(task = %id, %partition, checkpoint = at, low, end, "the changelog does not cover the checkpoint: the store is restored from nothing");
+            task.state_mut().wipe(store).map_err(&failed)?;
+            Ok((low, end))
         }
     }
 }

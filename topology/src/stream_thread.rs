@@ -1,20 +1,24 @@
 //! A stream thread: one consumer, one transactional producer, the tasks that it was assigned; poll, process, commit.
 
+mod restoring;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use state::StateError;
 
 use crate::broker::{Broker, BrokerError, Consumer, Polled, TopicName, TopicPartition, TransactionalProducer, Waker};
 use crate::config::StreamsConfig;
 use crate::errors::StreamsError;
 use crate::inspect::Hold;
 use crate::metrics::{EngineMetrics, Instruments, ThreadMetrics, micros};
-use crate::open::open_task;
 use crate::plan::Plan;
-use crate::restore::{Restoration, recoverable};
+use crate::restore::{Restorer, recoverable};
 use crate::step::Step;
 use crate::task::{Progress, Task};
 use crate::topology::Topology;
+use crate::version::check_assigned;
 
 /// Batches of this size are handed to the producer before the commit, so that buffers stay small.
 const SEND_BYTES: usize = 256 << 10;
@@ -22,6 +26,8 @@ const SEND_BYTES: usize = 256 << 10;
 const RECORDS_PER_ROUND: usize = 1_000;
 /// How long to wait between two attempts to go on after the broker could not be reached, at first and at most.
 const BACKOFF_MS: (i64, i64) = (50, 2_000);
+/// A thread that finds more stores corrupt than this ends: then it is the disk, not a store.
+const MOST_SET_ASIDE: u32 = 8;
 /// How often processed repartition records are purged.
 const PURGE_INTERVAL_MS: i64 = 30_000;
 /// How often stores are asked for their sizes.
@@ -72,6 +78,11 @@ pub struct StreamThread {
     produced: bool,
     owned: BTreeSet<TopicPartition>,
     tasks: Vec<Running>,
+    restorer: Restorer,
+    /// Stores found corrupt while they were used.
+    set_aside: u32,
+    /// The last step of restoring found something.
+    restored: bool,
     assignment: Assignment,
     /// Attempts to go on that have failed, one after the other, and when the next one is due.
     failures: u32,
@@ -104,13 +115,18 @@ struct Running {
 enum Phase {
     /// What there is to restore is not known yet.
     Created,
-    Restoring(Restoration),
+    Restoring,
     Ready,
 }
 
 impl Running {
     fn ready(&self) -> bool {
         matches!(self.phase, Phase::Ready)
+    }
+
+    fn is(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.task.metrics().ready.set(i64::from(self.ready()));
     }
 }
 
@@ -130,6 +146,7 @@ impl StreamThread {
         consumer.subscribe(&topics.into_iter().collect::<Vec<_>>())?;
         let now = (config.clock)();
         Ok(Self {
+            restorer: Restorer::new(config.steps.clone()),
             transactional_id: format!("{}-{member}", config.application_id),
             topology,
             config,
@@ -141,6 +158,8 @@ impl StreamThread {
             produced: false,
             owned: BTreeSet::new(),
             tasks: Vec::new(),
+            restored: false,
+            set_aside: 0,
             assignment: Assignment::Awaited,
             failures: 0,
             retry_at: i64::MIN,
@@ -157,7 +176,13 @@ impl StreamThread {
         self.consumer.waker()
     }
 
-    pub(crate) fn metrics(&self) -> &Arc<ThreadMetrics> {
+    /// What it and its instance count.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<EngineMetrics> {
+        &self.metrics.engine
+    }
+
+    pub(crate) fn counting(&self) -> &Arc<ThreadMetrics> {
         &self.metrics.thread
     }
 
@@ -189,6 +214,12 @@ impl StreamThread {
         match self.round(idle) {
             Err(StreamsError::Broker(error)) if recoverable(&error) => {
                 self.recover(&error)?;
+                Ok(Round { moved: true, ..Round::default() })
+            }
+            Err(StreamsError::State { task, source: StateError::Corrupt { message, .. } })
+                if self.set_aside < MOST_SET_ASIDE =>
+            {
+                self.set_aside(&task, &message)?;
                 Ok(Round { moved: true, ..Round::default() })
             }
             other => other,
@@ -224,7 +255,13 @@ impl StreamThread {
         let dirty = self.tasks.iter().any(|t| t.task.dirty());
         let unready = self.assignment == Assignment::Changed || !self.tasks.iter().all(Running::ready);
         let restoring = unready && now >= self.retry_at;
-        let timeout = if busy || dirty || restoring { Duration::ZERO } else { self.idle_time(now, idle) };
+        let timeout = match self.idle_time(now, idle) {
+            _ if busy || dirty => Duration::ZERO,
+            // Where no task is ready it is changelogs that are waited for.
+            _ if restoring && (self.restored || !self.tasks.iter().any(Running::ready)) => Duration::ZERO,
+            idle if restoring => idle.min(restoring::INPUT_WAIT),
+            idle => idle,
+        };
         let mut round = Round::default();
         let begun = Instant::now();
         let polled = self.consumer.poll(timeout)?;
@@ -256,7 +293,7 @@ impl StreamThread {
         };
         if now >= self.retry_at {
             self.open_tasks()?;
-            round.moved |= self.restore()?;
+            round.moved |= self.restore(now)?;
         }
         let now = (self.config.clock)();
         round.processed = self.process(now)?;
@@ -400,68 +437,11 @@ impl StreamThread {
     /// Nothing of these is read until their tasks are ready.
     fn assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), StreamsError> {
         self.metrics.thread.assigned.add(1);
+        check_assigned(&self.plan, &partitions)?;
         self.assignment = Assignment::Changed;
         self.consumer.pause(&partitions)?;
         self.owned.extend(partitions);
         Ok(())
-    }
-
-    /// Makes the tasks whose co-partitions have all come.
-    fn open_tasks(&mut self) -> Result<(), StreamsError> {
-        if self.assignment != Assignment::Changed {
-            return Ok(());
-        }
-        let plan = self.plan.clone();
-        for task_plan in &plan.tasks {
-            for partition in 0..task_plan.partitions {
-                let co_partitions = task_plan.sources.iter().map(|t| TopicPartition::new(t.clone(), partition));
-                let co_partitions: Vec<_> = co_partitions.collect();
-                let running = self.tasks.iter().any(|t| t.task.partitions().eq(co_partitions.iter()));
-                if running || !co_partitions.iter().all(|p| self.owned.contains(p)) {
-                    continue;
-                }
-                let task = open_task(&self.topology, &self.config, task_plan, partition, &self.metrics)?;
-                self.metrics.thread.created.add(1);
-                self.tasks.push(Running { task, phase: Phase::Created, paused: BTreeSet::new() });
-            }
-        }
-        self.assignment = Assignment::Opened;
-        Ok(())
-    }
-
-    /// One step of each restoration; the tasks that are done start where the group's committed offsets are.
-    fn restore(&mut self) -> Result<bool, StreamsError> {
-        if self.tasks.iter().all(Running::ready) {
-            return Ok(false);
-        }
-        // It settles what an earlier producer of this id left open, so that the changelogs end where they end.
-        self.transactional_producer()?;
-        for running in &mut self.tasks {
-            if matches!(running.phase, Phase::Created) {
-                let begun = Restoration::begin(&mut running.task, &*self.broker, &self.config.steps)?;
-                running.phase = Phase::Restoring(begun);
-            }
-            let Phase::Restoring(restoration) = &mut running.phase else { continue };
-            if !restoration.step(&mut running.task, Duration::from_millis(10))? {
-                continue;
-            }
-            running.task.show_sizes();
-            let partitions: Vec<_> = running.task.partitions().cloned().collect();
-            let committed = self.consumer.committed(&partitions)?;
-            for (partition, offset) in partitions.iter().zip(committed) {
-                let start = match offset {
-                    Some(offset) => offset,
-                    None => self.broker.watermarks(partition)?.0,
-                };
-                running.task.start_at(partition, start);
-                self.consumer.seek(partition, start)?;
-            }
-            self.consumer.resume(&partitions)?;
-            running.phase = Phase::Ready;
-            self.failures = 0;
-            tracing::debug!(task = %running.task.id(), "running");
-        }
-        Ok(true)
     }
 
     fn revoked(&mut self, partitions: &[TopicPartition]) -> Result<(), StreamsError> {
@@ -482,8 +462,9 @@ impl StreamThread {
     fn take_tasks(&mut self, partitions: &[TopicPartition]) -> Vec<Running> {
         self.owned.retain(|p| !partitions.contains(p));
         let lost = |t: &Running| t.task.partitions().any(|p| partitions.contains(p));
-        let (gone, kept) = std::mem::take(&mut self.tasks).into_iter().partition(lost);
+        let (gone, kept): (Vec<_>, _) = std::mem::take(&mut self.tasks).into_iter().partition(lost);
         self.tasks = kept;
+        gone.iter().for_each(|running| self.restorer.forget(&running.task));
         self.metrics.thread.closed.add(gone.len() as u64);
         gone
     }
@@ -510,7 +491,7 @@ impl StreamThread {
                 let partitions: Vec<_> = running.task.partitions().cloned().collect();
                 self.consumer.pause(&partitions)?;
             }
-            running.phase = Phase::Created;
+            running.is(Phase::Created);
         }
         Ok(())
     }

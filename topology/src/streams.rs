@@ -15,6 +15,7 @@ use crate::plan::{Plan, plan};
 use crate::stream_thread::{StreamThread, ThreadState};
 use crate::topics::make_topics;
 use crate::topology::Topology;
+use crate::version;
 
 /// How long an idle thread waits for input before it looks around.
 const IDLE: Duration = Duration::from_millis(500);
@@ -54,6 +55,33 @@ pub struct Streams {
     wakers: Vec<Waker>,
     metrics: Arc<EngineMetrics>,
     tasks: usize,
+}
+
+/// A look at an instance that outlives it: cheap to clone, for whoever shows how it is.
+#[derive(Clone)]
+pub struct StreamsView {
+    shared: Arc<Shared>,
+    metrics: Arc<EngineMetrics>,
+}
+
+impl StreamsView {
+    /// The instance's state.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.shared.state()
+    }
+
+    /// What the engine counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<EngineMetrics> {
+        &self.metrics
+    }
+}
+
+impl std::fmt::Debug for StreamsView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StreamsView({})", self.state())
+    }
 }
 
 struct Shared {
@@ -151,6 +179,12 @@ impl Streams {
         self.tasks
     }
 
+    /// To look at it from elsewhere, also after its end.
+    #[must_use]
+    pub fn view(&self) -> StreamsView {
+        StreamsView { shared: self.shared.clone(), metrics: self.metrics.clone() }
+    }
+
     /// Has every thread commit and stand still until the answer is dropped; `None` if a thread has ended.
     #[must_use]
     pub fn hold(&self) -> Option<Held> {
@@ -208,6 +242,7 @@ pub(crate) fn prepare(
     broker: &dyn Broker,
 ) -> Result<Arc<Plan>, StreamsError> {
     let plan = plan(topology, &config.application_id, &broker.topics()?, config.max_record_bytes)?;
+    version::check(topology, &plan, config, broker)?;
     make_topics(broker, &plan.internal)?;
     Ok(Arc::new(plan))
 }
@@ -266,7 +301,7 @@ impl Ended<'_> {
     }
 
     fn run(&self, mut thread: StreamThread) {
-        let metrics = thread.metrics().clone();
+        let metrics = thread.counting().clone();
         let mut cpu = CpuTime::default();
         let ended = loop {
             if self.0.stop.load(Ordering::SeqCst) {

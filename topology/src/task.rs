@@ -21,6 +21,8 @@ use crate::step::{Step, Steps};
 use crate::sub_topology::TopicRef;
 use crate::topology::{Nodes, Topology};
 
+/// No offset is that low.
+const NOTHING_COMMITTED: i64 = -1;
 /// How long a partition rests when its next record cannot be read yet.
 const NOT_YET_MS: i64 = 200;
 
@@ -204,11 +206,15 @@ impl Task {
             .collect()
     }
 
-    /// Starts reading a source partition there, forgetting what was buffered of it.
-    pub(crate) fn start_at(&mut self, partition: &TopicPartition, offset: i64) {
+    /// Starts reading a source partition there, forgetting what was buffered of it. `committed` is false where nothing
+    /// was committed yet: then the next commit tells where it started, so that it is known to be read.
+    pub(crate) fn start_at(&mut self, partition: &TopicPartition, offset: i64, committed: bool) {
         for input in self.inputs.iter_mut().filter(|i| i.partition == *partition) {
             input.committed = offset;
             input.rewind();
+            if !committed {
+                input.committed = NOTHING_COMMITTED;
+            }
         }
     }
 

@@ -267,7 +267,7 @@ impl TestDriver {
         for task in &mut self.tasks {
             for partition in task.partitions().cloned().collect::<Vec<_>>() {
                 let log = self.logs.entry(partition.clone()).or_default();
-                task.start_at(&partition, log.consumed);
+                task.start_at(&partition, log.consumed, true);
                 log.handed = 0;
             }
         }

@@ -29,7 +29,7 @@ pub struct EngineMetrics {
 /// What a thread and the tasks that it makes count with.
 #[derive(Debug, Clone)]
 pub(crate) struct Instruments {
-    engine: Arc<EngineMetrics>,
+    pub(crate) engine: Arc<EngineMetrics>,
     pub(crate) thread: Arc<ThreadMetrics>,
 }
 
@@ -97,6 +97,17 @@ impl EngineMetrics {
         let tasks = lock(&self.tasks);
         counts.restore_remaining = tasks.iter().flat_map(|t| &t.stores).map(|s| s.restore_remaining.get()).sum();
         counts
+    }
+
+    /// Of each thread its pace of restoring, in offsets a second, and of each of its tasks whether it is ready and how many
+    /// offsets it has left.
+    pub(crate) fn restoring(&self) -> Vec<(i64, Vec<(bool, i64)>)> {
+        let tasks = lock(&self.tasks);
+        let of = |thread: &Arc<ThreadMetrics>| {
+            let mine = tasks.iter().filter(|task| Arc::ptr_eq(&task.thread, thread));
+            mine.map(|t| (t.ready.get() > 0, t.stores.iter().map(|s| s.restore_remaining.get()).sum())).collect()
+        };
+        lock(&self.threads).iter().map(|thread| (thread.restore_rate.get(), of(thread))).collect()
     }
 
     fn show(&self, task: &Arc<TaskMetrics>) {

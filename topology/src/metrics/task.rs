@@ -18,6 +18,8 @@ pub(crate) struct TaskMetrics {
     pub(crate) lateness_ms: Counter,
     pub(crate) active_us: Counter,
     pub(crate) buffered: Gauge,
+    /// 1 once it has its state.
+    pub(crate) ready: Gauge,
     pub(crate) end_to_end: Histogram,
     pub(crate) flush: Sampled,
     pub(crate) inputs: Vec<InputMetrics>,
@@ -136,6 +138,7 @@ impl TaskMetrics {
             lateness_ms: Counter::default(),
             active_us: Counter::default(),
             buffered: Gauge::default(),
+            ready: Gauge::default(),
             end_to_end: Histogram::new(&END_TO_END_US),
             flush: Sampled::default(),
             inputs: sources.into_iter().map(input).collect(),

@@ -26,6 +26,8 @@ pub(crate) struct ThreadMetrics {
     pub(crate) aborts: Counter,
     pub(crate) producers_replaced: Counter,
     pub(crate) restored: Counter,
+    /// Offsets a second, as last measured.
+    pub(crate) restore_rate: Gauge,
     pub(crate) cpu_us: Counter,
 }
 
@@ -103,6 +105,7 @@ impl ThreadMetrics {
             aborts: Counter::default(),
             producers_replaced: Counter::default(),
             restored: Counter::default(),
+            restore_rate: Gauge::default(),
             cpu_us: Counter::default(),
         }
     }

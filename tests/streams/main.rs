@@ -1,0 +1,17 @@
+//! Stream threads on the embedded broker: several of them, coming and going, commits whose outcome nobody knows, stores that
+//! are lost or damaged and restored, versions that take over from one another.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test may fail where it stands"
+)]
+
+mod damage;
+mod numbering;
+mod restore;
+mod rolling;
+mod threads;
