@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use api::{Monitoring, Readiness};
 use clap::Args;
+use connectors::kafka::MAX_RECORD_BYTES;
 use processors::{PipelineConfig, pipeline};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -80,6 +81,7 @@ pub(crate) fn streams_config(config: &Config, instance_id: &str, state_dir: Path
     streams.instance_id = instance_id.to_owned();
     streams.threads = worker.threads;
     streams.commit_interval_ms = worker.commit_interval_ms;
+    streams.max_record_bytes = streams.max_record_bytes.min(MAX_RECORD_BYTES);
     streams
 }
 

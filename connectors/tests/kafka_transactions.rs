@@ -80,13 +80,14 @@ fn should_tell_a_fenced_producer_from_a_suspect_one() {
 }
 
 #[test]
-fn should_not_commit_without_a_record_that_was_refused_for_good() {
+fn should_say_which_topic_does_not_take_records_of_the_size_that_is_allowed() {
     let scene = Scene::new();
     let mut producer = scene.producer();
     scene.cluster.request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE]);
     scene.transaction(producer.as_mut());
     let committed = producer.commit();
-    assert!(matches!(committed, Err(BrokerError::Abortable(_))), "{committed:?}");
+    let Err(BrokerError::Fatal(why)) = committed else { panic!("{committed:?}") };
+    assert!(why.contains("out-0") && why.contains("max.message.bytes"), "{why}");
     let mut next = scene.producer();
     scene.transaction(next.as_mut());
     next.commit().unwrap();

@@ -6,6 +6,9 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
+/// What fits, with what Kafka adds, into a topic whose `max.message.bytes` is Kafka's default, 1,048,588.
+pub const MAX_RECORD_BYTES: usize = 1_000_000;
+
 /// Configuration of a [`KafkaBroker`](super::KafkaBroker).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -41,7 +44,7 @@ pub enum GroupProtocol {
 }
 
 impl KafkaConfig {
-    /// Defaults: classic protocol, static membership, 10 s session, 5 min between polls, 10 s transactions, 1 MiB records.
+    /// Defaults: classic protocol, static membership, 10 s session, 5 min between polls, 10 s transactions, 1 MB records.
     pub fn new(bootstrap_servers: impl Into<String>) -> Self {
         Self {
             bootstrap_servers: bootstrap_servers.into(),
@@ -51,7 +54,7 @@ impl KafkaConfig {
             session_timeout: Duration::from_secs(10),
             max_poll_interval: Duration::from_secs(300),
             transaction_timeout: Duration::from_secs(10),
-            max_record_bytes: 1 << 20,
+            max_record_bytes: MAX_RECORD_BYTES,
             properties: BTreeMap::new(),
         }
     }

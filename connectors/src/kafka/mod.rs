@@ -33,7 +33,7 @@ use topology::broker::{
     Broker, BrokerError, Consumer, Producer, Reader, TopicName, TopicPartition, TopicSpec, TransactionalProducer,
 };
 
-pub use self::config::{GroupProtocol, KafkaConfig};
+pub use self::config::{GroupProtocol, KafkaConfig, MAX_RECORD_BYTES};
 
 use self::consumer::KafkaConsumer;
 use self::producer::KafkaProducer;

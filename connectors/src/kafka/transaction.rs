@@ -251,6 +251,13 @@ impl TransactionalProducer for KafkaTransactionalProducer {
         let failure = self.state.inner.lock().failure.take();
         if let Some((code, what)) = failure {
             let what = format!("{what} was not delivered: {code}");
+            if matches!(code, Code::MessageSizeTooLarge | Code::InvalidMessageSize) {
+                // It would be refused again and again: better a thread that ends and says what to do.
+                return Err(BrokerError::Fatal(format!(
+                    "{what}: the topic takes less than the {} bytes that a record may have; raise its max.message.bytes",
+                    self.max_record_bytes
+                )));
+            }
             return Err(if errors::is_fenced(code) || code == Code::PurgeQueue || code == Code::Fatal {
                 BrokerError::Fenced(what)
             } else {
