@@ -12,6 +12,11 @@
 
 #[path = "../kill/board.rs"]
 mod board;
+#[path = "../simulation/commands.rs"]
+#[allow(dead_code, reason = "shared with tests/simulation, which uses the rest")]
+mod commands;
+#[path = "../simulation/oracle.rs"]
+mod decisions;
 mod faults;
 #[path = "../kill/load.rs"]
 #[allow(dead_code, reason = "shared with tests/kill, which uses the rest")]
@@ -21,7 +26,13 @@ mod log;
 #[path = "../kill/oracle.rs"]
 mod oracle;
 mod readme;
+#[path = "../simulation/records.rs"]
+mod records;
 mod site;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;
+mod workload;
+
+/// Partitions of every topic of a workload.
+pub(crate) const PARTITIONS: u32 = 2;

@@ -142,7 +142,7 @@ fn partitions_held(line: &str) -> Option<u32> {
 }
 
 /// In every partition, a record that is written now is the next one that a reader of committed records gets.
-fn nothing_hangs(broker: &dyn Broker) {
+pub(crate) fn nothing_hangs(broker: &dyn Broker) {
     let producer = broker.producer().unwrap();
     let mut reader = broker.reader().unwrap();
     let topics: Vec<_> = broker.topics().unwrap().into_iter().filter(|(t, _)| !t.starts_with("__")).collect();

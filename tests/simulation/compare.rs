@@ -2,45 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use processors::stores::PROJECT_STORES;
-use processors::{COMMAND_MEMORY, USER_COMMAND_MEMORY, USERS};
 use topology::broker::{Broker, TopicPartition};
-use topology::{Inspection, OutputRecord, TestDriver};
+use topology::{OutputRecord, TestDriver};
 
-use crate::world::{APPLICATION, World};
+use crate::records::{Stores, read, shown};
+use crate::world::APPLICATION;
 
 const CHANGELOG: &str = "-changelog";
 const REPARTITION: &str = "-repartition";
-
-/// Entries of each store, by store.
-pub(crate) type Stores = BTreeMap<&'static str, BTreeMap<Vec<u8>, Vec<u8>>>;
-
-/// Every record of a partition that is still there.
-pub(crate) fn read(broker: &dyn Broker, partition: &TopicPartition) -> Result<Vec<OutputRecord>> {
-    let (low, high) = broker.watermarks(partition)?;
-    let mut reader = broker.reader()?;
-    reader.assign(&[(partition.clone(), low)])?;
-    let (mut records, mut next) = (Vec::new(), low);
-    while next < high {
-        let fetched = reader.poll(Duration::from_secs(10))?;
-        ensure!(!fetched.is_empty(), "{partition} has nothing at {next}, although it ends at {high}");
-        for piece in fetched {
-            next = piece.batch.next_offset();
-            records.extend(piece.batch.iter().map(|r| OutputRecord {
-                partition: partition.partition,
-                offset: r.offset,
-                timestamp: r.timestamp,
-                key: r.key.map(<[u8]>::to_vec),
-                value: r.value.map(<[u8]>::to_vec),
-                headers: r.headers.to_owned(),
-            }));
-        }
-    }
-    Ok(records)
-}
 
 /// Every topic, record by record; changelogs by the last record of each key, since commits end elsewhere.
 pub(crate) fn topics(broker: &dyn Broker, reference: &TestDriver) -> Result<()> {
@@ -64,25 +35,6 @@ pub(crate) fn topics(broker: &dyn Broker, reference: &TestDriver) -> Result<()> 
         }
     }
     Ok(())
-}
-
-/// Every store as it stands on the disk after what its changelog adds.
-pub(crate) fn stores(world: &World, broker: &dyn Broker) -> Result<Stores> {
-    let inspection = Inspection::open(&world.topology, &world.config, broker)?;
-    let mut stores = Stores::new();
-    for name in PROJECT_STORES.into_iter().chain([COMMAND_MEMORY, USERS, USER_COMMAND_MEMORY]) {
-        let entries = stores.entry(name).or_default();
-        let mut twice = None;
-        inspection.entries(name, &mut |key, value| {
-            if entries.insert(key.to_vec(), value.to_vec()).is_some() {
-                twice = Some(key.to_vec());
-            }
-        })?;
-        if let Some(key) = twice {
-            bail!("two tasks have the key {} in store {name}", shown(&key));
-        }
-    }
-    Ok(stores)
 }
 
 pub(crate) fn same_stores(found: &Stores, reference: &TestDriver) -> Result<()> {
@@ -155,16 +107,4 @@ fn record(record: &OutputRecord) -> String {
         let _ = write!(line, " {name}={}", shown(value.unwrap_or_default()));
     }
     line
-}
-
-/// Text as text, the rest in hexadecimal; the first 120 bytes.
-fn shown(bytes: &[u8]) -> String {
-    let bytes = &bytes[..bytes.len().min(120)];
-    match std::str::from_utf8(bytes) {
-        Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
-        _ => bytes.iter().fold(String::from("0x"), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        }),
-    }
 }

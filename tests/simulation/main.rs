@@ -12,6 +12,7 @@ mod compare;
 mod coverage;
 mod luck;
 mod oracle;
+mod records;
 mod reference;
 #[cfg(not(feature = "injected-bugs"))]
 mod regressions;

@@ -10,7 +10,7 @@ use topology::broker::{Broker, TopicPartition};
 use uuid::Uuid;
 
 use crate::PARTITIONS;
-use crate::compare::{Stores, read};
+use crate::records::{Stores, read};
 
 /// A command that was sent, can be read and lies where it belongs.
 #[derive(Debug, Clone, Copy)]

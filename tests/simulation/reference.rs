@@ -6,7 +6,7 @@ use topology::broker::{Broker, TopicPartition};
 use topology::{TestDriver, Topology};
 
 use crate::PARTITIONS;
-use crate::compare::read;
+use crate::records::read;
 use crate::world::Transaction;
 
 /// Takes the command topics as they lie in the broker's log.

@@ -8,7 +8,7 @@ use topology::broker::TopicPartition;
 
 use crate::PARTITIONS;
 use crate::commands::last_words;
-use crate::compare::read;
+use crate::records::read;
 use crate::world::World;
 
 #[test]

@@ -13,7 +13,7 @@ use crate::commands::{Commands, Message, last_words};
 use crate::coverage::Coverage;
 use crate::oracle::Sent;
 use crate::world::World;
-use crate::{compare, oracle, reference};
+use crate::{compare, oracle, records, reference};
 
 /// Longer than a command is remembered.
 const EIGHT_DAYS_MS: i64 = 8 * 24 * 3_600 * 1_000;
@@ -169,11 +169,11 @@ impl Run {
         let broker = self.world.open_broker()?;
         let reference = reference::run(&self.world.topology, &*broker, &self.world.transactions)?;
         compare::topics(&*broker, &reference)?;
-        let stores = compare::stores(&self.world, &*broker)?;
+        let stores = records::stores(&self.world.topology, &self.world.config, &*broker)?;
         compare::same_stores(&stores, &reference).context("as it lies on the disk")?;
         oracle::check(&*broker, &stores, &self.sent)?;
         std::fs::remove_dir_all(&self.world.config.state_dir)?;
-        let restored = compare::stores(&self.world, &*broker)?;
+        let restored = records::stores(&self.world.topology, &self.world.config, &*broker)?;
         compare::same_stores(&restored, &reference).context("restored from the changelogs alone")?;
         let coverage = self.world.luck.lock().coverage.clone();
         Ok(Report { course: self.world.course, coverage })
