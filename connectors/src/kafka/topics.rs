@@ -206,7 +206,7 @@ impl Topics {
             if std::time::Instant::now() > deadline {
                 return Err(BrokerError::Unavailable("topics that were altered do not show it".to_owned()));
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(LOOK_AGAIN);
         }
         Ok(())
     }
