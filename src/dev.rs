@@ -22,7 +22,7 @@ use crate::broker;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
-use crate::instance::Instance;
+use crate::instance::{Instance, keep_to_cluster};
 use crate::metrics::{self, EngineCollector};
 use crate::signals::Signals;
 use crate::{registry, verify, worker};
@@ -72,6 +72,7 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
         Some(servers) => {
             let broker = broker::kafka(servers, config)?;
             let claimed = Instance::claim(&data.workers(), &config.worker.instance_id)?;
+            keep_to_cluster(claimed.dir(), &*broker)?;
             worker::make_topics(&*broker, config)?;
             let streams_config = worker::streams_config(config, claimed.id(), claimed.dir().to_owned());
             _instance = Some(claimed);

@@ -7,6 +7,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use topology::broker::{Broker, BrokerError};
 
 /// How many processes of one application may run on a host without ids of their own.
 const SLOTS: u32 = 256;
@@ -63,6 +64,33 @@ impl Instance {
     }
 }
 
+/// Refuses stores that were filled from another cluster: offsets of one mean nothing in another, and nobody would notice.
+pub(crate) fn keep_to_cluster(dir: &Path, broker: &dyn Broker) -> Result<(), BrokerError> {
+    match broker.cluster_id()? {
+        Some(cluster) => keep_to(dir, &cluster).map_err(|error| BrokerError::Fatal(format!("{error:#}"))),
+        None => Ok(()),
+    }
+}
+
+fn keep_to(dir: &Path, cluster: &str) -> anyhow::Result<()> {
+    let path = dir.join("cluster");
+    match fs::read_to_string(&path) {
+        Ok(known) if known.trim() == cluster => Ok(()),
+        Ok(known) => bail!(
+            "the stores in {} belong to Kafka cluster {}, but this is {cluster}: take another worker.state_dir, or delete them",
+            dir.display(),
+            known.trim()
+        ),
+        // Written whole under another name first: half an id would lock the stores out.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let draft = dir.join("cluster.new");
+            let written = fs::write(&draft, cluster).and_then(|()| fs::rename(&draft, &path));
+            written.with_context(|| format!("cannot write {}", path.display()))
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
 /// Ids are parts of file names, of member ids and of transactional ids.
 fn check(id: &str) -> anyhow::Result<()> {
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -103,6 +131,15 @@ mod tests {
         let _held = Instance::claim(root.path(), "a").unwrap();
         let error = Instance::claim(root.path(), "a").unwrap_err().to_string();
         assert!(error.contains("another process runs as instance `a`"), "{error}");
+    }
+
+    #[test]
+    fn should_keep_stores_to_the_cluster_that_filled_them() {
+        let dir = tempfile::tempdir().unwrap();
+        keep_to(dir.path(), "one").unwrap();
+        keep_to(dir.path(), "one").unwrap();
+        let error = keep_to(dir.path(), "two").unwrap_err().to_string();
+        assert!(error.contains("belong to Kafka cluster one, but this is two"), "{error}");
     }
 
     #[test]

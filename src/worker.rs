@@ -19,7 +19,7 @@ use crate::broker::{self, BrokerArgs};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
-use crate::instance::Instance;
+use crate::instance::{Instance, keep_to_cluster};
 use crate::metrics::{self, EngineCollector};
 use crate::signals::Signals;
 use crate::{registry, topics};
@@ -179,6 +179,7 @@ async fn start(
         let (broker, config) = (Arc::clone(broker), config.clone());
         let (topology, streams_config) = (topology.clone(), streams_config.clone());
         let started = tokio::task::spawn_blocking(move || {
+            keep_to_cluster(&streams_config.state_dir, &*broker)?;
             make_topics(&*broker, &config)?;
             Streams::start(&topology, &streams_config, &broker)
         });

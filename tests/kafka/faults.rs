@@ -150,6 +150,19 @@ fn should_wait_for_a_broker_that_is_away_when_it_starts() {
 }
 
 #[test]
+fn should_refuse_stores_of_another_cluster() {
+    let site = Site::new(settings("classic"));
+    let mut worker = site.worker(&["--instance", "one"]);
+    worker.wait_until_running();
+    stop(worker);
+    std::fs::write(site.home.data().join("workers/one/cluster"), "another").unwrap();
+    let mut worker = site.worker(&["--instance", "one"]);
+    assert_eq!(worker.wait_until_ended(NOTICED).code(), Some(3));
+    let said = worker.logged().join("\n");
+    assert!(said.contains("belong to Kafka cluster another"), "{said}");
+}
+
+#[test]
 fn should_say_that_a_worker_needs_kafka() {
     let home = Home::new();
     let output = home.run(&["worker"]);

@@ -117,6 +117,11 @@ pub trait Broker: Send + Sync {
     /// with another partition count.
     fn alter_topics(&self, topics: &[TopicSpec]) -> Result<(), BrokerError>;
 
+    /// Which cluster this is, for brokers that are one of several; what is kept of one means nothing in another.
+    fn cluster_id(&self) -> Result<Option<String>, BrokerError> {
+        Ok(None)
+    }
+
     /// Partition count of each topic there is.
     fn topics(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError>;
 

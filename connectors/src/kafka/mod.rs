@@ -64,6 +64,10 @@ impl Broker for KafkaBroker {
         self.topics.alter(topics)
     }
 
+    fn cluster_id(&self) -> Result<Option<String>, BrokerError> {
+        self.topics.cluster_id()
+    }
+
     fn topics(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError> {
         self.topics.all()
     }

@@ -52,6 +52,11 @@ impl Topics {
         })
     }
 
+    pub(super) fn cluster_id(&self) -> Result<Option<String>, BrokerError> {
+        let id = self.client.client().fetch_cluster_id(ANSWER);
+        id.map(Some).ok_or_else(|| BrokerError::Unavailable("the cluster does not say its id".to_owned()))
+    }
+
     /// Partition counts, asked anew.
     pub(super) fn all(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError> {
         let metadata = self.client.client().fetch_metadata(None, ANSWER).map_err(|e| self.explained(&e))?;
