@@ -292,6 +292,8 @@ impl Consumer for KafkaConsumer {
             self.waiting.extend(change);
             return Ok(Polled::Batches(batches));
         }
+        // What the error has led to is told at once: until then the engine takes itself for a member.
+        let change = change.or_else(|| self.waiting.pop_front());
         change.map_or(Ok(Polled::Nothing), |change| self.tell(change))
     }
 
@@ -328,8 +330,12 @@ impl Consumer for KafkaConsumer {
 
     fn group_metadata(&self) -> GroupMetadata {
         let known = self.client.as_ref().and_then(|c| native::group_metadata(&c.consumer));
-        // A member that has left: no commit of it may be taken.
-        known.unwrap_or_else(|| GroupMetadata { group: self.group.clone(), member: "gone".to_owned(), generation: 0 })
+        // One that is no member (yet, or any more) must be refused: without a member id a commit would be taken unchecked.
+        known.filter(|known| !known.member.is_empty()).unwrap_or_else(|| GroupMetadata {
+            group: self.group.clone(),
+            member: "gone".to_owned(),
+            generation: 0,
+        })
     }
 
     fn leave(&mut self) -> Result<(), BrokerError> {
