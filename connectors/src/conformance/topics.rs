@@ -5,7 +5,8 @@ use topology::broker::{BrokerError, Cleanup, TopicName, TopicSpec};
 use super::kit::{at, ensure, expect_error, fill, read_all, topic, values};
 use super::{Harness, Outcome};
 
-const DAY_MS: i64 = 24 * 3_600 * 1_000;
+/// Longer than the records of 1970 are old: none of them may go while a case looks at them.
+const LONG_MS: i64 = 100 * 365 * 24 * 3_600 * 1_000;
 
 fn made(h: &dyn Harness) -> Vec<TopicSpec> {
     let spec = |what: &str, partitions, cleanup, log_append_time| TopicSpec {
@@ -16,9 +17,9 @@ fn made(h: &dyn Harness) -> Vec<TopicSpec> {
     };
     vec![
         spec("kept", 1, Cleanup::Keep, false),
-        spec("aging", 2, Cleanup::Retain { retention_ms: DAY_MS }, true),
+        spec("aging", 2, Cleanup::Retain { retention_ms: LONG_MS }, true),
         spec("compacted", 3, Cleanup::Compact, false),
-        spec("both", 4, Cleanup::CompactAndRetain { retention_ms: 3 * DAY_MS }, true),
+        spec("both", 4, Cleanup::CompactAndRetain { retention_ms: 3 * LONG_MS }, true),
     ]
 }
 
@@ -68,11 +69,11 @@ pub(super) fn should_alter_what_happens_to_old_records_and_whose_time_they_have(
         cleanup,
         log_append_time,
     };
-    let both = Cleanup::CompactAndRetain { retention_ms: DAY_MS };
+    let both = Cleanup::CompactAndRetain { retention_ms: LONG_MS };
     for (cleanup, log_append_time) in [
         (Cleanup::Compact, false),
         (both, true),
-        (Cleanup::Retain { retention_ms: DAY_MS }, true),
+        (Cleanup::Retain { retention_ms: LONG_MS }, true),
         (Cleanup::Keep, false),
     ] {
         let wanted = named(&p.topic, cleanup, log_append_time);
