@@ -15,6 +15,8 @@ use crate::expiry::ExpiryFilterFactory;
 
 /// Files of an expiring store are rewritten at least this often, so that what expired goes even if nothing is written.
 const EXPIRY_COMPACTION_S: u64 = 24 * 60 * 60;
+/// By so much a memtable grows.
+const ARENA_BLOCK_BYTES: usize = 128 << 10;
 const BLOOM_BITS_PER_KEY: f64 = 10.0;
 /// Share of a memtable spent on its own bloom filter: ten bits a key at about 100 bytes an entry.
 const MEMTABLE_BLOOM_RATIO: f64 = 0.0125;
@@ -58,6 +60,9 @@ pub(crate) fn family(memory: &StateMemory, horizon: Option<Arc<AtomicI64>>) -> O
     let mut options = Options::default();
     options.set_block_based_table_factory(&blocks);
     options.set_write_buffer_size(memory.write_buffer_bytes_per_store());
+    // The default is an eighth of the buffer, taken from the common budget at a store's first write: with a few dozen stores
+    // nothing would be left of it, and flush would follow flush, each of a few kilobytes.
+    options.set_arena_block_size(ARENA_BLOCK_BYTES);
     options.set_max_write_buffer_number(4);
     options.set_memtable_prefix_bloom_ratio(MEMTABLE_BLOOM_RATIO);
     options.set_memtable_whole_key_filtering(true);

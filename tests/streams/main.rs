@@ -14,4 +14,6 @@ mod damage;
 mod numbering;
 mod restore;
 mod rolling;
+#[path = "../support/services.rs"]
+mod services;
 mod threads;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use connectors::embedded::{EmbeddedBroker, EmbeddedConfig, FaultAction, FaultPoint, SyncMode};
-use topology::broker::{Broker, Cleanup, NewRecord, TopicPartition, TopicSpec, partition_for_key};
+use topology::broker::{Broker, Cleanup, NewRecord, Producer, TopicPartition, TopicSpec, partition_for_key};
 use topology::serde::Utf8;
 use topology::{
     Context, Headers, InitContext, Output, Partitioning, ProcessingError, Processor, Record, State, Store,
@@ -70,9 +71,13 @@ pub(crate) fn make_topics(broker: &Arc<dyn Broker>, names: &[&str]) {
     broker.create_topics(&names.iter().map(topic).collect::<Vec<_>>()).unwrap();
 }
 
-/// Sends `count` records round robin over the keys, from the given number on.
+/// Sends `count` records round robin over the keys, from the given number on, and waits until they are in the log.
 pub(crate) fn send(broker: &Arc<dyn Broker>, from: usize, count: usize) {
-    let producer = broker.producer().unwrap();
+    send_with(&*broker.producer().unwrap(), from, count);
+}
+
+pub(crate) fn send_with(producer: &dyn Producer, from: usize, count: usize) {
+    let (done, written) = channel();
     for n in from..from + count {
         let key = format!("key-{}", n % KEYS);
         let partition = TopicPartition::new("input", partition_for_key(key.as_bytes(), PARTITIONS));
@@ -83,8 +88,12 @@ pub(crate) fn send(broker: &Arc<dyn Broker>, from: usize, count: usize) {
             value: Some(value.as_bytes()),
             headers: &Headers::new(),
         };
-        producer.send(&partition, record, Box::new(|written| assert!(written.is_ok()))).unwrap();
+        let done = done.clone();
+        // Whoever waits may have failed already.
+        let told = Box::new(move |result: Result<_, _>| drop(done.send(result.map(|_| ()))));
+        producer.send(&partition, record, told).unwrap();
     }
+    written.iter().take(count).for_each(Result::unwrap);
 }
 
 /// Reads `count` outputs, as they come, and checks that each key's are numbered in the order sent.

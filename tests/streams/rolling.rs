@@ -1,10 +1,12 @@
 //! Versions that take over from one another, process by process, under load; and what cannot be changed that way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use connectors::kafka::{KafkaBroker, KafkaConfig};
 use topology::broker::{Broker, Cleanup, Reader, TopicPartition, TopicSpec};
 use topology::serde::Utf8;
 use topology::{
@@ -12,7 +14,8 @@ use topology::{
     Streams, Topology, TopologyBuilder, TopologyError,
 };
 
-use crate::numbering::{Numberer, check, config, make_topics, numberer, open, send};
+use crate::numbering::{Numberer, check, config, make_topics, numberer, open, send, send_with};
+use crate::services::OwnKafka;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const PARTITIONS: u32 = 4;
@@ -90,9 +93,10 @@ impl Load {
         let (sent, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let sender = std::thread::spawn({
             let (broker, sent, stop) = (broker.clone(), sent.clone(), stop.clone());
+            let producer = broker.producer().unwrap();
             move || {
                 while !stop.load(Ordering::SeqCst) {
-                    send(&broker, sent.load(Ordering::SeqCst), 100);
+                    send_with(&*producer, sent.load(Ordering::SeqCst), 100);
                     let all = sent.fetch_add(100, Ordering::SeqCst) + 100;
                     // So much ahead of the pipeline, that it always has work, and no more.
                     while !stop.load(Ordering::SeqCst) && all > outputs(&broker) + 3_000 {
@@ -152,39 +156,55 @@ fn read_until(
 #[test]
 fn should_take_over_process_by_process_under_load_without_loss_and_back_again() {
     let dir = tempfile::tempdir().unwrap();
-    let broker = open(dir.path(), None);
-    make_topics(&broker, &["audit", "counts"]);
+    take_over(&open(dir.path(), None), dir.path());
+}
+
+#[test]
+fn should_take_over_process_by_process_on_the_real_kafka() {
+    let dir = tempfile::tempdir().unwrap();
+    let kafka = OwnKafka::new(&[]);
+    let mut settings = KafkaConfig::new(kafka.bootstrap());
+    // Who is replaced by a version that reads other topics is missed after this.
+    settings.session_timeout = Duration::from_secs(3);
+    let broker: Arc<dyn Broker> = KafkaBroker::open(settings).unwrap();
+    make_topics(&broker, &["input", "output"]);
+    take_over(&broker, dir.path());
+}
+
+/// Two instances of the old version are replaced, one after the other, the first one there and back.
+fn take_over(broker: &Arc<dyn Broker>, dir: &Path) {
+    make_topics(broker, &["audit", "counts"]);
     let (old, new) = (numberer(), second_version());
-    let load = Load::start(&broker);
-    let a = run(&broker, &old, dir.path(), "a");
-    let b = run(&broker, &old, dir.path(), "b");
-    load.run_for(&broker, 2_000);
+    let load = Load::start(broker);
+    let a = run(broker, &old, dir, "a");
+    let b = run(broker, &old, dir, "b");
+    load.run_for(broker, 2_000);
     a.close().unwrap();
-    let a = run(&broker, &new, dir.path(), "a");
-    load.run_for(&broker, 2_000);
+    let a = run(broker, &new, dir, "a");
+    load.run_for(broker, 2_000);
     // What is new was not right, it seems: back, and on again.
     a.close().unwrap();
-    let a = run(&broker, &old, dir.path(), "a");
-    load.run_for(&broker, 2_000);
+    let a = run(broker, &old, dir, "a");
+    load.run_for(broker, 2_000);
     a.close().unwrap();
-    let a = run(&broker, &new, dir.path(), "a");
-    load.run_for(&broker, 2_000);
+    let a = run(broker, &new, dir, "a");
+    load.run_for(broker, 2_000);
     b.close().unwrap();
-    let b = run(&broker, &new, dir.path(), "b");
+    let b = run(broker, &new, dir, "b");
     let from = load.sent.load(Ordering::SeqCst);
-    load.run_for(&broker, 5_000);
+    load.run_for(broker, 5_000);
     let sent = load.end();
-    check(&broker, sent);
+    check(broker, sent);
 
     // What the new version put out beside: each record at most once, and from the last take-over on every one.
     let audited = |read: &[(String, String)]| {
         let numbers: BTreeSet<usize> = read.iter().map(|(_, n)| n.parse().unwrap()).collect();
         (from..sent).all(|n| numbers.contains(&n))
     };
-    let audit = read_until(&broker, "audit", audited);
+    let audit = read_until(broker, "audit", audited);
     let distinct: BTreeSet<_> = audit.iter().map(|(_, n)| n).collect();
     assert_eq!(distinct.len(), audit.len(), "nothing twice");
-    let counted = read_until(&broker, "counts", |read| read.len() >= audit.len());
+    let counted = read_until(broker, "counts", |read| read.len() >= audit.len());
     assert_eq!(counted.len(), audit.len());
     let mut by_digit: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     counted.iter().for_each(|(digit, n)| by_digit.entry(digit).or_default().push(n.parse().unwrap()));

@@ -329,7 +329,7 @@ pub fn partition_for_key(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions.max(1)
 }
 
-fn murmur2(data: &[u8]) -> u32 {
+pub(crate) fn murmur2(data: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     #[expect(clippy::cast_possible_truncation, reason = "Kafka hashes the length's low 32 bits")]
     let mut h = 0x9747_b28c_u32 ^ data.len() as u32;

@@ -18,7 +18,7 @@ use crate::restore::{Restorer, recoverable};
 use crate::step::Step;
 use crate::task::{Progress, Task};
 use crate::topology::Topology;
-use crate::version::check_assigned;
+use crate::version::{check_assigned, client_id};
 
 /// Batches of this size are handed to the producer before the commit, so that buffers stay small.
 const SEND_BYTES: usize = 256 << 10;
@@ -141,9 +141,10 @@ impl StreamThread {
         metrics: &Arc<EngineMetrics>,
     ) -> Result<Self, StreamsError> {
         let member = format!("{}-{index}", config.instance_id);
-        let mut consumer = broker.consumer(&config.application_id, &member)?;
         let topics: BTreeSet<TopicName> = plan.tasks.iter().flat_map(|t| t.sources.iter().cloned()).collect();
-        consumer.subscribe(&topics.into_iter().collect::<Vec<_>>())?;
+        let topics: Vec<_> = topics.into_iter().collect();
+        let mut consumer = broker.consumer(&config.application_id, &client_id(&member, &topics))?;
+        consumer.subscribe(&topics)?;
         let now = (config.clock)();
         Ok(Self {
             restorer: Restorer::new(config.steps.clone()),

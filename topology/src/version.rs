@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::broker::{Broker, BrokerError, Cleanup, TopicName, TopicPartition};
+use crate::broker::{Broker, BrokerError, Cleanup, TopicName, TopicPartition, murmur2};
 use crate::config::StreamsConfig;
 use crate::errors::{StreamsError, TopologyError};
 use crate::plan::Plan;
@@ -26,6 +26,15 @@ pub(crate) fn check(
     }
     warn_of_unread(plan, group, broker)?;
     Ok(())
+}
+
+/// A member's id in the group, another one for a version that reads other topics.
+///
+/// A static member that comes back gets what it had, whatever it subscribes to now, and nobody else is asked (KAFKA-12759):
+/// a new topic would be assigned to no one, and one that is no longer read to someone who does not want it. A member by
+/// another name makes the group share anew.
+pub(crate) fn client_id(member: &str, topics: &[TopicName]) -> String {
+    format!("{member}-{:08x}", murmur2(topics.join("\n").as_bytes()))
 }
 
 /// Refuses a partition that no task of the plan is for: its topic has grown.
