@@ -126,23 +126,13 @@ async fn work(servers: &str, config: &Config) -> anyhow::Result<ExitCode> {
     signals.end_at_the_next();
     streams.stop();
     told.await?;
-    let closed = tokio::task::spawn_blocking(move || close(streams)).await?;
+    let streams = Arc::into_inner(streams).context("the pipeline is still in use")?;
+    let closed = tokio::task::spawn_blocking(move || streams.close()).await?;
     drop(stop_serving);
     serving.await??;
     closed?;
     println!("state=NOT_RUNNING");
     Ok(ExitCode::SUCCESS)
-}
-
-/// Waits until the threads have ended. Whoever still looks at the instance lets go of it in a moment.
-fn close(mut streams: Arc<Streams>) -> anyhow::Result<()> {
-    loop {
-        match Arc::try_unwrap(streams) {
-            Ok(streams) => return Ok(streams.close()?),
-            Err(shared) => streams = shared,
-        }
-        std::thread::yield_now();
-    }
 }
 
 fn set(stage: &Mutex<Stage>, reached: Stage) {

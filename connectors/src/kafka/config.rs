@@ -103,21 +103,15 @@ impl KafkaConfig {
     /// A producer; what was acknowledged is on all in-sync replicas, once and in order.
     pub(super) fn producing(&self, purpose: &str) -> ClientConfig {
         let mut config = self.defaults(purpose);
-        config
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            // The partitioner of the Java client; librdkafka's own default puts keys elsewhere.
-            .set("partitioner", "murmur2_random")
-            .set("linger.ms", "1")
-            .set("message.max.bytes", (self.max_record_bytes + (64 << 10)).to_string())
-            .set("queue.buffering.max.messages", "500000");
+        self.delivering(&mut config);
         self.add_properties(&mut config);
         config
     }
 
     /// A producer of transactions under an id.
     pub(super) fn transactions(&self, transactional_id: &str) -> ClientConfig {
-        let mut config = self.producing(transactional_id);
+        let mut config = self.defaults(transactional_id);
+        self.delivering(&mut config);
         config
             .set("transactional.id", transactional_id)
             .set("transaction.timeout.ms", millis(self.transaction_timeout))
@@ -143,6 +137,17 @@ impl KafkaConfig {
             .set("topic.metadata.refresh.interval.ms", "30000");
         config.set_log_level(RDKafkaLogLevel::Info);
         config
+    }
+
+    fn delivering(&self, config: &mut ClientConfig) {
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            // The partitioner of the Java client; librdkafka's own default puts keys elsewhere.
+            .set("partitioner", "murmur2_random")
+            .set("linger.ms", "1")
+            .set("message.max.bytes", (self.max_record_bytes + (64 << 10)).to_string())
+            .set("queue.buffering.max.messages", "500000");
     }
 
     fn fetching(config: &mut ClientConfig, committed_only: bool) {

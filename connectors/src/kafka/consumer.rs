@@ -146,7 +146,7 @@ impl KafkaConsumer {
         let paused: Vec<_> = partitions.iter().filter(|p| self.paused.contains(*p)).cloned().collect();
         self.seeks.retain(|p, _| !partitions.contains(p));
         self.held.extend(partitions);
-        if paused.is_empty() { Ok(()) } else { self.switch(&paused, true) }
+        self.switch(&paused, true)
     }
 
     fn let_go(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError> {
@@ -186,8 +186,13 @@ impl KafkaConsumer {
         Ok(())
     }
 
+    /// Pauses or resumes those that are held; the others are when they come.
     fn switch(&self, partitions: &[TopicPartition], pause: bool) -> Result<(), BrokerError> {
-        let list = topics::list(partitions.iter().map(|p| (p, Offset::Invalid)))?;
+        let held = partitions.iter().filter(|p| self.held.contains(*p));
+        let list = topics::list(held.map(|p| (p, Offset::Invalid)))?;
+        if list.count() == 0 {
+            return Ok(());
+        }
         let consumer = self.consumer()?;
         let done = if pause { consumer.pause(&list) } else { consumer.resume(&list) };
         done.map_err(|e| failed(&e, if pause { "pausing" } else { "resuming" }))
@@ -309,14 +314,12 @@ impl Consumer for KafkaConsumer {
 
     fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError> {
         self.paused.extend(partitions.iter().cloned());
-        let held: Vec<_> = partitions.iter().filter(|p| self.held.contains(*p)).cloned().collect();
-        if held.is_empty() { Ok(()) } else { self.switch(&held, true) }
+        self.switch(partitions, true)
     }
 
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError> {
         self.paused.retain(|p| !partitions.contains(p));
-        let held: Vec<_> = partitions.iter().filter(|p| self.held.contains(*p)).cloned().collect();
-        if held.is_empty() { Ok(()) } else { self.switch(&held, false) }
+        self.switch(partitions, false)
     }
 
     fn seek(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), BrokerError> {

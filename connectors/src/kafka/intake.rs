@@ -88,7 +88,7 @@ impl Intake {
             }
             let base = if slot.builder.is_empty() { end.unwrap_or_default() } else { slot.base };
             let batch = slot.builder.finish().placed_at(base, None);
-            let batch = end.map_or_else(|| batch.clone(), |end| batch.clone().covering(end));
+            let batch = if let Some(end) = end { batch.covering(end) } else { batch };
             if keep(&slot.partition) {
                 fetched.push(Fetched { partition: slot.partition.clone(), batch });
             }

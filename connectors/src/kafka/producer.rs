@@ -7,14 +7,13 @@ use parking_lot::{Condvar, Mutex};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
-use topology::Headers;
 use topology::broker::{BrokerError, Delivery, NewRecord, Producer, TopicPartition, Written};
 
 use super::config::KafkaConfig;
 use super::topics::{Topics, number};
-use super::{check_size, context, errors};
+use super::{check_size, context, errors, headers};
 
 /// How long a caller waits for room in a full queue.
 const ROOM: Duration = Duration::from_secs(30);
@@ -72,15 +71,13 @@ impl KafkaProducer {
 
 impl Producer for KafkaProducer {
     fn send(&self, partition: &TopicPartition, record: NewRecord<'_>, delivery: Delivery) -> Result<(), BrokerError> {
-        let headers: usize = record.headers.iter().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
-        let size = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers;
-        check_size(partition, size, self.max_record_bytes)?;
+        check_size(partition, (record.key, record.value), record.headers.iter(), self.max_record_bytes)?;
         self.topics.check(partition)?;
         let mut message = BaseRecord::with_opaque_to(&partition.topic, Box::new(Mutex::new(delivery)))
             .partition(number(partition))
             .timestamp(record.timestamp);
         (message.key, message.payload) = (record.key, record.value);
-        message.headers = to_owned(record.headers);
+        message.headers = headers(record.headers.iter());
         let deadline = Instant::now() + ROOM;
         loop {
             let seen = *self.room.delivered.lock();
@@ -97,13 +94,4 @@ impl Producer for KafkaProducer {
             }
         }
     }
-}
-
-/// librdkafka's headers; none where there are none.
-pub(super) fn to_owned(headers: &Headers) -> Option<OwnedHeaders> {
-    if headers.is_empty() {
-        return None;
-    }
-    let owned = OwnedHeaders::new_with_capacity(headers.len());
-    Some(headers.iter().fold(owned, |owned, (key, value)| owned.insert(Header { key, value })))
 }

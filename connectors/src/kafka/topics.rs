@@ -124,18 +124,15 @@ impl Topics {
 
     /// Waits until the broker tells of the topics that it has just made.
     fn await_metadata(&self, specs: &[&TopicSpec]) -> Result<(), BrokerError> {
-        let deadline = Instant::now() + ANSWER;
-        loop {
+        await_change("topics that were made do not appear", || {
             let topics = self.all()?;
             let known: Vec<_> = specs.iter().filter_map(|s| topics.get(&s.name).map(|n| (*s, *n))).collect();
-            if known.len() == specs.len() {
-                return known.into_iter().try_for_each(|(spec, found)| check_count(spec, found));
+            let all = known.len() == specs.len();
+            if all {
+                known.into_iter().try_for_each(|(spec, found)| check_count(spec, found))?;
             }
-            if Instant::now() > deadline {
-                return Err(BrokerError::Unavailable("topics that were made do not appear".to_owned()));
-            }
-            std::thread::sleep(LOOK_AGAIN);
-        }
+            Ok(all)
+        })
     }
 
     fn new_topic<'a>(&self, spec: &'a TopicSpec, settings: &'a [(&'a str, String)]) -> NewTopic<'a> {
@@ -174,14 +171,9 @@ impl Topics {
             let unknown = || BrokerError::UnknownTopic(TopicPartition::new(spec.name.clone(), 0));
             check_count(spec, *existing.get(&spec.name).ok_or_else(unknown)?)?;
         }
-        let asked: Vec<_> = specs.iter().map(|spec| ResourceSpecifier::Topic(&spec.name)).collect();
-        let described = block_on(self.admin.describe_configs(&asked, &options()));
-        let described = described.map_err(|e| errors::from_error(&e, "describing topics"))?;
         // The request replaces all that is set of a topic, so what else is set goes along.
         let mut settings: Vec<BTreeMap<String, String>> = Vec::new();
-        for (spec, result) in specs.iter().zip(described) {
-            let name = &spec.name;
-            let resource = result.map_err(|code| errors::from_code(code, format_args!("describing topic {name}")))?;
+        for (spec, resource) in specs.iter().zip(self.configs(specs.iter().map(|spec| &spec.name))?) {
             let set = resource.entries.into_iter().filter(|entry| entry.source == ConfigSource::DynamicTopic);
             let mut all: BTreeMap<_, _> = set.filter_map(|entry| Some((entry.name, entry.value?))).collect();
             all.extend(self.settings(spec).into_iter().map(|(key, value)| (key.to_owned(), value)));
@@ -206,30 +198,34 @@ impl Topics {
     /// Waits until the broker describes topics as they have just been altered.
     fn await_description(&self, specs: &[TopicSpec]) -> Result<(), BrokerError> {
         let names: Vec<TopicName> = specs.iter().map(|spec| spec.name.clone()).collect();
-        let deadline = std::time::Instant::now() + ANSWER;
-        while self.describe(&names)?.iter().zip(specs).any(|(found, wanted)| found.as_ref() != Some(wanted)) {
-            if std::time::Instant::now() > deadline {
-                return Err(BrokerError::Unavailable("topics that were altered do not show it".to_owned()));
-            }
-            std::thread::sleep(LOOK_AGAIN);
-        }
-        Ok(())
+        await_change("topics that were altered do not show it", || {
+            let described = self.describe(&names)?;
+            Ok(described.iter().zip(specs).all(|(found, wanted)| found.as_ref() == Some(wanted)))
+        })
     }
 
     pub(super) fn describe(&self, names: &[TopicName]) -> Result<Vec<Option<TopicSpec>>, BrokerError> {
         let counts = self.all()?;
-        let existing: Vec<_> = names.iter().filter(|n| counts.contains_key(*n)).collect();
-        let asked: Vec<_> = existing.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
-        let described =
-            if asked.is_empty() { Ok(Vec::new()) } else { block_on(self.admin.describe_configs(&asked, &options())) };
-        let described = described.map_err(|e| errors::from_error(&e, "describing topics"))?;
+        let existing = || names.iter().filter(|n| counts.contains_key(*n));
         let mut specs: BTreeMap<&str, TopicSpec> = BTreeMap::new();
-        for (name, result) in existing.into_iter().zip(described) {
-            let resource = result.map_err(|code| errors::from_code(code, format_args!("describing topic {name}")))?;
+        for (name, resource) in existing().zip(self.configs(existing())?) {
             let partitions = counts.get(name).copied().unwrap_or_default();
             specs.insert(name, read_spec(name, partitions, &resource));
         }
         Ok(names.iter().map(|name| specs.get(&**name).cloned()).collect())
+    }
+
+    /// The settings of topics that are there, in their order.
+    fn configs<'a>(&self, names: impl Iterator<Item = &'a TopicName>) -> Result<Vec<ConfigResource>, BrokerError> {
+        let names: Vec<_> = names.collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+        let described = block_on(self.admin.describe_configs(&asked, &options()));
+        let described = described.map_err(|e| errors::from_error(&e, "describing topics"))?;
+        let failed = |name, code| errors::from_code(code, format_args!("describing topic {name}"));
+        names.iter().zip(described).map(|(name, result)| result.map_err(|code| failed(name, code))).collect()
     }
 
     pub(super) fn groups(&self) -> Result<Vec<String>, BrokerError> {
@@ -289,9 +285,8 @@ impl Topics {
         if before <= low {
             return Ok(());
         }
-        let mut list = TopicPartitionList::new();
         let failed = |e| errors::at(&e, "deleting records of", partition);
-        list.add_partition_offset(&partition.topic, number(partition), Offset::Offset(before)).map_err(failed)?;
+        let list = list(std::iter::once((partition, Offset::Offset(before))))?;
         let deleted = block_on(self.admin.delete_records(&list, &options())).map_err(failed)?;
         deleted.elements().iter().try_for_each(TopicPartitionListElem::error).map_err(failed)
     }
@@ -317,6 +312,18 @@ pub(super) fn committed<C: rdkafka::consumer::ConsumerContext>(
         })
     };
     partitions.iter().map(offset).collect()
+}
+
+/// Looks until a change that was made shows; the brokers tell one another of it in a moment.
+fn await_change(missing: &str, mut shows: impl FnMut() -> Result<bool, BrokerError>) -> Result<(), BrokerError> {
+    let deadline = Instant::now() + ANSWER;
+    while !shows()? {
+        if Instant::now() > deadline {
+            return Err(BrokerError::Unavailable(missing.to_owned()));
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    Ok(())
 }
 
 /// Asks again for as long as the brokers are agreeing on who answers: for a moment after a topic was made or a broker has come.

@@ -16,15 +16,15 @@ use rdkafka::ClientContext;
 use rdkafka::Offset;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::util::Timeout;
 use topology::broker::{BrokerError, GroupMetadata, TopicPartition, TransactionalProducer};
-use topology::{HeadersRef, RecordBatch, RecordRef};
+use topology::{RecordBatch, RecordRef};
 
 use super::config::KafkaConfig;
 use super::topics::{self, number};
-use super::{check_size, context, errors, native};
+use super::{check_size, context, errors, headers, native};
 
 /// How long a line of librdkafka's log may take from the commit that wrote it; without it the commit is suspect.
 const LOG_LINE: Duration = Duration::from_secs(5);
@@ -140,7 +140,7 @@ impl KafkaTransactionalProducer {
             .partition(number(partition))
             .timestamp(record.timestamp);
         (message.key, message.payload) = (record.key, record.value);
-        message.headers = to_owned(record.headers);
+        message.headers = headers(record.headers.iter());
         let deadline = Instant::now() + self.timeout;
         loop {
             match self.producer.send(message) {
@@ -209,9 +209,8 @@ impl TransactionalProducer for KafkaTransactionalProducer {
 
     fn send(&mut self, partition: &TopicPartition, batch: RecordBatch) -> Result<(), BrokerError> {
         for record in &batch {
-            let headers: usize = record.headers.iter().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
-            let size = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers;
-            if let Err(error) = check_size(partition, size, self.max_record_bytes) {
+            let content = (record.key, record.value);
+            if let Err(error) = check_size(partition, content, record.headers.iter(), self.max_record_bytes) {
                 self.refused = Some(error.to_string());
                 return Err(error);
             }
@@ -313,11 +312,4 @@ fn classify(error: &RDKafkaError, what: &str) -> BrokerError {
     } else {
         BrokerError::Suspect(message)
     }
-}
-
-fn to_owned(headers: HeadersRef<'_>) -> Option<OwnedHeaders> {
-    if headers.is_empty() {
-        return None;
-    }
-    Some(headers.iter().fold(OwnedHeaders::new(), |owned, (key, value)| owned.insert(Header { key, value })))
 }
