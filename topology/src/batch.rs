@@ -25,6 +25,23 @@ pub struct RecordRef<'a> {
     pub headers: HeadersRef<'a>,
 }
 
+impl RecordRef<'_> {
+    /// Bytes of key, value and headers: what a broker's limit is about.
+    #[must_use]
+    pub fn content_bytes(&self) -> usize {
+        content_bytes(self.key, self.value, self.headers.iter())
+    }
+}
+
+pub(crate) fn content_bytes<'a>(
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    headers: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
+) -> usize {
+    let len = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    len(key) + len(value) + headers.map(|(name, value)| name.len() + len(value)).sum::<usize>()
+}
+
 /// The headers of a record, borrowed from its batch and decoded as they are asked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HeadersRef<'a> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::batch::{Headers, RecordBatch};
+use crate::batch::{Headers, RecordBatch, content_bytes};
 
 /// A topic's name; cloning is cheap.
 pub type TopicName = Arc<str>;
@@ -102,6 +102,14 @@ impl BrokerError {
     /// Stored data that cannot be read.
     pub fn corrupt(what: impl Into<String>) -> Self {
         Self::Corrupt(what.into())
+    }
+
+    /// Refuses a record of more bytes than its topic takes.
+    pub fn check_size(partition: &TopicPartition, size_bytes: usize, limit_bytes: usize) -> Result<(), Self> {
+        if size_bytes <= limit_bytes {
+            return Ok(());
+        }
+        Err(Self::TooLarge { topic: Arc::clone(&partition.topic), size_bytes, limit_bytes })
     }
 }
 
@@ -320,6 +328,14 @@ pub struct NewRecord<'a> {
     pub value: Option<&'a [u8]>,
     /// Headers.
     pub headers: &'a Headers,
+}
+
+impl NewRecord<'_> {
+    /// Bytes of key, value and headers: what a broker's limit is about.
+    #[must_use]
+    pub fn content_bytes(&self) -> usize {
+        content_bytes(self.key, self.value, self.headers.iter())
+    }
 }
 
 /// The partition that every Kafka client gives a key by default: murmur2 of the key, positive, modulo the count.

@@ -198,11 +198,7 @@ impl Core {
     }
 
     fn check_size(&self, partition: &TopicPartition, size_bytes: usize) -> Result<(), BrokerError> {
-        let limit_bytes = self.config.max_record_bytes;
-        if size_bytes <= limit_bytes {
-            return Ok(());
-        }
-        Err(BrokerError::TooLarge { topic: Arc::clone(&partition.topic), size_bytes, limit_bytes })
+        BrokerError::check_size(partition, size_bytes, self.config.max_record_bytes)
     }
 }
 

@@ -197,9 +197,7 @@ pub(super) struct EmbeddedProducer {
 
 impl Producer for EmbeddedProducer {
     fn send(&self, partition: &TopicPartition, record: NewRecord<'_>, delivery: Delivery) -> Result<(), BrokerError> {
-        let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
-        let size = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers;
-        self.core.check_size(partition, size)?;
+        self.core.check_size(partition, record.content_bytes())?;
         self.core.store.check_writable()?;
         self.core.queue.produce(&self.core, partition, record, delivery)
     }

@@ -83,8 +83,7 @@ impl EmbeddedTransactionalProducer {
         // A record cannot be larger than its batch; so most batches need no look at their records.
         if batch.bytes().len() > self.core.config.max_record_bytes {
             for r in batch {
-                let headers: usize = r.headers.iter().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
-                self.core.check_size(name, r.key.map_or(0, <[u8]>::len) + r.value.map_or(0, <[u8]>::len) + headers)?;
+                self.core.check_size(name, r.content_bytes())?;
             }
         }
         Ok(Unplaced { partition, log_append_time: topic.log_append_time(), batch: batch.clone() })

@@ -29,7 +29,7 @@ mod transaction;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rdkafka::message::{self, OwnedHeaders};
+use rdkafka::message::{Header, OwnedHeaders};
 use topology::broker::{
     Broker, BrokerError, Consumer, Producer, Reader, TopicName, TopicPartition, TopicSpec, TransactionalProducer,
 };
@@ -120,26 +120,7 @@ impl std::fmt::Debug for KafkaBroker {
     }
 }
 
-type Header<'a> = (&'a str, Option<&'a [u8]>);
-
-/// Refuses a record whose key, value and headers have more bytes together than the limit.
-fn check_size<'a>(
-    partition: &TopicPartition,
-    (key, value): (Option<&[u8]>, Option<&[u8]>),
-    headers: impl Iterator<Item = Header<'a>>,
-    limit_bytes: usize,
-) -> Result<(), BrokerError> {
-    let len = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-    let size_bytes = len(key) + len(value) + headers.map(|(name, value)| name.len() + len(value)).sum::<usize>();
-    if size_bytes <= limit_bytes {
-        return Ok(());
-    }
-    Err(BrokerError::TooLarge { topic: Arc::clone(&partition.topic), size_bytes, limit_bytes })
-}
-
 /// librdkafka's headers; none where there are none.
-fn headers<'a>(headers: impl Iterator<Item = Header<'a>>) -> Option<OwnedHeaders> {
-    headers.fold(None, |all, (key, value)| {
-        Some(all.unwrap_or_else(OwnedHeaders::new).insert(message::Header { key, value }))
-    })
+fn headers<'a>(headers: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>) -> Option<OwnedHeaders> {
+    headers.fold(None, |all, (key, value)| Some(all.unwrap_or_else(OwnedHeaders::new).insert(Header { key, value })))
 }

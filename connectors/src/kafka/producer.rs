@@ -13,7 +13,7 @@ use topology::broker::{BrokerError, Delivery, NewRecord, Producer, TopicPartitio
 
 use super::config::KafkaConfig;
 use super::topics::{Topics, number};
-use super::{check_size, context, errors, headers};
+use super::{context, errors, headers};
 
 /// How long a caller waits for room in a full queue.
 const ROOM: Duration = Duration::from_secs(30);
@@ -71,7 +71,7 @@ impl KafkaProducer {
 
 impl Producer for KafkaProducer {
     fn send(&self, partition: &TopicPartition, record: NewRecord<'_>, delivery: Delivery) -> Result<(), BrokerError> {
-        check_size(partition, (record.key, record.value), record.headers.iter(), self.max_record_bytes)?;
+        BrokerError::check_size(partition, record.content_bytes(), self.max_record_bytes)?;
         self.topics.check(partition)?;
         let mut message = BaseRecord::with_opaque_to(&partition.topic, Box::new(Mutex::new(delivery)))
             .partition(number(partition))

@@ -24,7 +24,7 @@ use topology::{RecordBatch, RecordRef};
 
 use super::config::KafkaConfig;
 use super::topics::{self, number};
-use super::{check_size, context, errors, headers, native};
+use super::{context, errors, headers, native};
 
 /// How long a line of librdkafka's log may take from the commit that wrote it; without it the commit is suspect.
 const LOG_LINE: Duration = Duration::from_secs(5);
@@ -69,7 +69,7 @@ impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == "ENDTXN" && message.contains("EndTxn returned") {
             let mut delivered = self.0.inner.lock();
-            if message.contains("EndTxn returned ERR_NO_ERROR") || message.contains("EndTxn returned NO_ERROR") {
+            if message.contains("EndTxn returned NO_ERROR") {
                 delivered.ended.0 += 1;
             } else {
                 delivered.ended.1 += 1;
@@ -208,9 +208,10 @@ impl TransactionalProducer for KafkaTransactionalProducer {
     }
 
     fn send(&mut self, partition: &TopicPartition, batch: RecordBatch) -> Result<(), BrokerError> {
-        for record in &batch {
-            let content = (record.key, record.value);
-            if let Err(error) = check_size(partition, content, record.headers.iter(), self.max_record_bytes) {
+        // A record cannot be larger than its batch; so most batches need no look at their records.
+        if batch.bytes().len() > self.max_record_bytes {
+            let check = |r: RecordRef<'_>| BrokerError::check_size(partition, r.content_bytes(), self.max_record_bytes);
+            if let Err(error) = batch.iter().try_for_each(check) {
                 self.refused = Some(error.to_string());
                 return Err(error);
             }

@@ -25,6 +25,8 @@ const NO_LEVEL: u32 = 40_408;
 pub(super) struct Client {
     settings: SrSettings,
     http: reqwest::Client,
+    /// Without a slash at the end.
+    urls: Vec<String>,
     config: RegistryConfig,
 }
 
@@ -68,10 +70,11 @@ impl Client {
             }
             urls.push(url.to_owned());
         }
-        let mut builder = SrSettings::new_builder(urls.remove(0));
-        for url in urls {
+        let mut each = urls.iter().cloned();
+        let mut builder = SrSettings::new_builder(each.next().unwrap_or_default());
+        each.for_each(|url| {
             builder.add_url(url);
-        }
+        });
         builder.set_timeout(config.timeout);
         if let Some(username) = &config.username {
             builder.set_basic_authorization(username, config.password.as_deref());
@@ -80,6 +83,7 @@ impl Client {
         Ok(Self {
             settings: builder.build().map_err(|why| unsound(said(&why)))?,
             http: http.build().map_err(|why| unsound(why.to_string()))?,
+            urls,
             config: config.clone(),
         })
     }
@@ -133,7 +137,7 @@ impl Client {
         body: Option<serde_json::Value>,
     ) -> Result<serde_json::Value, CallError> {
         let mut failure = CallError::Unreachable("there is no address".to_owned());
-        for url in self.config.url.split(',').map(|url| url.trim().trim_end_matches('/')) {
+        for url in &self.urls {
             let mut request = self.http.request(method.clone(), format!("{url}/config/{subject}"));
             if let Some(username) = &self.config.username {
                 request = request.basic_auth(username, self.config.password.as_deref());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::REDRIVEN_HEADER;
-use crate::batch::{Headers, HeadersRef, RecordRef};
+use crate::batch::{Headers, HeadersRef, RecordRef, content_bytes};
 use crate::errors::{HEADER_PREFIX, OMITTED_HEADER, REPLAYS_HEADER};
 
 const EXCEPTION: &str = "exception";
@@ -93,8 +93,7 @@ impl DeadLetter {
 
     /// Bytes of key, value and headers.
     pub(super) fn len_bytes(&self) -> usize {
-        let content = self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len);
-        content + self.headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum::<usize>()
+        content_bytes(self.key.as_deref(), self.value.as_deref(), self.headers.iter())
     }
 }
 
