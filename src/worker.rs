@@ -115,17 +115,21 @@ async fn work(servers: &str, config: &Config) -> anyhow::Result<ExitCode> {
     set(&stage, Stage::Started(streams.view()));
     let collector = EngineCollector::new(streams.view(), broker, &streams_config)?;
     registry.register(Box::new(collector))?;
-    let told = tokio::task::spawn_blocking({
+    let mut told = tokio::task::spawn_blocking({
         let streams = Arc::clone(&streams);
         move || announce(&streams, &who)
     });
-    tokio::select! {
-        () = signals.next() => tracing::info!("stopping: committing what is in flight"),
-        () = ended(&streams) => {}
-    }
+    let asked = tokio::select! {
+        () = signals.next() => true,
+        // A stream thread has ended by itself.
+        ended = &mut told => ended.map(|()| false)?,
+    };
     signals.end_at_the_next();
-    streams.stop();
-    told.await?;
+    if asked {
+        tracing::info!("stopping: committing what is in flight");
+        streams.stop();
+        told.await?;
+    }
     let streams = Arc::into_inner(streams).context("the pipeline is still in use")?;
     let closed = tokio::task::spawn_blocking(move || streams.close()).await?;
     drop(stop_serving);
@@ -196,13 +200,5 @@ fn announce(streams: &Streams, who: &str) {
             next = streams.wait_while(state, Duration::from_secs(60));
         }
         state = next;
-    }
-}
-
-/// Ends when a stream thread has ended by itself.
-async fn ended(streams: &Arc<Streams>) {
-    let mut look = tokio::time::interval(Duration::from_millis(250));
-    while !matches!(streams.state(), State::Error | State::NotRunning) {
-        look.tick().await;
     }
 }

@@ -9,12 +9,6 @@ use crate::support::{Home, Server};
 /// How long a process may take to notice what happened to it.
 const NOTICED: Duration = Duration::from_secs(60);
 
-/// Ends a worker in order.
-fn stop(mut worker: Server) {
-    worker.terminate();
-    assert_eq!(worker.wait_until_ended(Duration::from_secs(20)).code(), Some(0), "{:?}", worker.logged());
-}
-
 fn frozen_past_its_session_is_fenced(protocol: &str) {
     let site = Site::new(settings(protocol));
     let server = site.dev();
@@ -32,7 +26,7 @@ fn frozen_past_its_session_is_fenced(protocol: &str) {
     worker.wait_for_log("were lost to other members");
     site.wait_for_members(2);
     scene.load.wait_for(4_000);
-    stop(worker);
+    worker.stop();
     site.is_whole(server, scene);
 }
 
@@ -62,7 +56,7 @@ fn should_end_the_first_of_two_workers_with_one_id() {
     assert!(said.contains("give each instance an id of its own"), "{said}");
     second.wait_until_running();
     scene.load.wait_for(4_000);
-    stop(second);
+    second.stop();
     site.is_whole(server, scene);
 }
 
@@ -88,8 +82,7 @@ fn should_go_on_through_a_rolling_restart_under_load() {
     let mut scene = Scene::new(&site, &server, 20, 8_000, seed());
     for (n, worker) in workers.iter_mut().enumerate() {
         scene.load.wait_for(1_000 + n * 2_000);
-        worker.terminate();
-        assert_eq!(worker.wait_until_ended(Duration::from_secs(20)).code(), Some(0), "{:?}", worker.logged());
+        worker.stop();
         *worker = site.worker(&[]);
         worker.wait_until_running();
     }
@@ -100,7 +93,7 @@ fn should_go_on_through_a_rolling_restart_under_load() {
     server = site.dev();
     scene.load.server_is_at(&server.url);
     scene.load.wait_for(8_000);
-    workers.into_iter().for_each(stop);
+    workers.iter_mut().for_each(Server::stop);
     site.is_whole(server, scene);
 }
 
@@ -126,7 +119,7 @@ fn should_go_on_when_the_broker_was_restarted_under_load() {
     }
     scene.load.wait_for(4_000);
     assert!(worker.is_alive(), "{:?}", worker.logged());
-    stop(worker);
+    worker.stop();
     site.is_whole(server, scene);
 }
 
@@ -140,7 +133,7 @@ fn should_wait_for_a_broker_that_is_away_when_it_starts() {
     site.kafka.start();
     worker.wait_until_running();
     println!("running {:?} after the broker", begun.elapsed());
-    stop(worker);
+    worker.stop();
 }
 
 #[test]
@@ -148,7 +141,7 @@ fn should_refuse_stores_of_another_cluster() {
     let site = Site::new(settings("classic"));
     let mut worker = site.worker(&["--instance", "one"]);
     worker.wait_until_running();
-    stop(worker);
+    worker.stop();
     std::fs::write(site.home.data().join("workers/one/cluster"), "another").unwrap();
     let mut worker = site.worker(&["--instance", "one"]);
     assert_eq!(worker.wait_until_ended(NOTICED).code(), Some(3));

@@ -1,7 +1,7 @@
 //! What the README shows under "On Apache Kafka", done.
 
 use crate::site::{Site, settings};
-use crate::support::{Server, services, text};
+use crate::support::{services, text};
 
 #[test]
 fn should_share_the_sample_between_two_processes_as_the_readme_shows() {
@@ -30,12 +30,7 @@ fn should_share_the_sample_between_two_processes_as_the_readme_shows() {
     let early = run(&["verify", "--server", &server.url]);
     assert_eq!(early.status.code(), Some(3), "{}", text(&early));
     assert!(text(&early).contains("stop the other workers"), "{}", text(&early));
-    stop(worker);
+    worker.stop();
     let verified = server.verified(&site.home, &token);
     assert_eq!(verified.status.code(), Some(0), "{}", text(&verified));
-}
-
-fn stop(mut worker: Server) {
-    worker.terminate();
-    assert_eq!(worker.wait_until_ended(std::time::Duration::from_secs(20)).code(), Some(0), "{:?}", worker.logged());
 }

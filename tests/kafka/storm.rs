@@ -46,10 +46,7 @@ fn hold_through(settings: Settings, workers: usize, kills: usize, tickets: usize
     println!("{hits} of {kills} kills came while requests were in flight");
     assert!(hits >= 1, "no kill came while requests were in flight");
     scene.load.wait_for(tickets);
-    for other in &mut others {
-        other.terminate();
-        assert_eq!(other.wait_until_ended(Duration::from_secs(20)).code(), Some(0), "{:?}", other.logged());
-    }
+    others.iter_mut().for_each(Server::stop);
     site.is_whole(server, scene);
 }
 

@@ -66,10 +66,7 @@ fn decides_each_command_once(workers: usize) {
     }
     assert!(too_large < MESSAGES / 20, "{too_large} were too large");
     wait_until_consumed(&*broker);
-    for worker in &mut running {
-        worker.terminate();
-        assert_eq!(worker.wait_until_ended(Duration::from_secs(20)).code(), Some(0), "{:?}", worker.logged());
-    }
+    running.iter_mut().for_each(Server::stop);
     let topology = pipeline(&PipelineConfig::default()).unwrap();
     let config = StreamsConfig::new("syncroboard", site.home.path().join("restored"));
     let stores = records::stores(&topology, &config, &*broker).unwrap();

@@ -19,6 +19,9 @@ const BINARY: &str = env!("CARGO_BIN_EXE_syncroboard");
 /// How long a server may take for what it is waited for: far more than it needs on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long a process may take to stop when it is asked to.
+const STOPPED: Duration = Duration::from_secs(20);
+
 /// The administrator on whose behalf tests speak.
 pub(crate) const ADMIN: &str = "root@example.org";
 
@@ -159,6 +162,12 @@ impl Server {
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// SIGTERM, and waits until it has ended in order.
+    pub(crate) fn stop(&mut self) {
+        self.terminate();
+        assert_eq!(self.wait_until_ended(STOPPED).code(), Some(0), "{:?}", self.logged());
     }
 
     /// Waits until it ends by itself: its output ends with it.
