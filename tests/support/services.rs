@@ -54,10 +54,11 @@ pub(crate) fn unique(what: &str) -> String {
     format!("{what}-{now:x}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Runs one of Kafka's own programs, named by its class, with this standard input; what it wrote to standard output.
+/// Runs one of Kafka's own programs, named by its class, with this standard input; what it wrote to standard output. One
+/// that is not done within two minutes is ended, and has failed: they wait for a broker without end.
 pub(crate) fn kafka_tool(class: &str, arguments: &[&str], input: &str) -> String {
-    let mut command = script("kafka.sh");
-    command.args(["tool", class]).args(arguments);
+    let mut command = Command::new("timeout");
+    command.arg("120").arg(clone().join("scripts/kafka.sh")).args(["tool", class]).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
