@@ -117,7 +117,7 @@ answers() {
 
 run() {
     begin=$(log_size "$log")
-    launch "$dir" "$log" "$(java_program)" "-Xmx${SYNCROBOARD_KAFKA_HEAP:-1g}" -Djava.awt.headless=true \
+    launch "$dir" "$log" "$(java_program)" "-Dsyncroboard.service=$dir" "-Xmx${SYNCROBOARD_KAFKA_HEAP:-1g}" -Djava.awt.headless=true \
         -XX:+ExitOnOutOfMemoryError "-Dlog4j2.configurationFile=$source_dir/log4j2.properties" -cp "$kafka_home/*" \
         kafka.Kafka "$dir/server.properties"
     wait_for "$dir" 120 has_started

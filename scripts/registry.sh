@@ -26,7 +26,7 @@ run() {
         case $line in '#'* | '') ;; *) settings+=("-D$line") ;; esac
     done <"$source_dir/registry.properties"
     begin=$(log_size "$log")
-    launch "$dir" "$log" "$(java_program)" -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "${settings[@]}" \
+    launch "$dir" "$log" "$(java_program)" "-Dsyncroboard.service=$dir" -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "${settings[@]}" \
         "-Dapicurio.datasource.url=jdbc:h2:file:$dir/schemas;WRITE_DELAY=0" -Dquarkus.http.host=127.0.0.1 \
         "-Dquarkus.http.port=$(cat "$dir/port")" -jar "$registry_home/apicurio-registry-app-$APICURIO_VERSION-runner.jar"
     wait_for "$dir" 120 answers

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The servers that the tests and those who want to try SyncroBoard use: Apache Kafka and a schema registry.
+# The servers that the tests and those who want to try SyncroBoard use: Apache Kafka, a schema registry, PostgreSQL, Redis.
 #
 #   services.sh up       starts what does not answer, fetching it if need be; harmless when all is up
 #   services.sh down     ends what was started here, and deletes its data
@@ -14,17 +14,23 @@ source "$(dirname "${BASH_SOURCE[0]}")/services/common.sh"
 source "$source_dir/fetch.sh"
 scripts=$(cd "$source_dir/.." && pwd -P)
 home=${SYNCROBOARD_SERVICES_DIR:-$scripts/../.services}
+# Each has a script and a directory of this name. postgres.sh also kills what a server began, whichever it is.
+parts='postgres registry kafka redis'
 
 up() {
     mkdir -p "$home/log" "$home/own"
     home=$(cd "$home" && pwd -P)
     end_own orphans
-    local kafka registry
+    local kafka registry postgres redis
     kafka=$(SYNCROBOARD_LOG_DIR=$home/log "$scripts/kafka.sh" start "$home/kafka" | tail -n 1)
     registry=$(SYNCROBOARD_LOG_DIR=$home/log "$scripts/registry.sh" start "$home/registry" | tail -n 1)
+    postgres=$(SYNCROBOARD_LOG_DIR=$home/log "$scripts/postgres.sh" start "$home/postgres" | tail -n 1)
+    redis=$(SYNCROBOARD_LOG_DIR=$home/log "$scripts/redis.sh" start "$home/redis" | tail -n 1)
     cat >"$home/env.new" <<END
 SYNCROBOARD_TEST_KAFKA=${kafka#bootstrap=}
 SYNCROBOARD_TEST_REGISTRY=${registry#url=}
+SYNCROBOARD_TEST_POSTGRES=${postgres#url=}
+SYNCROBOARD_TEST_REDIS=${redis#url=}
 SYNCROBOARD_TEST_KAFKA_HOME=$kafka_home
 END
     mv "$home/env.new" "$home/env"
@@ -33,12 +39,11 @@ END
 
 # end_own all|orphans: ends servers of single tests: all of them, or those whose test was killed.
 end_own() {
-    local own
+    local own part
     for own in "$home"/own/*/; do
         if [ ! -d "$own" ]; then continue; fi
         if [ "$1" = orphans ] && is_owned "$own"; then continue; fi
-        "$scripts/kafka.sh" kill "$own"
-        "$scripts/registry.sh" kill "$own"
+        for part in $parts; do "$scripts/$part.sh" kill "$own"; done
         rm -rf "$own"
     done
 }
@@ -55,16 +60,16 @@ down() {
     home=$(cd "$home" && pwd -P)
     rm -f "$home/env"
     end_own all
+    local part
     # Their data is deleted right after.
-    "$scripts/registry.sh" kill "$home/registry"
-    "$scripts/kafka.sh" kill "$home/kafka"
+    for part in $parts; do "$scripts/$part.sh" kill "$home/$part"; done
     rm -rf "$home"
     say "down"
 }
 
 status() {
     local part missing=0
-    for part in kafka registry; do
+    for part in $parts; do
         if "$scripts/$part.sh" status "$home/$part"; then continue; fi
         echo "$part=down"
         missing=3

@@ -10,19 +10,19 @@
 #   setup.sh services           what the servers of the tests need
 #       Java                    runs Apache Kafka and the schema registry
 #       Maven                   fetches both, unless they were fetched before
+#       PostgreSQL, Redis       from the distribution; the server that its package would start stays off
 #       Python, with venv       a client in another language
 #       curl                    asks whether the registry answers
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-# shellcheck source-path=SCRIPTDIR source=versions.env
-source scripts/versions.env
+# shellcheck source-path=SCRIPTDIR source=services/common.sh
+source scripts/services/common.sh
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
     printf 'setup: %s\n' "$@" >&2
     exit 3
 }
-has() { command -v "$1" >/dev/null 2>&1; }
 
 has_libclang() {
     if [ -n "${LIBCLANG_PATH:-}" ]; then return 0; fi
@@ -48,6 +48,19 @@ has_java() {
     [ -n "$version" ] && [ "$version" -ge "$JAVA_VERSION" ]
 }
 
+# Packages of servers start them, and again at each boot. Here only the programs are wanted: nothing is started while
+# they are installed, and what was installed is not started later. A server that was there before is not touched.
+# shellcheck disable=SC2016 # expanded by the shell that installs
+daemons_off='policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    trap "rm -f $policy" EXIT INT TERM HUP
+    printf "#!/bin/sh\nexit 101\n" >$policy && chmod 755 $policy
+fi'
+not_at_boot=true
+not_to_run() {
+    not_at_boot="$not_at_boot && { [ ! -d /run/systemd/system ] || systemctl disable $1; }"
+}
+
 packages=()
 missing_for_build() {
     if ! has c++ && ! has g++ && ! has clang++; then packages+=(g++); fi
@@ -68,6 +81,14 @@ missing_for_services() {
     # shellcheck source-path=SCRIPTDIR source=services/fetch.sh
     source scripts/services/fetch.sh
     if [ ! -d "$kafka_home" ] || [ ! -d "$registry_home" ]; then has mvn || packages+=(maven); fi
+    postgres_programs >/dev/null || {
+        packages+=(postgresql)
+        not_to_run postgresql
+    }
+    has redis-server || {
+        packages+=(redis-server)
+        not_to_run redis-server
+    }
     has curl || packages+=(curl ca-certificates)
 }
 
@@ -75,9 +96,9 @@ install_packages() {
     local command="apt-get update && apt-get install -y --no-install-recommends ${packages[*]}"
     if ! has apt-get; then
         fail "missing: ${packages[*]} (these are Debian's names for them)." \
-            "Fedora: sudo dnf install gcc-c++ make clang-devel pkgconf openssl-devel zlib-devel curl java-21-openjdk-headless maven python3" \
-            "Arch:   sudo pacman -S --needed gcc make clang pkgconf openssl zlib curl jre-openjdk-headless maven python" \
-            "macOS:  xcode-select --install; brew install pkg-config openssl@3 openjdk maven python" \
+            "Fedora: sudo dnf install gcc-c++ make clang-devel pkgconf openssl-devel zlib-devel curl java-21-openjdk-headless maven python3 postgresql-server postgresql-contrib redis" \
+            "Arch:   sudo pacman -S --needed gcc make clang pkgconf openssl zlib curl jre-openjdk-headless maven python postgresql redis" \
+            "macOS:  xcode-select --install; brew install pkg-config openssl@3 openjdk maven python postgresql@17 redis" \
             "Then run this again."
     fi
     local as_root=()
@@ -88,7 +109,7 @@ install_packages() {
         as_root=(sudo -n)
     fi
     say "installing ${packages[*]} with apt-get"
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive sh -c "$command" </dev/null
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive sh -c "$daemons_off; $command && $not_at_boot" </dev/null
 }
 
 channel=$(sed -n 's/^channel *= *"\(.*\)"/\1/p' rust-toolchain.toml)

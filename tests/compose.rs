@@ -39,6 +39,11 @@ fn environment(service: &Value) -> BTreeMap<String, String> {
     pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap_or("not a string").to_owned())).collect()
 }
 
+/// What a service's container runs.
+fn words(service: &Value) -> Vec<String> {
+    service["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
 /// The variable that stands for a setting of Kafka's: upper case, underscores for dots.
 fn kafka_variable(key: &str) -> String {
     format!("KAFKA_{}", quarkus_variable(key))
@@ -83,6 +88,8 @@ fn should_have_the_versions_that_the_scripts_have() {
     let services = &compose["services"];
     assert_eq!(services["kafka"]["image"], format!("apache/kafka:{}", versions["KAFKA_VERSION"]));
     assert_eq!(services["registry"]["image"], format!("apicurio/apicurio-registry:{}", versions["APICURIO_VERSION"]));
+    assert_eq!(services["postgres"]["image"], format!("postgres:{}", versions["POSTGRES_VERSION"]));
+    assert_eq!(services["redis"]["image"], format!("redis:{}", versions["REDIS_VERSION"]));
 }
 
 #[test]
@@ -113,6 +120,28 @@ fn should_set_the_registry_as_the_scripts_do() {
 }
 
 #[test]
+fn should_set_postgres_as_the_scripts_do() {
+    let compose = compose();
+    let command = words(&compose["services"]["postgres"]);
+    let (program, settings) = command.split_first().unwrap();
+    assert_eq!(program, "postgres");
+    let pairs = settings.chunks(2).map(|pair| pair.strip_prefix(&["-c".to_owned()]).unwrap().join(""));
+    assert_eq!(properties(&pairs.collect::<Vec<_>>().join("\n")), properties(&read("scripts/services/postgres.conf")));
+    let made = &environment(&compose["services"]["postgres"])["POSTGRES_INITDB_ARGS"];
+    let script = read("scripts/postgres.sh");
+    assert!(made.split(' ').all(|word| script.contains(word)), "{made}");
+}
+
+#[test]
+fn should_set_redis_as_the_scripts_do() {
+    let command = words(&compose()["services"]["redis"]);
+    let (program, settings) = command.split_first().unwrap();
+    assert_eq!(program, "redis-server");
+    let pairs = settings.chunks(2).map(|pair| pair.join("=").trim_start_matches("--").to_owned());
+    assert_eq!(properties(&pairs.collect::<Vec<_>>().join("\n")), properties(&read("scripts/services/redis.conf")));
+}
+
+#[test]
 fn should_say_where_its_servers_can_be_reached() {
     let (compose, text) = (compose(), read("docker/compose.yaml"));
     let kafka = &compose["services"]["kafka"];
@@ -126,12 +155,22 @@ fn should_say_where_its_servers_can_be_reached() {
     let path = "/apis/ccompat/v7";
     assert!(text.contains(&format!("SYNCROBOARD_TEST_REGISTRY=http://127.0.0.1:{outside}{path}")));
     assert!(read("scripts/registry.sh").contains(path));
+    let (postgres, (outside, _)) = (&compose["services"]["postgres"], ports(&compose["services"]["postgres"]));
+    let password = &crate::environment(postgres)["POSTGRES_PASSWORD"];
+    let url = format!("postgres://postgres:{password}@127.0.0.1:{outside}/postgres");
+    assert!(text.contains(&format!("SYNCROBOARD_TEST_POSTGRES={url}")));
+    let (outside, _) = ports(&compose["services"]["redis"]);
+    assert!(text.contains(&format!("SYNCROBOARD_TEST_REDIS=redis://127.0.0.1:{outside}")));
 }
 
 #[test]
 fn should_keep_what_each_server_keeps_in_a_volume() {
     let compose = compose();
     for (name, service) in compose["services"].as_object().unwrap() {
+        // A cache: it keeps nothing.
+        if name == "redis" {
+            continue;
+        }
         let (volume, _) = service["volumes"][0].as_str().unwrap().split_once(':').unwrap();
         assert!(compose["volumes"].as_object().unwrap().contains_key(volume), "{name}: {volume}");
     }

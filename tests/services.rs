@@ -6,11 +6,14 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use support::{script, succeeded};
+use support::{OwnPostgres, OwnRedis, psql, script, succeeded};
+
+const PARTS: [&str; 4] = ["kafka", "registry", "postgres", "redis"];
 
 /// Servers of this test's own, apart from those that `make test` runs.
 struct Home(tempfile::TempDir);
@@ -42,8 +45,8 @@ impl Drop for Home {
 }
 
 fn is_there(address: &str) -> bool {
-    let host = address.trim_start_matches("http://").split('/').next().unwrap();
-    TcpStream::connect(host).is_ok()
+    let place = address.rsplit("://").next().unwrap().rsplit('@').next().unwrap();
+    TcpStream::connect(place.split('/').next().unwrap()).is_ok()
 }
 
 #[test]
@@ -52,22 +55,27 @@ fn should_start_once_and_again_what_died_and_end_what_it_started() {
     assert_eq!(home.run("status").status.code(), Some(3), "nothing is there yet");
     let first = home.up();
     assert_eq!(home.run("status").status.code(), Some(0));
-    let (kafka, registry) = (home.pid("kafka"), home.pid("registry"));
+    let pids = || PARTS.map(|part| home.pid(part));
+    let before = pids();
 
     // Harmless when all is there.
     assert_eq!(home.up(), first);
-    assert_eq!((home.pid("kafka"), home.pid("registry")), (kafka.clone(), registry.clone()));
+    assert_eq!(pids(), before);
 
     // What died comes back, at the same address; what lives is left alone.
-    assert!(Command::new("kill").args(["-KILL", &registry]).status().unwrap().success());
+    let died = ["registry", "postgres", "redis"];
+    for part in died {
+        assert!(Command::new("kill").args(["-KILL", &home.pid(part)]).status().unwrap().success());
+    }
     assert_eq!(home.up(), first);
-    assert_ne!(home.pid("registry"), registry);
-    assert_eq!(home.pid("kafka"), kafka);
+    for ((part, before), after) in PARTS.iter().zip(before).zip(pids()) {
+        assert_eq!(after != before, died.contains(part), "{part}");
+    }
 
-    let addresses = ["SYNCROBOARD_TEST_KAFKA", "SYNCROBOARD_TEST_REGISTRY"].map(|name| &first[name]);
+    let addresses = PARTS.map(|part| &first[&format!("SYNCROBOARD_TEST_{}", part.to_uppercase())]);
     assert!(addresses.iter().all(|address| is_there(address)));
     succeeded(&home.run("down"), "services.sh down");
-    assert!(!addresses.iter().any(|address| is_there(address)), "both are ended");
+    assert!(!addresses.iter().any(|address| is_there(address)), "all are ended");
     assert!(!home.dir().exists(), "nothing is left");
     succeeded(&home.run("down"), "services.sh down, with nothing there");
 }
@@ -100,5 +108,66 @@ fn should_say_how_a_script_is_used_when_it_is_used_wrongly() {
     assert_eq!(used("kafka.sh", &["start", dir, "--listener", "GOSSIP"]), Some(2));
     assert_eq!(used("kafka.sh", &["start", dir, "--join", "/nowhere"]), Some(2));
     assert_eq!(used("registry.sh", &["start"]), Some(2));
-    assert!(!Path::new(dir).join("node.id").exists(), "nothing was begun");
+    assert_eq!(used("postgres.sh", &["start", dir, "not a setting"]), Some(2));
+    assert_eq!(used("postgres.sh", &["signal", dir]), Some(2));
+    assert_eq!(used("redis.sh", &["restart", dir]), Some(2));
+    assert_eq!(used("redis.sh", &["start", dir, "not a setting"]), Some(2));
+    assert_eq!(std::fs::read_dir(Path::new(dir)).unwrap().count(), 0, "nothing was begun");
+}
+
+#[test]
+fn should_keep_what_postgres_had_committed_when_each_of_its_processes_is_killed() {
+    let postgres = OwnPostgres::new(&[("work_mem", "7MB"), ("application_name", "it's")]);
+    let settings = |sql: &str| psql(postgres.url(), sql);
+    assert_eq!(settings("SHOW work_mem"), "7MB");
+    settings("CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)");
+    postgres.kill();
+    assert!(!is_there(postgres.url()));
+    postgres.start();
+    assert_eq!(settings("SELECT n FROM kept; SHOW work_mem"), "42\n7MB");
+    postgres.stop();
+    postgres.start_with(&[("work_mem", "9MB")]);
+    assert_eq!(settings("SHOW work_mem"), "9MB", "the later setting counts");
+}
+
+#[test]
+fn should_freeze_and_wake_each_process_of_postgres() {
+    let postgres = OwnPostgres::new(&[]);
+    let states = || {
+        let pid = std::fs::read_to_string(postgres.dir().join("pid")).unwrap();
+        let output = Command::new("ps").args(["-A", "-o", "ppid=,pid=,state="]).output().unwrap();
+        let lines = succeeded(&output, "ps");
+        let lines = lines.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let own = lines.filter(|line| line[..2].contains(&pid.trim()));
+        own.map(|line| line[2].starts_with('T')).collect::<Vec<bool>>()
+    };
+    postgres.signal("STOP");
+    let frozen = states();
+    assert!(frozen.len() > 3 && frozen.iter().all(|frozen| *frozen), "{frozen:?}");
+    postgres.signal("CONT");
+    assert!(!states().contains(&true));
+    assert_eq!(psql(postgres.url(), "SELECT 1"), "1");
+}
+
+#[test]
+fn should_keep_in_redis_what_its_settings_say() {
+    let said = |redis: &OwnRedis, command: &str| {
+        let mut stream = TcpStream::connect(redis.url().trim_start_matches("redis://")).unwrap();
+        stream.write_all(format!("{command}\r\n").as_bytes()).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    };
+    let cache = OwnRedis::new(&[]);
+    let kept = OwnRedis::new(&[("save", "3600 1")]);
+    for (redis, after) in [(&cache, ":0"), (&kept, ":1")] {
+        assert_eq!(said(redis, "SET key value"), "+OK");
+        redis.stop();
+        assert!(!is_there(redis.url()));
+        redis.start();
+        assert_eq!(said(redis, "EXISTS key"), after);
+    }
+    kept.kill();
+    kept.start();
+    assert_eq!(said(&kept, "EXISTS key"), ":1", "as it was stopped before");
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the scripts that start servers: messages, processes, free ports.
-# A server's directory has the file `pid`, and its process has the argument `-Dsyncroboard.service=<directory>`: a process
-# is ended only if both agree, so that a number that was given to someone else since is left alone.
+# A server's directory has the file `pid`, and its process has an argument that only a server of this directory has (see
+# `pid_of`): a process is ended only if both agree, so that a number that was given to someone else since is left alone.
 
 # shellcheck source-path=SCRIPTDIR source=../versions.env
 source "$(dirname "${BASH_SOURCE[0]}")/../versions.env"
@@ -27,6 +27,24 @@ java_program() {
     echo "$java"
 }
 
+# Prints the directory of the newest Postgres' programs; fails if there is none that is new enough. On Debian and its like
+# PATH has only those of the client.
+postgres_programs() {
+    local dir version program newest=0 found=
+    for dir in "$(dirname "$(command -v initdb)" 2>/dev/null)" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin \
+        /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin; do
+        for program in initdb postgres pg_isready psql pgbench; do
+            if [ ! -x "$dir/$program" ]; then continue 2; fi
+        done
+        version=$("$dir/postgres" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+        if [ "$version" -gt "$newest" ]; then
+            newest=$version
+            found=$dir
+        fi
+    done
+    [ "$newest" -ge "$POSTGRES_VERSION" ] && echo "$found"
+}
+
 # Waits until nobody else does what the given file stands for; where there is no flock (macOS), it is left to the user.
 lock() {
     exec 9<"$1"
@@ -41,13 +59,14 @@ args_of() {
     fi 2>/dev/null
 }
 
-# pid_of DIR: the running server's process id; fails if it does not run.
+# pid_of DIR: the running server's process id; fails if it does not run. It is known by an argument: Java and Postgres
+# have a setting that means nothing to them, Redis its file of settings.
 pid_of() {
     local pid
     pid=$(cat "$1/pid" 2>/dev/null) || return 1
     if [ -z "$pid" ]; then return 1; fi
     case $'\n'$(args_of "$pid")$'\n' in
-    *$'\n'"-Dsyncroboard.service=$1"$'\n'*) echo "$pid" ;;
+    *$'\n-'[-D]"syncroboard.service=$1"$'\n'* | *$'\n'"$1/redis.conf"$'\n'*) echo "$pid" ;;
     *) return 1 ;;
     esac
 }
@@ -55,14 +74,14 @@ pid_of() {
 alive() { pid_of "$1" >/dev/null; }
 
 # launch DIR LOG PROGRAM ARGUMENT...: starts a server that outlives this script, in a process group of its own, so that
-# Ctrl-C does not reach it. Its id is written before it begins, so that it can be ended whenever this script dies.
+# Ctrl-C does not reach it. Its id is written before it begins, so that it can be ended whenever this script dies. One of
+# the arguments is what `pid_of` knows it by.
 launch() {
-    local dir=$1 log=$2 program=$3
-    shift 3
+    local dir=$1 log=$2
+    shift 2
     set -m
     # shellcheck disable=SC2016 # expanded by the inner shell
-    sh -c 'cd "$1" && echo $$ >pid && shift && exec "$@"' sh "$dir" "$program" "-Dsyncroboard.service=$dir" "$@" \
-        </dev/null >>"$log" 2>&1 9<&- &
+    sh -c 'cd "$1" && echo $$ >pid && shift && exec "$@"' sh "$dir" "$@" </dev/null >>"$log" 2>&1 9<&- &
     disown
     set +m
     # Until its id is there it cannot be told from one that died.

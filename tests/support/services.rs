@@ -1,8 +1,8 @@
-//! The real servers: those that `make services-up` started, and brokers of a test's own.
+//! The real servers: those that `make services-up` started, and servers of a test's own.
 //!
-//! Shared with `connectors/tests/support`. Topics, groups and ids of the shared broker are a test's own by their names
-//! ([`unique`]); a test that restarts, kills or reconfigures a server starts one ([`OwnKafka`],
-//! [`OwnRegistry`]).
+//! Shared with `connectors/tests/support`. Topics, groups and ids of the shared broker, databases and keys of the shared
+//! Postgres and Redis are a test's own by their names ([`unique`]); a test that restarts, kills or reconfigures a server
+//! starts one ([`OwnKafka`], [`OwnRegistry`], [`OwnPostgres`], [`OwnRedis`]).
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests")]
@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +25,10 @@ pub(crate) struct Services {
     pub(crate) kafka: String,
     /// Base address of the registry's REST API, Confluent's.
     pub(crate) registry: String,
+    /// `postgres://...` of a superuser, and of the database `postgres`, in which no test makes anything.
+    pub(crate) postgres: String,
+    /// `redis://host:port`.
+    pub(crate) redis: String,
 }
 
 /// The shared servers; panics with what to do if they are not there.
@@ -43,11 +47,14 @@ pub(crate) fn services() -> &'static Services {
         Services {
             kafka: there("Apache Kafka", "SYNCROBOARD_TEST_KAFKA"),
             registry: there("the schema registry", "SYNCROBOARD_TEST_REGISTRY"),
+            postgres: there("PostgreSQL", "SYNCROBOARD_TEST_POSTGRES"),
+            redis: there("Redis", "SYNCROBOARD_TEST_REDIS"),
         }
     })
 }
 
-/// A name that no other test and no other run has: for topics, groups, applications on the shared broker.
+/// A name that no other test and no other run has: for topics, groups, applications on the shared broker, databases and
+/// keys on the shared Postgres and Redis. It has dashes: a name in SQL wants quotes around it.
 pub(crate) fn unique(what: &str) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
@@ -59,15 +66,25 @@ pub(crate) fn unique(what: &str) -> String {
 pub(crate) fn kafka_tool(class: &str, arguments: &[&str], input: &str) -> String {
     let mut command = Command::new("timeout");
     command.arg("120").arg(clone().join("scripts/kafka.sh")).args(["tool", class]).args(arguments);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_owned();
-    // A program that ends before it has read everything says why by its status.
-    let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    succeeded(&output, class)
+    fed(&mut command, class, input)
+}
+
+/// Runs SQL, one statement or several, by Postgres' own `psql` against the database of this address; what it printed,
+/// without headings, columns separated by `|`.
+pub(crate) fn psql(url: &str, sql: &str) -> String {
+    let mut command = Command::new(postgres_program("psql"));
+    command.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"]);
+    fed(&mut command, sql, sql).trim_end().to_owned()
+}
+
+/// Where one of Postgres' own programs is, such as `psql` and `pgbench`.
+pub(crate) fn postgres_program(name: &str) -> PathBuf {
+    static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+    let programs = || {
+        let output = script("postgres.sh").arg("programs").output().unwrap();
+        PathBuf::from(succeeded(&output, "postgres.sh programs").trim())
+    };
+    PROGRAMS.get_or_init(programs).join(name)
 }
 
 /// An Apache Kafka of a test's own, which ends with it. What it keeps survives [`Self::kill`] and [`Self::start`].
@@ -95,9 +112,7 @@ impl OwnKafka {
 
     fn with(options: &[&str], settings: &[(&str, &str)]) -> Self {
         let own = Own::new("kafka");
-        let settings: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let arguments: Vec<&str> = options.iter().copied().chain(settings.iter().map(String::as_str)).collect();
-        let addresses = own.run("start", &arguments);
+        let addresses = own.start(options, settings);
         Self { own, addresses }
     }
 
@@ -133,8 +148,7 @@ impl OwnKafka {
 
     /// Sends a signal by its name, such as `STOP` and `CONT`; does not wait.
     pub(crate) fn signal(&self, name: &str) {
-        let pid = std::fs::read_to_string(self.dir().join("pid")).unwrap();
-        assert!(Command::new("kill").args([&format!("-{name}"), pid.trim()]).status().unwrap().success());
+        self.own.signal(name);
     }
 
     /// Runs one of Kafka's own programs against it: [`kafka_tool`] with `--bootstrap-server`.
@@ -173,6 +187,102 @@ impl OwnRegistry {
     }
 }
 
+/// A PostgreSQL of a test's own, which ends with it. What it keeps survives [`Self::kill`] and [`Self::start`].
+pub(crate) struct OwnPostgres {
+    own: Own,
+    url: String,
+}
+
+impl OwnPostgres {
+    /// Starts an empty one with settings over those of `scripts/services/postgres.conf`.
+    pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
+        let own = Own::new("postgres");
+        let url = own.start(&[], settings).remove("url").unwrap();
+        Self { own, url }
+    }
+
+    /// Starts it again, with the same address, data and settings, and waits until it answers.
+    pub(crate) fn start(&self) {
+        self.own.run("start", &[]);
+    }
+
+    /// As [`Self::start`], with settings over those that it had.
+    pub(crate) fn start_with(&self, settings: &[(&str, &str)]) {
+        self.own.start(&[], settings);
+    }
+
+    /// `postgres://...` of a superuser, and of the database `postgres`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What it keeps: `data/`, `postgres.log`, `postgresql.conf`.
+    pub(crate) fn dir(&self) -> &Path {
+        self.own.dir.path()
+    }
+
+    /// In order, and waits until it is gone: clients are cut off, their transactions rolled back.
+    pub(crate) fn stop(&self) {
+        self.own.run("stop", &[]);
+    }
+
+    /// SIGKILL to each of its processes, and waits until they are gone.
+    pub(crate) fn kill(&self) {
+        self.own.run("kill", &[]);
+    }
+
+    /// Sends a signal by its name, such as `STOP` and `CONT`, to each of its processes; does not wait.
+    pub(crate) fn signal(&self, name: &str) {
+        self.own.run("signal", &[name]);
+    }
+}
+
+/// A Redis of a test's own, which ends with it. What it keeps survives only if its settings say so.
+pub(crate) struct OwnRedis {
+    own: Own,
+    url: String,
+}
+
+impl OwnRedis {
+    /// Starts an empty one with settings over those of `scripts/services/redis.conf`: with `save` `3600 1` it writes
+    /// what it has when it is stopped, with `appendonly` `yes` what it does as it does it.
+    pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
+        let own = Own::new("redis");
+        let url = own.start(&[], settings).remove("url").unwrap();
+        Self { own, url }
+    }
+
+    /// Starts it again, at the same address with the same settings, and waits until it answers.
+    pub(crate) fn start(&self) {
+        self.own.run("start", &[]);
+    }
+
+    /// `redis://host:port`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What it keeps: `data/`, `redis.log`, `redis.conf`.
+    pub(crate) fn dir(&self) -> &Path {
+        self.own.dir.path()
+    }
+
+    /// SIGTERM, and waits until it is gone.
+    pub(crate) fn stop(&self) {
+        self.own.run("stop", &[]);
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub(crate) fn kill(&self) {
+        self.own.run("kill", &[]);
+    }
+
+    /// Sends a signal by its name, such as `STOP` and `CONT`; does not wait.
+    pub(crate) fn signal(&self, name: &str) {
+        self.own.signal(name);
+    }
+}
+
 /// A server's directory, and the script that knows what to do with it.
 struct Own {
     dir: TempDir,
@@ -194,6 +304,17 @@ impl Own {
         let printed = succeeded(&self.script(verb).args(arguments).output().unwrap(), verb);
         let pairs = printed.lines().filter_map(|line| line.split_once('='));
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    fn start(&self, options: &[&str], settings: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let settings: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let arguments: Vec<&str> = options.iter().copied().chain(settings.iter().map(String::as_str)).collect();
+        self.run("start", &arguments)
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.dir.path().join("pid")).unwrap();
+        assert!(Command::new("kill").args([&format!("-{name}"), pid.trim()]).status().unwrap().success());
     }
 
     fn script(&self, verb: &str) -> Command {
@@ -236,8 +357,22 @@ pub(crate) fn succeeded(output: &Output, what: &str) -> String {
     out.into_owned()
 }
 
+/// The standard output of a command that must succeed, with this standard input.
+fn fed(command: &mut Command, what: &str, input: &str) -> String {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    // A program that ends before it has read everything says why by its status.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    succeeded(&output, what)
+}
+
 fn answers(address: &str) -> bool {
-    let host = address.rsplit("://").next().unwrap_or_default().split('/').next().unwrap_or_default();
+    let place = address.rsplit("://").next().unwrap_or_default().rsplit('@').next().unwrap_or_default();
+    let host = place.split('/').next().unwrap_or_default();
     host.split(',').any(|host| TcpStream::connect(host).is_ok())
 }
 
