@@ -60,9 +60,10 @@ async fn should_bring_each_command_its_outcome() {
     let mut first = gateway.submit(&command(1)).await.expect("submitted");
     let mut second = gateway.submit(&command(2)).await.expect("submitted");
     assert!(gateway.is_pending(Uuid::from_u128(1)));
-    log.outcome(accepted(2), partition());
-    log.outcome(accepted(99), partition());
-    log.outcome(accepted(1), partition());
+    let me = gateway.reply_to();
+    log.answer(me, accepted(2), partition());
+    log.answer(me, accepted(99), partition());
+    log.answer(me, accepted(1), partition());
     assert_eq!(first.outcome().await.expect("an outcome"), Outcome::from(accepted(1)));
     assert_eq!(second.outcome().await.expect("an outcome"), Outcome::from(accepted(2)));
     assert_eq!(gateway.in_flight(), 0);
@@ -85,10 +86,39 @@ async fn should_answer_a_repeat_with_the_outcome_marked_duplicate() {
     let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
     let mut first = gateway.submit(&command(1)).await.expect("submitted");
     let mut repeat = gateway.submit(&command(1)).await.expect("submitted");
-    log.outcome(accepted(1), partition());
-    log.outcome(Outcome::from(accepted(1)).with_duplicate(true), partition());
+    log.answer(gateway.reply_to(), accepted(1), partition());
+    log.answer(gateway.reply_to(), Outcome::from(accepted(1)).with_duplicate(true), partition());
     assert!(!first.outcome().await.expect("an outcome").duplicate());
     assert!(repeat.outcome().await.expect("an outcome").duplicate());
+}
+
+#[tokio::test]
+async fn should_leave_to_another_gateway_what_that_one_is_told() {
+    let log = Log::new();
+    let [one, other] = [(); 2].map(|()| CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened"));
+    assert_ne!(one.reply_to(), other.reply_to());
+    // A client that repeated itself at another process: each gets the answer to what it sent.
+    let mut first = one.submit(&command(1)).await.expect("submitted");
+    let mut again = other.submit(&command(1)).await.expect("submitted");
+    log.outcome(accepted(1), partition());
+    log.answer(b"a third", accepted(1), partition());
+    log.answer(other.reply_to(), Outcome::from(accepted(1)).with_duplicate(true), partition());
+    assert!(again.outcome().await.expect("an outcome").duplicate());
+    assert!(one.is_pending(Uuid::from_u128(1)), "no outcome of its own has come");
+    log.answer(one.reply_to(), accepted(1), partition());
+    assert!(!first.outcome().await.expect("an outcome").duplicate());
+}
+
+#[tokio::test]
+async fn should_say_in_each_command_who_waits() {
+    let log = Log::new();
+    let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
+    gateway.submit(&command(1)).await.expect("submitted");
+    let mut reader = log.broker.reader().expect("a reader");
+    reader.assign(&[(TopicPartition::new(topics::TICKET_COMMANDS, partition()), 0)]).expect("assigned");
+    let fetched = reader.poll(Duration::from_secs(30)).expect("a poll");
+    let record = fetched[0].batch.iter().next().expect("the command");
+    assert_eq!(record.headers.last(topics::REPLY_TO_HEADER), Some(gateway.reply_to()));
 }
 
 #[tokio::test]
@@ -97,7 +127,7 @@ async fn should_not_hear_outcomes_from_before_it_was_opened() {
     log.outcome(accepted(1), partition());
     let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
     let mut submitted = gateway.submit(&command(1)).await.expect("submitted");
-    log.outcome(Outcome::from(accepted(1)).with_duplicate(true), partition());
+    log.answer(gateway.reply_to(), Outcome::from(accepted(1)).with_duplicate(true), partition());
     assert!(submitted.outcome().await.expect("an outcome").duplicate());
 }
 

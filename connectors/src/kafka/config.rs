@@ -9,6 +9,9 @@ use rdkafka::config::RDKafkaLogLevel;
 /// What fits, with what Kafka adds, into a topic whose `max.message.bytes` is Kafka's default, 1,048,588.
 pub const MAX_RECORD_BYTES: usize = 1_000_000;
 
+/// How long a record without a transaction may wait for the broker.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Configuration of a [`KafkaBroker`](super::KafkaBroker).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -104,6 +107,8 @@ impl KafkaConfig {
     pub(super) fn producing(&self, purpose: &str) -> ClientConfig {
         let mut config = self.defaults(purpose);
         self.delivering(&mut config);
+        // Whoever sent it was told long ago that it was not taken: it must not take effect minutes later.
+        config.set("message.timeout.ms", millis(DELIVERY_TIMEOUT));
         self.add_properties(&mut config);
         config
     }

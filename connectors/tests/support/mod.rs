@@ -60,8 +60,12 @@ impl Log {
 
     /// Appends a record and comes back when it is durable.
     pub(crate) fn append(&self, topic: &str, partition: u32, key: &str, value: Option<&[u8]>) {
+        self.append_with(&Headers::new(), topic, partition, key, value);
+    }
+
+    fn append_with(&self, headers: &Headers, topic: &str, partition: u32, key: &str, value: Option<&[u8]>) {
         let (done, written) = std::sync::mpsc::channel();
-        let record = NewRecord { timestamp: 1, key: Some(key.as_bytes()), value, headers: &Headers::new() };
+        let record = NewRecord { timestamp: 1, key: Some(key.as_bytes()), value, headers };
         let delivery = Box::new(move |result: Result<_, _>| done.send(result.map(|_| ())).expect("someone waits"));
         let producer = self.broker.producer().expect("a producer");
         producer.send(&TopicPartition::new(topic, partition), record, delivery).expect("taken");
@@ -107,6 +111,17 @@ impl Log {
         let mut value = Vec::new();
         outcome.encode(&mut value).expect("encoded");
         self.append(topics::COMMAND_OUTCOMES, partition, &outcome.command_id().to_string(), Some(&value));
+    }
+
+    /// As [`Self::outcome`], of a command that said who waits for it.
+    pub(crate) fn answer(&self, reply_to: &[u8], outcome: impl Into<Outcome>, partition: u32) {
+        let outcome = outcome.into();
+        let mut value = Vec::new();
+        outcome.encode(&mut value).expect("encoded");
+        let mut headers = Headers::new();
+        headers.push(topics::REPLY_TO_HEADER, reply_to);
+        let key = outcome.command_id().to_string();
+        self.append_with(&headers, topics::COMMAND_OUTCOMES, partition, &key, Some(&value));
     }
 }
 
