@@ -10,7 +10,8 @@ use anyhow::Context as _;
 use api::{AppState, Limits, Parts, Readiness, Verification};
 use clap::Args;
 use connectors::gateway::CommandGateway;
-use connectors::sqlite::{SinkOptions, SinkStatus, SqliteReadModel};
+use connectors::sink::{SinkOptions, SinkStatus};
+use connectors::sqlite::SqliteReadModel;
 use processors::{PipelineConfig, pipeline};
 use schemas::SchemaRegistry;
 use tokio::net::TcpListener;
@@ -58,6 +59,11 @@ pub(crate) fn streams_config(data: &DataDir, config: &Config) -> StreamsConfig {
     worker::streams_config(config, instance_id, state_dir)
 }
 
+/// The consumer group of the sinks, by which `lag` names them.
+pub(crate) fn sink_group(config: &Config) -> String {
+    format!("{}-sink", config.worker.application_id)
+}
+
 async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let listen = args.listen.as_ref().unwrap_or(&config.api.listen);
     let mut signals = Signals::new()?;
@@ -67,6 +73,7 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let secret = data.secret()?;
     // Held until the end: it keeps another process out of the same stores.
     let mut _instance = None;
+    let mut sink_group = sink_group(config);
     let (broker, streams_config) = match &args.kafka {
         None => (broker::embedded(&data, config)?, streams_config(&data, config)),
         Some(servers) => {
@@ -75,6 +82,8 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
             keep_to_cluster(claimed.dir(), &*broker)?;
             worker::make_topics(&*broker, config)?;
             let streams_config = worker::streams_config(config, claimed.id(), claimed.dir().to_owned());
+            // A read model of its own reads everything, so it shares with no one.
+            sink_group = format!("{sink_group}-{}", claimed.id());
             _instance = Some(claimed);
             (broker, streams_config)
         }
@@ -87,7 +96,7 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
             opened = registry::open(config, |_| {}) => opened?,
         },
     };
-    let sink_options = SinkOptions { registry: schemas.clone(), ..SinkOptions::default() };
+    let sink_options = SinkOptions { registry: schemas.clone(), group: sink_group, ..SinkOptions::default() };
     let sink = read_model.start_sink(broker.clone(), sink_options)?;
     let gateway = CommandGateway::open(&broker, schemas.clone())?;
     let topology = pipeline(&PipelineConfig { registry: schemas.clone(), ..PipelineConfig::default() })?;

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Args;
 use connectors::event_log::BrokerEventLog;
-use connectors::sqlite::{SinkOptions, SqliteReadModel, SqliteTables};
+use connectors::sink::SinkOptions;
+use connectors::sqlite::{SqliteReadModel, SqliteTables};
 use processors::{PipelineConfig, fold, pipeline, verify_log, verify_read_model, verify_stores};
 use schemas::SchemaRegistry;
 use schemas::reader::{ReadError, Stores};
@@ -87,7 +88,8 @@ fn offline(data: &DataDir, config: &Config) -> anyhow::Result<Vec<String>> {
     let inspection = Inspection::open(&topology, &dev::streams_config(data, config), &*broker)?;
     let runtime = tokio::runtime::Runtime::new()?;
     let read_model = runtime.block_on(SqliteReadModel::open(data.read_model()))?;
-    let sink = read_model.start_sink(broker.clone(), SinkOptions::default())?;
+    let sink_options = SinkOptions { group: dev::sink_group(config), ..SinkOptions::default() };
+    let sink = read_model.start_sink(broker.clone(), sink_options)?;
     let differences =
         compare(&broker, registry::embedded(), &Offline(inspection), &read_model, &runtime.handle().clone());
     if let Err(error) = sink.stop() {

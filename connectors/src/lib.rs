@@ -5,7 +5,8 @@
 //! | [`embedded`] | no one: the broker inside the process, on RocksDB |
 //! | [`event_log`] | any broker: the event topics, read whole for `verify` |
 //! | [`gateway`] | the log: commands go out, outcomes come back |
-//! | [`sqlite`] | SQLite: the read model and the sink that fills it |
+//! | [`sink`] | any database: what the log says goes into the read model |
+//! | [`sqlite`] | SQLite: the read model |
 //! | [`kafka`] | Apache Kafka, through librdkafka |
 //! | [`live`] | the rest of the process: how far the read model is, and the events |
 //! | [`read_model`] | any database: what can be asked of it |
@@ -20,4 +21,5 @@ pub mod kafka;
 pub mod live;
 pub mod read_model;
 pub mod registry;
+pub mod sink;
 pub mod sqlite;

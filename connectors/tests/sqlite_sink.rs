@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use connectors::read_model::{ReadModel, TicketOrder, TicketQuery};
-use connectors::sqlite::{SinkError, SinkHandle, SinkOptions, SinkPoint, SinkStatus, SqliteReadModel};
+use connectors::sink::{SinkError, SinkHandle, SinkOptions, SinkPoint, SinkStatus};
+use connectors::sqlite::SqliteReadModel;
 use schemas::{CommandFailed, TicketDeleted, TicketEvent, UserCreated, ids, topics};
 use support::*;
 use topology::broker::{TopicPartition, partition_for_key};
@@ -97,26 +98,77 @@ async fn should_write_each_event_once_wherever_the_sink_dies() {
 }
 
 #[tokio::test]
-async fn should_fence_a_sink_that_another_has_overtaken() {
+async fn should_fence_a_sink_that_the_group_does_not_know() {
     let log = Log::new();
     log.event(project("WEB"));
     let model = open(&log.database()).await;
-    let (old, new) = (start(&model, &log), start(&model, &log));
+    let (old, new) = (start(&model, &log), start_in(&model, &log, "another-group", "sink"));
     reach(&model, "WEB", 1).await;
     // Both read each event; one of them finds the offset moved and must not write it again.
     let mut statuses = [old.status(), new.status()];
     let mut sequence = 1;
-    while statuses.iter_mut().all(|s| matches!(*s.borrow(), SinkStatus::Running)) {
+    while statuses.iter_mut().all(|s| !matches!(*s.borrow(), SinkStatus::Failed(_))) {
         sequence += 1;
         log.event(ticket("WEB", sequence, sequence - 1));
         reach(&model, "WEB", sequence).await;
-        assert!(sequence < 1_000, "neither was fenced");
+        assert!(sequence < 10_000, "neither was fenced");
     }
     let results = [old.stop(), new.stop()];
     let fenced = results.iter().filter(|r| matches!(r, Err(e) if matches!(**e, SinkError::Fenced { .. }))).count();
     assert_eq!(fenced, 1, "{results:?}");
     let board = model.board(ids::project_id("WEB")).await.expect("an answer").expect("there");
     assert_eq!(board.columns[0].count, sequence - 1);
+}
+
+#[tokio::test]
+async fn should_share_the_partitions_with_another_sink_of_the_group() {
+    let log = Log::new();
+    let keys = ["WEB", "OPS", "APP", "DOC", "LAB", "SEC"];
+    let model = open(&log.database()).await;
+    let mut sinks = vec![start(&model, &log)];
+    let mut sequence = 0;
+    for round in 0..12 {
+        // One comes, one goes, one is alone.
+        match round % 4 {
+            1 => sinks.push(start_in(&model, &log, "syncroboard-sink", &format!("sink-{round}"))),
+            3 => sinks.remove(0).stop().expect("a clean stop"),
+            _ => {}
+        }
+        for _ in 0..5 {
+            sequence += 1;
+            for key in keys {
+                if sequence == 1 {
+                    log.event(project(key));
+                } else {
+                    log.event(ticket(key, sequence, sequence - 1));
+                }
+            }
+        }
+    }
+    for key in keys {
+        reach(&model, key, sequence).await;
+        let board = model.board(ids::project_id(key)).await.expect("an answer").expect("there");
+        assert_eq!(board.columns[0].count, sequence - 1, "{key}");
+    }
+    for sink in sinks {
+        sink.stop().expect("a clean stop");
+    }
+}
+
+#[tokio::test]
+async fn should_tell_its_group_how_far_the_database_is() {
+    let log = Log::new();
+    fill(&log);
+    let model = open(&log.database()).await;
+    let sink = start(&model, &log);
+    reach(&model, "WEB", 6).await;
+    sink.stop().expect("a clean stop");
+    let offsets = model.offsets().await.expect("offsets");
+    let partitions: Vec<_> = offsets.iter().map(|(partition, _)| partition.clone()).collect();
+    let committed = log.broker.committed("syncroboard-sink", &partitions).expect("committed offsets");
+    let expected: Vec<_> = offsets.iter().map(|(_, next)| Some(*next)).collect();
+    assert_eq!(committed, expected);
+    assert!(offsets.iter().any(|(_, next)| *next == 6), "{offsets:?}");
 }
 
 #[tokio::test]

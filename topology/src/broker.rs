@@ -248,6 +248,10 @@ pub trait Consumer: Send {
     /// The group's committed offsets, in the order asked; `None` where nothing was committed.
     fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, BrokerError>;
 
+    /// Commits offsets of partitions that are held, outside any transaction. May come back before it has landed: only for who
+    /// watches lag, where nothing depends on it.
+    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), BrokerError>;
+
     /// What a transaction needs to commit offsets for this member, and to be refused once it is no longer one.
     fn group_metadata(&self) -> GroupMetadata;
 

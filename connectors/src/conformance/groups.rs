@@ -171,3 +171,19 @@ pub(super) fn should_list_groups_that_have_members_or_offsets(h: &dyn Harness) -
     ensure!(found == expected, "listed is {:?}", broker.groups()?);
     Ok(())
 }
+
+pub(super) fn should_show_what_a_member_commits_without_a_transaction(h: &dyn Harness) -> Outcome {
+    let p = at(&topic(h, "told", 1)?, 0);
+    let (broker, group) = (h.broker(), h.name("group"));
+    fill(broker.as_ref(), &p, &["a", "b"])?;
+    let mut member = member(broker.as_ref(), &group, "m", std::slice::from_ref(&p.topic))?;
+    let mut learnt = Learnt::default();
+    poll_until(&mut [(member.as_mut(), &mut learnt)], "all is read", |l| l[0].records.len() == 2)?;
+    for offset in [1, 2] {
+        member.commit(&[(p.clone(), offset)])?;
+        poll_until(&mut [(member.as_mut(), &mut learnt)], "it shows", |_| {
+            broker.committed(&group, std::slice::from_ref(&p)).is_ok_and(|found| found == [Some(offset)])
+        })?;
+    }
+    Ok(())
+}

@@ -106,6 +106,7 @@ cases! {
     groups::should_take_partitions_from_a_member_that_does_not_poll,
     groups::should_pause_resume_and_seek,
     groups::should_list_groups_that_have_members_or_offsets,
+    groups::should_show_what_a_member_commits_without_a_transaction,
     cleanup::should_delete_records_below_an_offset,
     cleanup::should_never_start_offsets_anew,
     cleanup::should_remove_records_that_are_too_old,

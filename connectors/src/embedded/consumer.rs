@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use topology::broker::{BrokerError, Consumer, GroupMetadata, Polled, TopicName, TopicPartition, Waker};
+use topology::broker::{
+    BrokerError, Consumer, GroupMetadata, Polled, TopicName, TopicPartition, TransactionalProducer, Waker,
+};
 
 use super::Core;
 use super::fetch::Fetcher;
 use super::group::{Group, Step};
 use super::partition::Partition;
 use super::topics::Topic;
+use super::transaction::EmbeddedTransactionalProducer;
 
 pub(super) struct EmbeddedConsumer {
     core: Arc<Core>,
@@ -22,6 +25,8 @@ pub(super) struct EmbeddedConsumer {
     fetcher: Fetcher,
     /// Told in the last poll that they go; this one lets go of them.
     revoked: Vec<Arc<Partition>>,
+    /// For commits outside the owner's transactions.
+    committer: Option<EmbeddedTransactionalProducer>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,6 +51,7 @@ impl EmbeddedConsumer {
             generation: -1,
             fetcher: Fetcher::new(),
             revoked: Vec::new(),
+            committer: None,
         }
     }
 
@@ -170,6 +176,20 @@ impl Consumer for EmbeddedConsumer {
 
     fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, BrokerError> {
         self.core.committed(&self.group, partitions)
+    }
+
+    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), BrokerError> {
+        let id = format!("{}/{}", self.group.name, self.member);
+        let mut producer = match self.committer.take() {
+            Some(producer) => producer,
+            None => EmbeddedTransactionalProducer::new(Arc::clone(&self.core), &id)?,
+        };
+        producer.begin()?;
+        producer.send_offsets(offsets, &self.group_metadata())?;
+        producer.commit()?;
+        // Kept only if all went well: one that failed is at its end.
+        self.committer = Some(producer);
+        Ok(())
     }
 
     fn group_metadata(&self) -> GroupMetadata {

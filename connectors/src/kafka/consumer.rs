@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rdkafka::Offset;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use topology::broker::{BrokerError, Consumer, GroupMetadata, Polled, TopicName, TopicPartition, Waker};
 
@@ -329,6 +329,14 @@ impl Consumer for KafkaConsumer {
 
     fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, BrokerError> {
         topics::committed(self.consumer()?, partitions)
+    }
+
+    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), BrokerError> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let list = topics::list(offsets.iter().map(|(p, offset)| (p, Offset::Offset(*offset))))?;
+        self.consumer()?.commit(&list, CommitMode::Async).map_err(|e| failed(&e, "committing offsets"))
     }
 
     fn group_metadata(&self) -> GroupMetadata {

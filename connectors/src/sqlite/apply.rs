@@ -6,8 +6,8 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, SqliteConnection};
 use uuid::Uuid;
 
-use super::changes::{Changes, MemberChange, OutcomeRow, ProjectChange, TicketKey, TicketPatch};
 use super::multi_row::MultiRow;
+use crate::sink::changes::{Changes, MemberChange, OutcomeRow, PRUNE_AT_ONCE, ProjectChange, TicketKey, TicketPatch};
 
 /// The statements that take many rows.
 pub(super) struct Writer {
@@ -78,7 +78,9 @@ impl Writer {
     }
 
     /// Writes all of it. The order matters only in that a deleted ticket's row is there when it is deleted.
-    pub(super) async fn write(&self, db: &mut SqliteConnection, changes: Changes) -> Result<(), sqlx::Error> {
+    /// Returns how many old outcomes went.
+    pub(super) async fn write(&self, db: &mut SqliteConnection, mut changes: Changes) -> Result<u64, sqlx::Error> {
+        let outcomes = changes.take_outcomes();
         self.write_users(db, changes.users).await?;
         for change in changes.projects {
             write_project(db, change).await?;
@@ -105,7 +107,11 @@ impl Writer {
                 a.add(sequence)
             })
             .await?;
-        self.outcomes.run(db, last_of_each(changes.outcomes), bind_outcome).await
+        self.outcomes.run(db, outcomes, bind_outcome).await?;
+        match changes.prune_before {
+            Some(decided_before) => prune_outcomes(db, decided_before).await,
+            None => Ok(0),
+        }
     }
 
     async fn write_users(
@@ -172,29 +178,6 @@ impl Writer {
     pub(super) fn statements(&self) -> [&str; 2] {
         [self.patches.single(), self.status_counts.single()]
     }
-}
-
-/// One upsert cannot touch a row twice, so of the outcomes of one command only the last is written, unless an earlier one
-/// decided it.
-fn last_of_each(outcomes: Vec<OutcomeRow>) -> Vec<OutcomeRow> {
-    let mut kept: Vec<OutcomeRow> = Vec::with_capacity(outcomes.len());
-    let mut at = ahash::AHashMap::with_capacity(outcomes.len());
-    for outcome in outcomes {
-        match at.entry(outcome.command_id) {
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(kept.len());
-                kept.push(outcome);
-            }
-            std::collections::hash_map::Entry::Occupied(entry) => {
-                if let Some(earlier) = kept.get_mut(*entry.get())
-                    && earlier.failed
-                {
-                    *earlier = outcome;
-                }
-            }
-        }
-    }
-    kept
 }
 
 fn bind_ticket(a: &mut SqliteArguments, ticket: TicketRow) -> Result<(), BoxDynError> {
@@ -341,4 +324,15 @@ async fn delete_ticket(db: &mut SqliteConnection, (project, number): TicketKey, 
         .execute(db)
         .await?;
     Ok(())
+}
+
+async fn prune_outcomes(db: &mut SqliteConnection, decided_before: i64) -> Result<u64, sqlx::Error> {
+    let removed = sqlx::query(
+        "DELETE FROM outcomes WHERE rowid IN (SELECT rowid FROM outcomes ORDER BY rowid LIMIT ?) AND decided_at < ?",
+    )
+    .bind(PRUNE_AT_ONCE)
+    .bind(decided_before)
+    .execute(db)
+    .await?;
+    Ok(removed.rows_affected())
 }

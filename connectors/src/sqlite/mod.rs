@@ -1,36 +1,29 @@
-//! The read model in SQLite: the sink that writes it, and the answers to what can be asked of it.
+//! The read model in SQLite: what the [sink](crate::sink) writes it with, and the answers to what can be asked of it.
 //!
 //! The journal is a WAL with `synchronous = NORMAL`: a power cut may take the last transactions, but rows and offsets
 //! together, and the sink reads them again from the log, which is what must not lose anything. A sync for each batch
 //! would buy nothing.
 
 mod apply;
-mod changes;
-mod error;
 mod multi_row;
-mod offsets;
-mod progress;
 mod queries;
 mod rows;
-mod sink;
+mod store;
 mod tables;
-mod thread;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use schemas::{EmbeddedRegistry, SchemaRegistry};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
-use topology::broker::Broker;
+use topology::broker::{Broker, TopicPartition};
 
 use crate::live::Live;
+use crate::sink::{self, SinkError, SinkHandle, SinkOptions};
 
-pub use error::SinkError;
 pub use tables::SqliteTables;
-pub use thread::{SinkHandle, SinkStatus};
 
 /// Forward only, and part of the program.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -65,12 +58,22 @@ impl SqliteReadModel {
         Ok(Arc::new(Self { path, pool, live: Arc::new(Live::default()) }))
     }
 
-    /// Starts the sink that fills this read model from the log. One at a time: of two, one is fenced and stops.
+    /// Starts the sink that fills this read model from the log. Of two in different groups one is fenced and stops.
     ///
     /// # Errors
     /// A topic is missing, the database cannot be opened, or what comes next is no longer in the log.
     pub fn start_sink(&self, broker: Arc<dyn Broker>, options: SinkOptions) -> Result<SinkHandle, SinkError> {
-        thread::start(broker, self, options)
+        let store = store::SqliteStore::new(self.path.clone());
+        sink::start(broker, Box::new(store), self.live.clone(), options)
+    }
+
+    /// The offset of the next record to write, for each partition that the sink has seen: for whoever waits until the read model has
+    /// caught up with the log.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn offsets(&self) -> Result<Vec<(TopicPartition, i64)>, SinkError> {
+        Ok(store::offsets(&self.pool).await?)
     }
 
     /// Progress and events of the sink that was started here.
@@ -88,41 +91,6 @@ impl SqliteReadModel {
     /// Closes the connections, once they have answered.
     pub async fn close(&self) {
         self.pool.close().await;
-    }
-}
-
-/// A place in a sink's work where a test can make it fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SinkPoint {
-    /// The offsets are moved in the open transaction, the rows are not written.
-    AfterOffsets,
-    /// All is written in the open transaction.
-    BeforeCommit,
-    /// The transaction is committed, no one was told.
-    AfterCommit,
-}
-
-/// How a sink runs.
-#[derive(Clone)]
-pub struct SinkOptions {
-    /// Who knows the schemas of events and outcomes.
-    pub registry: Arc<dyn SchemaRegistry>,
-    /// For tests: asked at each point; `true` makes the sink fail there.
-    pub fault: Option<Arc<dyn Fn(SinkPoint) -> bool + Send + Sync>>,
-}
-
-impl Default for SinkOptions {
-    fn default() -> Self {
-        Self { registry: Arc::new(EmbeddedRegistry), fault: None }
-    }
-}
-
-impl SinkOptions {
-    fn reach(&self, point: SinkPoint) -> Result<(), SinkError> {
-        match &self.fault {
-            Some(fault) if fault(point) => Err(SinkError::Injected(point)),
-            _ => Ok(()),
-        }
     }
 }
 

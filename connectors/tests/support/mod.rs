@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use connectors::embedded::{EmbeddedBroker, EmbeddedConfig, SyncMode};
 use connectors::read_model::ReadModel;
-use connectors::sqlite::{SinkHandle, SinkOptions, SqliteReadModel};
+use connectors::sink::{SinkHandle, SinkOptions};
+use connectors::sqlite::SqliteReadModel;
 use schemas::{
     CommandAccepted, Outcome, ProjectCreated, ProjectMemberAdded, TicketCommented, TicketCreated, TicketEvent,
     TicketStatusUpdated, UserCreated, UserEvent, ids, topics,
@@ -224,6 +225,12 @@ pub(crate) async fn open(path: &Path) -> Arc<SqliteReadModel> {
 
 pub(crate) fn start(model: &SqliteReadModel, log: &Log) -> SinkHandle {
     model.start_sink(log.broker.clone(), SinkOptions::default()).expect("the sink starts")
+}
+
+/// A sink in a group of this name, as this member.
+pub(crate) fn start_in(model: &SqliteReadModel, log: &Log, group: &str, client_id: &str) -> SinkHandle {
+    let options = SinkOptions { group: group.to_owned(), client_id: client_id.to_owned(), ..SinkOptions::default() };
+    model.start_sink(log.broker.clone(), options).expect("the sink starts")
 }
 
 pub(crate) async fn reach(model: &SqliteReadModel, key: &str, sequence: i64) {

@@ -2,6 +2,8 @@
 //!
 //! Several events of one ticket become one row or one patch, so that a ticket made and moved in one batch is written once.
 
+use std::collections::hash_map::Entry;
+
 use ahash::AHashMap;
 use schemas::reader::{CommentRow, TicketRow};
 use schemas::{
@@ -11,35 +13,40 @@ use schemas::{
 use uuid::Uuid;
 
 /// A ticket, by project and number.
-pub(super) type TicketKey = (Uuid, i64);
+pub(crate) type TicketKey = (Uuid, i64);
 
 /// All that a batch changes.
 #[derive(Default)]
-pub(super) struct Changes {
-    pub(super) projects: Vec<ProjectChange>,
-    pub(super) members: Vec<MemberChange>,
-    pub(super) created: Vec<TicketRow>,
+pub(crate) struct Changes {
+    pub(crate) projects: Vec<ProjectChange>,
+    pub(crate) members: Vec<MemberChange>,
+    pub(crate) created: Vec<TicketRow>,
     created_at: AHashMap<TicketKey, usize>,
-    pub(super) patches: Vec<(TicketKey, TicketPatch)>,
+    pub(crate) patches: Vec<(TicketKey, TicketPatch)>,
     patched_at: AHashMap<TicketKey, usize>,
-    pub(super) comments: Vec<CommentRow>,
+    pub(crate) comments: Vec<CommentRow>,
     /// Key and id.
-    pub(super) deleted: Vec<(TicketKey, Uuid)>,
-    pub(super) status_counts: AHashMap<(Uuid, String), i64>,
+    pub(crate) deleted: Vec<(TicketKey, Uuid)>,
+    pub(crate) status_counts: AHashMap<(Uuid, String), i64>,
     /// The last sequence of each project that has events here.
-    pub(super) sequences: AHashMap<Uuid, i64>,
+    pub(crate) sequences: AHashMap<Uuid, i64>,
     /// The last state of each user; `None`: erased.
-    pub(super) users: AHashMap<Uuid, Option<UserCreated>>,
+    pub(crate) users: AHashMap<Uuid, Option<UserCreated>>,
     /// Outcomes with the bytes they came in.
-    pub(super) outcomes: Vec<OutcomeRow>,
+    pub(crate) outcomes: Vec<OutcomeRow>,
+    /// Some of the outcomes that were decided before this are to go: at most [`PRUNE_AT_ONCE`].
+    pub(crate) prune_before: Option<i64>,
 }
 
-pub(super) enum ProjectChange {
+/// How many old outcomes go with one batch.
+pub(crate) const PRUNE_AT_ONCE: u32 = 1_000;
+
+pub(crate) enum ProjectChange {
     Created(ProjectCreated),
     Updated(ProjectUpdated),
 }
 
-pub(super) enum MemberChange {
+pub(crate) enum MemberChange {
     Added(ProjectMemberAdded),
     Updated(ProjectMemberUpdated),
     Removed(ProjectMemberRemoved),
@@ -47,19 +54,19 @@ pub(super) enum MemberChange {
 
 /// What becomes of a value that may be absent.
 #[derive(Clone, Copy, Default)]
-pub(super) enum Change<T> {
+pub(crate) enum Change<T> {
     #[default]
     Keep,
     To(Option<T>),
 }
 
 impl<T: Copy> Change<T> {
-    pub(super) fn is_to(self) -> bool {
+    pub(crate) fn is_to(self) -> bool {
         matches!(self, Self::To(_))
     }
 
     /// The new value; none too if it stays as it is.
-    pub(super) fn value(self) -> Option<T> {
+    pub(crate) fn value(self) -> Option<T> {
         match self {
             Self::Keep => None,
             Self::To(value) => value,
@@ -82,29 +89,29 @@ impl<T: Copy> Change<T> {
 
 /// What changes of a ticket that is in the database already.
 #[derive(Default)]
-pub(super) struct TicketPatch {
-    pub(super) title: Option<String>,
-    pub(super) description: Option<String>,
-    pub(super) priority: Option<String>,
-    pub(super) status: Option<String>,
-    pub(super) labels: Option<Vec<String>>,
-    pub(super) assignee_id: Change<Uuid>,
-    pub(super) due_date: Change<i64>,
-    pub(super) version: i64,
-    pub(super) sequence: i64,
-    pub(super) updated_at: i64,
+pub(crate) struct TicketPatch {
+    pub(crate) title: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) priority: Option<String>,
+    pub(crate) status: Option<String>,
+    pub(crate) labels: Option<Vec<String>>,
+    pub(crate) assignee_id: Change<Uuid>,
+    pub(crate) due_date: Change<i64>,
+    pub(crate) version: i64,
+    pub(crate) sequence: i64,
+    pub(crate) updated_at: i64,
 }
 
-pub(super) struct OutcomeRow {
-    pub(super) command_id: Uuid,
-    pub(super) decided_at: i64,
-    pub(super) failed: bool,
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct OutcomeRow {
+    pub(crate) command_id: Uuid,
+    pub(crate) decided_at: i64,
+    pub(crate) failed: bool,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Changes {
     /// Takes in an event. Its sequence has been checked.
-    pub(super) fn ticket_event(&mut self, event: TicketEvent) {
+    pub(crate) fn ticket_event(&mut self, event: TicketEvent) {
         self.sequences.insert(event.project_id(), event.sequence());
         match event {
             TicketEvent::ProjectCreated(event) => self.projects.push(ProjectChange::Created(event)),
@@ -158,7 +165,7 @@ impl Changes {
     }
 
     /// Takes in the whole state of a user.
-    pub(super) fn user_event(&mut self, event: UserEvent) {
+    pub(crate) fn user_event(&mut self, event: UserEvent) {
         match event {
             UserEvent::UserCreated(event) => {
                 self.users.insert(event.user_id, Some(event));
@@ -167,12 +174,12 @@ impl Changes {
     }
 
     /// Takes in that a user was erased.
-    pub(super) fn user_erased(&mut self, user: Uuid) {
+    pub(crate) fn user_erased(&mut self, user: Uuid) {
         self.users.insert(user, None);
     }
 
     /// Takes in an outcome. A repetition tells nothing new.
-    pub(super) fn outcome(&mut self, outcome: &Outcome, bytes: &[u8]) {
+    pub(crate) fn outcome(&mut self, outcome: &Outcome, bytes: &[u8]) {
         if !outcome.duplicate() {
             self.outcomes.push(OutcomeRow {
                 command_id: outcome.command_id(),
@@ -181,6 +188,30 @@ impl Changes {
                 bytes: bytes.to_vec(),
             });
         }
+    }
+
+    /// The outcomes to write. One upsert cannot touch a row twice, so of those of one command only the last is there, unless
+    /// an earlier one decided it.
+    pub(crate) fn take_outcomes(&mut self) -> Vec<OutcomeRow> {
+        let outcomes = std::mem::take(&mut self.outcomes);
+        let mut kept: Vec<OutcomeRow> = Vec::with_capacity(outcomes.len());
+        let mut at: AHashMap<Uuid, usize> = AHashMap::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            match at.entry(outcome.command_id) {
+                Entry::Vacant(entry) => {
+                    entry.insert(kept.len());
+                    kept.push(outcome);
+                }
+                Entry::Occupied(entry) => {
+                    if let Some(earlier) = kept.get_mut(*entry.get())
+                        && earlier.failed
+                    {
+                        *earlier = outcome;
+                    }
+                }
+            }
+        }
+        kept
     }
 
     fn create(&mut self, event: TicketCreated) {

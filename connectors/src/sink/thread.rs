@@ -8,8 +8,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use topology::broker::{Broker, Waker};
 
-use super::sink::Sink;
-use super::{SinkError, SinkOptions, SqliteReadModel};
+use super::announce::Announce;
+use super::store::ReadModelStore;
+use super::work::Sink;
+use super::{SinkError, SinkOptions};
+use crate::live::Live;
 
 /// How long a poll waits when there is nothing; the waker ends it early.
 const IDLE_POLL: Duration = Duration::from_secs(1);
@@ -74,29 +77,28 @@ impl Drop for SinkHandle {
     }
 }
 
-/// Starts a sink; comes back once it has found its place in the log.
-pub(super) fn start(
+/// Starts a sink; comes back once it has held the database against the log and asked to join the group.
+pub(crate) fn start(
     broker: Arc<dyn Broker>,
-    read_model: &SqliteReadModel,
+    store: Box<dyn ReadModelStore>,
+    live: Arc<Live>,
     options: SinkOptions,
 ) -> Result<SinkHandle, SinkError> {
     let stop = Arc::new(AtomicBool::new(false));
     let (report, status) = watch::channel(SinkStatus::Running);
     let (ready, opened) = std::sync::mpsc::sync_channel::<Result<Waker, SinkError>>(1);
     let thread_stop = stop.clone();
-    let (path, live) = (read_model.path().to_owned(), read_model.live().clone());
+    let mut announce: Vec<Arc<dyn Announce>> = vec![live];
+    announce.extend(options.announce.iter().cloned());
     let thread = std::thread::Builder::new()
-        .name("sqlite-sink".to_owned())
+        .name("sink".to_owned())
         .spawn(move || {
             let opened = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
+                .enable_all()
                 .build()
                 .map_err(|error| SinkError::Thread(format!("no runtime: {error}")))
                 .and_then(|runtime| {
-                    let sink = runtime.block_on(async {
-                        let db = super::open_writer(&path).await?;
-                        Sink::open(broker, db, live, options).await
-                    })?;
+                    let sink = runtime.block_on(Sink::open(broker, store, announce, options))?;
                     Ok((runtime, sink))
                 });
             match opened {
@@ -118,13 +120,7 @@ pub(super) fn start(
 fn run(runtime: &tokio::runtime::Runtime, sink: &mut Sink, stop: &AtomicBool, report: &watch::Sender<SinkStatus>) {
     let mut failed = false;
     while !stop.load(Ordering::Acquire) {
-        let done = (|| {
-            if failed {
-                runtime.block_on(sink.resume())?;
-            }
-            let fetched = sink.poll(IDLE_POLL)?;
-            if fetched.is_empty() { Ok(()) } else { runtime.block_on(sink.write(&fetched)) }
-        })();
+        let done = runtime.block_on(async { if failed { sink.resume().await } else { sink.step(IDLE_POLL).await } });
         match done {
             Ok(()) if failed => {
                 failed = false;
@@ -132,11 +128,14 @@ fn run(runtime: &tokio::runtime::Runtime, sink: &mut Sink, stop: &AtomicBool, re
                 report.send_replace(SinkStatus::Running);
             }
             Ok(()) => {}
-            Err(error) if error.is_transient() => {
+            Err(error) if sink.survives(&error) => {
                 tracing::warn!(%error, "the sink tries again");
                 failed = true;
                 report.send_replace(SinkStatus::Retrying(Arc::new(error)));
-                std::thread::park_timeout(RETRY_PAUSE);
+                if let Err(error) = sink.stay(RETRY_PAUSE) {
+                    tracing::debug!(%error, "the sink's group cannot be followed");
+                    std::thread::park_timeout(RETRY_PAUSE);
+                }
             }
             Err(error) => {
                 tracing::error!(%error, "the sink has stopped");

@@ -1,9 +1,9 @@
 //! Why a sink stopped.
 
+use schemas::SchemaError;
+use sqlx::postgres::PgDatabaseError;
 use topology::broker::{BrokerError, TopicPartition};
 use uuid::Uuid;
-
-use schemas::SchemaError;
 
 /// Why a sink stopped. What it wrote is whole: rows and offsets are one transaction.
 #[derive(Debug, thiserror::Error)]
@@ -87,11 +87,37 @@ impl SinkError {
         match self {
             Self::Broker(BrokerError::Unavailable(_)) => true,
             Self::Unreadable { source, .. } => source.not_yet(),
-            // 5 and 6: another connection holds the lock.
-            Self::Database(sqlx::Error::Database(error)) => {
-                error.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
-            }
+            Self::Database(error) => may_pass(error),
             _ => false,
         }
     }
+}
+
+fn may_pass(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) if error.try_downcast_ref::<PgDatabaseError>().is_some() => {
+            error.code().is_some_and(|code| postgres_may_pass(&code))
+        }
+        // SQLite's 5 and 6: another connection holds the lock.
+        sqlx::Error::Database(error) => {
+            error.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+        }
+        // The server is away, is going away, or does not say what it should: a new connection may find it well.
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut => true,
+        _ => false,
+    }
+}
+
+/// Whether an SQLSTATE speaks of the server's condition and not of the statement.
+/// Source: PostgreSQL's documentation, appendix A, "PostgreSQL Error Codes".
+fn postgres_may_pass(code: &str) -> bool {
+    const CLASSES: [&str; 5] = [
+        "08", // connection
+        "40", // transaction rollback: deadlock, serialization
+        "53", // insufficient resources: disk full, too many connections
+        "57", // operator intervention: shutdown, restart, cancel
+        "58", // system error: input/output
+    ];
+    // 25006: a standby, until it is promoted. 55P03: a lock was not to be had.
+    CLASSES.iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "55P03")
 }
