@@ -2,6 +2,7 @@
 //!
 //! | module | what it speaks to |
 //! |---|---|
+//! | [`board_cache`] | whoever reads boards: the rendered ones, kept |
 //! | [`embedded`] | no one: the broker inside the process, on RocksDB |
 //! | [`event_log`] | any broker: the event topics, read whole for `verify` |
 //! | [`gateway`] | the log: commands go out, outcomes come back |
@@ -10,9 +11,11 @@
 //! | [`kafka`] | Apache Kafka, through librdkafka |
 //! | [`live`] | the rest of the process: how far the read model is, and the events |
 //! | [`read_model`] | any database: what can be asked of it |
+//! | [`redis`] | Redis: the board cache of all API processes, and the events for them |
 //! | [`registry`] | a schema registry with Confluent's REST API |
 //! | [`conformance`] | any broker: the promises that every implementation is held to |
 
+pub mod board_cache;
 pub mod conformance;
 pub mod embedded;
 pub mod event_log;
@@ -20,6 +23,7 @@ pub mod gateway;
 pub mod kafka;
 pub mod live;
 pub mod read_model;
+pub mod redis;
 pub mod registry;
 pub mod sink;
 pub mod sqlite;

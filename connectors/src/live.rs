@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ahash::AHashMap;
 use parking_lot::Mutex;
 use schemas::TicketEvent;
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, oneshot, watch};
 use uuid::Uuid;
 
 /// Events that a subscriber can be behind before it loses some.
@@ -16,6 +16,7 @@ const FEED_CAPACITY: usize = 4_096;
 #[derive(Debug)]
 pub struct Live {
     feed: broadcast::Sender<Arc<TicketEvent>>,
+    missed: watch::Sender<u64>,
     progress: Mutex<Progress>,
 }
 
@@ -34,7 +35,7 @@ struct Waiter {
 
 impl Default for Live {
     fn default() -> Self {
-        Self { feed: broadcast::Sender::new(FEED_CAPACITY), progress: Mutex::default() }
+        Self { feed: broadcast::Sender::new(FEED_CAPACITY), missed: watch::Sender::new(0), progress: Mutex::default() }
     }
 }
 
@@ -58,6 +59,17 @@ impl Live {
             // No receiver: no one wants it.
             let _ = self.feed.send(event);
         }
+    }
+
+    /// Tells everyone that events may not have come through: from the sink to here is a way on which some can be lost.
+    pub fn missed(&self) {
+        self.missed.send_modify(|times| *times += 1);
+    }
+
+    /// How often something may have been missed; whoever shows a feed must load anew when it changes.
+    #[must_use]
+    pub fn misses(&self) -> watch::Receiver<u64> {
+        self.missed.subscribe()
     }
 
     /// Wakes those who wait for a project or user to come as far as this.

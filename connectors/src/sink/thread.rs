@@ -88,8 +88,9 @@ pub(crate) fn start(
     let (report, status) = watch::channel(SinkStatus::Running);
     let (ready, opened) = std::sync::mpsc::sync_channel::<Result<Waker, SinkError>>(1);
     let thread_stop = stop.clone();
-    let mut announce: Vec<Arc<dyn Announce>> = vec![live];
-    announce.extend(options.announce.iter().cloned());
+    // Those who wait are woken last, when no cache holds what was before.
+    let mut announce: Vec<Arc<dyn Announce>> = options.announce.clone();
+    announce.push(live);
     let thread = std::thread::Builder::new()
         .name("sink".to_owned())
         .spawn(move || {
