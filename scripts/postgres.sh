@@ -27,7 +27,9 @@ programs() {
 # The words before a command of Postgres', one a line: nothing but for root.
 as_whom() {
     if [ "$(id -u)" -ne 0 ]; then return; fi
-    has setpriv && id postgres >/dev/null 2>&1 || fail "PostgreSQL does not run as root: there must be setpriv and a user postgres"
+    if ! has setpriv || ! id postgres >/dev/null 2>&1; then
+        fail "PostgreSQL does not run as root: there must be setpriv and a user postgres"
+    fi
     printf '%s\n' setpriv --reuid=postgres --regid=postgres --init-groups --inh-caps=+dac_override --ambient-caps=+dac_override
 }
 
@@ -54,10 +56,11 @@ prepare() {
 }
 
 write_settings() {
-    local line
+    local line value
     # Of a setting that stands there twice, Postgres takes the last.
     while IFS= read -r line; do
-        case $line in '#'* | '') ;; *) printf "%s = '%s'\n" "${line%%=*}" "$(sed "s/'/''/g" <<<"${line#*=}")" ;; esac
+        value=${line#*=}
+        case $line in '#'* | '') ;; *) echo "${line%%=*} = '${value//"'"/"''"}'" ;; esac
     done < <(
         cat "$source_dir/postgres.conf"
         echo listen_addresses=127.0.0.1
@@ -112,7 +115,8 @@ all_of() {
     echo "$1"
     if [ -d /proc/self ]; then
         # The parent is the second word after the program's name, which is in brackets and may have brackets in it.
-        cat /proc/[0-9]*/stat 2>/dev/null | awk -v parent="$1" '{ id = $1; sub(/.*\) /, ""); if ($2 == parent) print id }'
+        # Any other process may end meanwhile.
+        { cat /proc/[0-9]*/stat 2>/dev/null || true; } | awk -v parent="$1" '{ id = $1; sub(/.*\) /, ""); if ($2 == parent) print id }'
     else
         pgrep -P "$1" || true
     fi

@@ -35,6 +35,7 @@ write_settings() {
     local line
     # Of a setting that stands there twice, Redis takes the last.
     while IFS= read -r line; do
+        # shellcheck disable=SC2001 # what it finds has to be kept
         case $line in '#'* | '') ;; *) printf '%s "%s"\n' "${line%%=*}" "$(sed 's/[\\"]/\\&/g' <<<"${line#*=}")" ;; esac
     done < <(
         cat "$source_dir/redis.conf"

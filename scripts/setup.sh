@@ -11,6 +11,7 @@
 #       Java                    runs Apache Kafka and the schema registry
 #       Maven                   fetches both, unless they were fetched before
 #       PostgreSQL, Redis       from the distribution; the server that its package would start stays off
+#       promtool                checks the alert rules; Debian has it with the whole of Prometheus
 #       Python, with venv       a client in another language
 #       curl                    asks whether the registry answers
 set -euo pipefail
@@ -89,6 +90,10 @@ missing_for_services() {
         packages+=(redis-server)
         not_to_run redis-server
     }
+    has promtool || {
+        packages+=(prometheus)
+        not_to_run prometheus
+    }
     has curl || packages+=(curl ca-certificates)
 }
 
@@ -96,9 +101,9 @@ install_packages() {
     local command="apt-get update && apt-get install -y --no-install-recommends ${packages[*]}"
     if ! has apt-get; then
         fail "missing: ${packages[*]} (these are Debian's names for them)." \
-            "Fedora: sudo dnf install gcc-c++ make clang-devel pkgconf openssl-devel zlib-devel curl java-21-openjdk-headless maven python3 postgresql-server postgresql-contrib redis" \
-            "Arch:   sudo pacman -S --needed gcc make clang pkgconf openssl zlib curl jre-openjdk-headless maven python postgresql redis" \
-            "macOS:  xcode-select --install; brew install pkg-config openssl@3 openjdk maven python postgresql@17 redis" \
+            "Fedora: sudo dnf install gcc-c++ make clang-devel pkgconf openssl-devel zlib-devel curl java-21-openjdk-headless maven python3 postgresql-server postgresql-contrib redis golang-github-prometheus" \
+            "Arch:   sudo pacman -S --needed gcc make clang pkgconf openssl zlib curl jre-openjdk-headless maven python postgresql redis prometheus" \
+            "macOS:  xcode-select --install; brew install pkg-config openssl@3 openjdk maven python postgresql@17 redis prometheus" \
             "Then run this again."
     fi
     local as_root=()

@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
 use crate::instance::{Instance, keep_to_cluster};
-use crate::metrics::{self, EngineCollector};
+use crate::metrics::{self, BrokerCollector, EngineCollector};
 use crate::signals::Signals;
 use crate::{registry, verify, worker};
 
@@ -105,6 +105,7 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let registry = prometheus::Registry::new();
     let view = streams.view();
     let streams = Arc::new(Mutex::new(Some(streams)));
+    registry.register(Box::new(BrokerCollector::start(&broker)?))?;
     let collector = EngineCollector::new(view.clone(), broker.clone(), &streams_config)?;
     registry.register(Box::new(collector))?;
     let sink_status = sink.status();

@@ -1,5 +1,6 @@
 //! The engine's instruments and the lag of its input, as Prometheus metrics with Kafka Streams' names.
 
+mod brokers;
 mod families;
 mod lag;
 
@@ -11,6 +12,8 @@ use prometheus::proto::MetricFamily;
 use state::StateMemory;
 use topology::broker::Broker;
 use topology::{State, StoreSnapshot, StreamsConfig, StreamsView, TaskSnapshot, ThreadSnapshot, ThreadState};
+
+pub(crate) use brokers::BrokerCollector;
 
 use families::Families;
 use lag::LagSampler;

@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
 use crate::instance::{Instance, keep_to_cluster};
-use crate::metrics::{self, EngineCollector};
+use crate::metrics::{self, BrokerCollector, EngineCollector};
 use crate::signals::Signals;
 use crate::{registry, topics};
 
@@ -99,6 +99,7 @@ async fn work(servers: &str, config: &Config) -> anyhow::Result<ExitCode> {
     let broker = broker::kafka(servers, config)?;
     let streams_config = streams_config(config, instance.id(), instance.dir().to_owned());
     let registry = prometheus::Registry::new();
+    registry.register(Box::new(BrokerCollector::start(&broker)?))?;
     let stage = Arc::new(Mutex::new(Stage::Waits("starting".to_owned())));
     let who = format!("instance={} listen=http://{}/", instance.id(), listener.local_addr()?);
     let (stop_serving, stopped) = oneshot::channel::<()>();

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
@@ -90,6 +90,8 @@ fn should_have_the_versions_that_the_scripts_have() {
     assert_eq!(services["registry"]["image"], format!("apicurio/apicurio-registry:{}", versions["APICURIO_VERSION"]));
     assert_eq!(services["postgres"]["image"], format!("postgres:{}", versions["POSTGRES_VERSION"]));
     assert_eq!(services["redis"]["image"], format!("redis:{}", versions["REDIS_VERSION"]));
+    assert_eq!(services["prometheus"]["image"], format!("prom/prometheus:v{}", versions["PROMETHEUS_VERSION"]));
+    assert_eq!(services["grafana"]["image"], format!("grafana/grafana:{}", versions["GRAFANA_VERSION"]));
 }
 
 #[test]
@@ -174,6 +176,67 @@ fn should_keep_what_each_server_keeps_in_a_volume() {
         let (volume, _) = service["volumes"][0].as_str().unwrap().split_once(':').unwrap();
         assert!(compose["volumes"].as_object().unwrap().contains_key(volume), "{name}: {volume}");
     }
+}
+
+/// `ENV KEY=VALUE ...` of the image.
+fn environment_of_image() -> BTreeMap<String, String> {
+    let text = read("docker/Dockerfile");
+    let words = text.lines().filter_map(|line| line.strip_prefix("ENV ")).flat_map(|line| line.split(' '));
+    words.map(|word| word.split_once('=').unwrap()).map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
+}
+
+#[test]
+fn should_be_asked_by_prometheus_where_its_processes_listen() {
+    let (compose, image) = (compose(), environment_of_image());
+    let prometheus: Value = serde_norway::from_str(&read("docker/prometheus/prometheus.yml")).unwrap();
+    let mut asked = BTreeSet::new();
+    for job in prometheus["scrape_configs"].as_array().unwrap() {
+        let name = job["job_name"].as_str().unwrap();
+        let place = &job["dns_sd_configs"][0];
+        assert_eq!(place["names"][0], name, "a job is a service");
+        let service = &compose["services"][name];
+        assert_eq!(service["image"], "syncroboard", "{name}");
+        let environment: BTreeMap<_, _> = image.clone().into_iter().chain(environment(service)).collect();
+        let section = if name == "syncroboard" { "API" } else { &name.to_uppercase() };
+        let listen = &environment[&format!("SYNCROBOARD__{section}__LISTEN")];
+        assert_eq!(*listen, format!("0.0.0.0:{}", place["port"]), "{name}");
+        let health = service["healthcheck"]["test"].to_string() + &read("docker/Dockerfile");
+        assert!(health.contains(&format!("http://127.0.0.1:{}/healthz", place["port"])), "{name}: {health}");
+        asked.insert(name.to_owned());
+    }
+    let services = compose["services"].as_object().unwrap().iter();
+    let own = services.filter(|(_, service)| service["image"] == "syncroboard" && service["restart"] != "no");
+    assert_eq!(asked, own.map(|(name, _)| name.clone()).collect::<BTreeSet<_>>(), "each process is asked");
+}
+
+#[test]
+fn should_reach_each_server_by_its_name_and_inner_port() {
+    let compose = compose();
+    let services = compose["services"].as_object().unwrap();
+    let inside = |name: &str| match name {
+        "kafka" => {
+            listeners(&environment(&services["kafka"])["KAFKA_LISTENERS"])["INSIDE"].trim_start_matches(':').to_owned()
+        }
+        name => ports(&services[name]).1,
+    };
+    let mut reached = 0;
+    for (name, service) in services.iter().filter(|(_, service)| service["image"] == "syncroboard") {
+        let depends = service["depends_on"].as_array().into_iter().flatten().map(|on| on.as_str().unwrap());
+        for on in depends {
+            let place = format!("{on}:{}", inside(on));
+            assert!(environment(service).values().any(|value| value.contains(&place)), "{name} is not told {place}");
+            reached += 1;
+        }
+    }
+    assert!(reached > 1);
+    let source: Value =
+        serde_norway::from_str(&read("docker/grafana/provisioning/datasources/prometheus.yml")).unwrap();
+    assert_eq!(source["datasources"][0]["url"], format!("http://prometheus:{}", inside("prometheus")));
+    let provided: Value =
+        serde_norway::from_str(&read("docker/grafana/provisioning/dashboards/syncroboard.yml")).unwrap();
+    let path = provided["providers"][0]["options"]["path"].as_str().unwrap();
+    let volumes = services["grafana"]["volumes"].as_array().unwrap();
+    assert!(volumes.iter().any(|volume| *volume == format!("./grafana/dashboards:{path}:ro")), "{volumes:?}");
 }
 
 #[test]

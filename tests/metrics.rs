@@ -9,12 +9,15 @@
     reason = "a test may fail where it stands"
 )]
 
+#[path = "support/exposition.rs"]
+mod exposition;
 #[path = "support/mod.rs"]
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use support::{Home, Server, http, text};
+use exposition::{Sample, scrape};
+use support::{Home, Server, text};
 
 const COMMANDS: &str = r#"{"type":"CreateProject","key":"WEB","name":"Web"}
 {"type":"CreateTicket","project":"WEB","title":"First"}
@@ -23,31 +26,6 @@ const COMMANDS: &str = r#"{"type":"CreateProject","key":"WEB","name":"Web"}
 
 /// Each metric and the labels that it has.
 type Metrics = BTreeMap<String, BTreeSet<String>>;
-
-/// A line of samples, taken apart.
-struct Sample {
-    metric: String,
-    labels: BTreeMap<String, String>,
-    value: f64,
-}
-
-fn scrape(server: &Server) -> Vec<Sample> {
-    let response = http().get(format!("{}/metrics", server.url)).send().unwrap();
-    assert_eq!(response.status().as_u16(), 200);
-    let text = response.text().unwrap();
-    text.lines().filter(|line| !line.starts_with('#')).map(sample).collect()
-}
-
-fn sample(line: &str) -> Sample {
-    let (series, value) = line.rsplit_once(' ').unwrap();
-    let (metric, labels) = series.split_once('{').unwrap_or((series, "}"));
-    let labels = labels.trim_end_matches('}').split_inclusive("\",").filter(|label| !label.is_empty());
-    let labels = labels.map(|label| {
-        let (name, value) = label.trim_end_matches(',').split_once('=').unwrap();
-        (name.to_owned(), value.trim_matches('"').to_owned())
-    });
-    Sample { metric: metric.to_owned(), labels: labels.collect(), value: value.parse().unwrap() }
-}
 
 /// A histogram's and a summary's samples under the name that they share.
 fn shown(samples: &[Sample]) -> Metrics {
@@ -95,7 +73,7 @@ fn served(home: &Home) -> Server {
 fn should_show_each_metric_that_is_documented_with_its_labels_and_no_other() {
     let home = Home::new();
     let server = served(&home);
-    let (shown, documented) = (shown(&scrape(&server)), documented());
+    let (shown, documented) = (shown(&scrape(&server.url)), documented());
     assert!(documented.len() > 35, "{} metrics are documented", documented.len());
     let names = |m: &Metrics| m.keys().cloned().collect::<BTreeSet<_>>();
     let (s, d) = (names(&shown), names(&documented));
@@ -110,7 +88,7 @@ fn should_show_each_metric_that_is_documented_with_its_labels_and_no_other() {
 fn should_count_each_record_once_by_thread_by_task_and_by_age_and_show_no_lag_when_all_is_done() {
     let home = Home::new();
     let server = served(&home);
-    let samples = scrape(&server);
+    let samples = scrape(&server.url);
     assert!(samples.iter().all(|s| s.value.is_finite()), "no value is NaN or infinite");
     let processed = count(&samples, "kafka_streams_thread_process_total");
     assert!(processed >= 4, "{processed} records of 4 commands");

@@ -130,6 +130,11 @@ pub trait Broker: Send + Sync {
         Ok(None)
     }
 
+    /// How many servers make up the broker now: asked anew, and [`BrokerError::Unavailable`] if none answers in time.
+    fn servers(&self, _timeout: Duration) -> Result<usize, BrokerError> {
+        Ok(1)
+    }
+
     /// Partition count of each topic there is.
     fn topics(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError>;
 

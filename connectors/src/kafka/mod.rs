@@ -28,6 +28,7 @@ mod transaction;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::message::{Header, OwnedHeaders};
 use topology::broker::{
@@ -67,6 +68,10 @@ impl Broker for KafkaBroker {
 
     fn cluster_id(&self) -> Result<Option<String>, BrokerError> {
         self.topics.cluster_id()
+    }
+
+    fn servers(&self, timeout: Duration) -> Result<usize, BrokerError> {
+        self.topics.servers(timeout)
     }
 
     fn topics(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError> {

@@ -57,6 +57,13 @@ impl Topics {
         id.map(Some).ok_or_else(|| BrokerError::Unavailable("the cluster does not say its id".to_owned()))
     }
 
+    /// How many brokers the cluster's metadata names: those that a controller hears of.
+    pub(super) fn servers(&self, timeout: Duration) -> Result<usize, BrokerError> {
+        // Of any topic: without one it would be the metadata of all. Whether it is there, or may be seen, is the same.
+        let metadata = self.client.client().fetch_metadata(Some("__consumer_offsets"), timeout);
+        Ok(metadata.map_err(|e| errors::from_error(&e, "brokers"))?.brokers().len())
+    }
+
     /// Partition counts, asked anew.
     pub(super) fn all(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError> {
         let metadata = self.client.client().fetch_metadata(None, ANSWER).map_err(|e| self.explained(&e))?;
