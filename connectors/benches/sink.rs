@@ -39,7 +39,7 @@ async fn main() {
     let started = Instant::now();
     let _sink = start(&model, &log);
     for key in &keys {
-        reach(&model, key, sequence).await;
+        reach(&*model, key, sequence).await;
     }
     let per_second = total as f64 / started.elapsed().as_secs_f64();
     println!("{total} events, {per_second:.0} a second");

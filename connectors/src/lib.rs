@@ -10,6 +10,7 @@
 //! | [`sqlite`] | SQLite: the read model |
 //! | [`kafka`] | Apache Kafka, through librdkafka |
 //! | [`live`] | the rest of the process: how far the read model is, and the events |
+//! | [`postgres`] | PostgreSQL: the read model for several processes |
 //! | [`read_model`] | any database: what can be asked of it |
 //! | [`redis`] | Redis: the board cache of all API processes, and the events for them |
 //! | [`registry`] | a schema registry with Confluent's REST API |
@@ -22,8 +23,10 @@ pub mod event_log;
 pub mod gateway;
 pub mod kafka;
 pub mod live;
+pub mod postgres;
 pub mod read_model;
 pub mod redis;
 pub mod registry;
 pub mod sink;
+mod sql;
 pub mod sqlite;

@@ -108,6 +108,21 @@ pub trait ReadModel: Send + Sync {
     fn wait_for(&self, project_or_user: Uuid, sequence: i64, deadline: Instant) -> Answer<'_, bool>;
 }
 
+impl From<sqlx::Error> for ReadError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
+                Self::Damaged(error.to_string())
+            }
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+pub(crate) fn page_size(limit: u32) -> u32 {
+    limit.clamp(1, MAX_PAGE)
+}
+
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T, C> {
@@ -202,6 +217,17 @@ pub struct Board {
     pub project: ProjectRow,
     /// The columns: the states of the workflow in their order, then any other state that tickets are in.
     pub columns: Vec<BoardColumn>,
+}
+
+impl Board {
+    /// The columns that a board has, and their counts, in their order: the workflow's, then any other that tickets are in.
+    pub(crate) fn columns_in_order(counts: Vec<(String, i64)>) -> Vec<(String, i64)> {
+        let mut counts: BTreeMap<String, i64> = counts.into_iter().collect();
+        let mut in_order: Vec<(String, i64)> =
+            DEFAULT_STATUSES.iter().map(|&status| (status.to_owned(), counts.remove(status).unwrap_or(0))).collect();
+        in_order.extend(counts.into_iter().filter(|(_, count)| *count > 0));
+        in_order
+    }
 }
 
 /// A column of a board.

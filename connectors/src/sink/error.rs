@@ -15,6 +15,25 @@ pub enum SinkError {
     /// The database's schema could not be brought up to date.
     #[error("read model migrations: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// The tables are not those of this version.
+    #[error(
+        "read model: schema {schema} is at version {found}, and this program needs {wanted}: run `syncroboard sink migrate`, or a newer \
+         program if the schema is newer"
+    )]
+    NotMigrated {
+        /// The schema.
+        schema: String,
+        /// Its version; 0 if it holds no read model.
+        found: i64,
+        /// The version of the program.
+        wanted: i64,
+    },
+    /// A schema's name is none.
+    #[error("postgres.schema {0:?}: a schema's name is lower case letters, digits and underscores, at most 47 of them")]
+    SchemaName(String),
+    /// The read model is being rebuilt already.
+    #[error("read model: schema {0} is being rebuilt by another process")]
+    Rebuilding(String),
     /// The log cannot be read.
     #[error("read model sink: {0}")]
     Broker(#[from] BrokerError),

@@ -31,10 +31,13 @@ impl SqliteStore {
     }
 
     async fn reached(&mut self) -> Result<Reached, SinkError> {
-        let db = self.connection().await?;
+        // One moment, so that the sequences are those that the offsets reach.
+        let mut moment = self.connection().await?.begin().await?;
+        let offsets = offsets(&mut *moment).await?;
         let sequences =
-            sqlx::query_as("SELECT project_id, sequence FROM project_sequences").fetch_all(&mut *db).await?;
-        Ok(Reached { offsets: offsets(db).await?, sequences })
+            sqlx::query_as("SELECT project_id, sequence FROM project_sequences").fetch_all(&mut *moment).await?;
+        moment.rollback().await?;
+        Ok(Reached { offsets, sequences })
     }
 
     async fn note(&mut self, positions: &[Position]) -> Result<(), SinkError> {

@@ -8,7 +8,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection};
 use tokio::runtime::Runtime;
 
-use super::rows::{self, CARD, COMMENT, MEMBER, PROJECT, TICKET_REST, USER};
+use super::rows;
+use crate::sql::{CARD, COMMENT, MEMBER, PROJECT, TICKET_REST, USER};
 
 /// Rows that are held in memory at once.
 const PAGE: u32 = 1_000;

@@ -19,6 +19,8 @@ use topology::Headers;
 use topology::broker::{Broker, Cleanup, NewRecord, TopicPartition, TopicSpec, partition_for_key};
 use uuid::Uuid;
 
+#[path = "database.rs"]
+pub(crate) mod database;
 #[path = "../../../tests/support/services.rs"]
 pub(crate) mod services;
 
@@ -227,13 +229,7 @@ pub(crate) fn start(model: &SqliteReadModel, log: &Log) -> SinkHandle {
     model.start_sink(log.broker.clone(), SinkOptions::default()).expect("the sink starts")
 }
 
-/// A sink in a group of this name, as this member.
-pub(crate) fn start_in(model: &SqliteReadModel, log: &Log, group: &str, client_id: &str) -> SinkHandle {
-    let options = SinkOptions { group: group.to_owned(), client_id: client_id.to_owned(), ..SinkOptions::default() };
-    model.start_sink(log.broker.clone(), options).expect("the sink starts")
-}
-
-pub(crate) async fn reach(model: &SqliteReadModel, key: &str, sequence: i64) {
+pub(crate) async fn reach(model: &dyn ReadModel, key: &str, sequence: i64) {
     let reached = model.wait_for(ids::project_id(key), sequence, soon()).await.expect("an answer");
     assert!(reached, "{key} did not reach {sequence}");
 }

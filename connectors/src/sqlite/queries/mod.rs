@@ -15,7 +15,8 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use uuid::Uuid;
 
 use super::SqliteReadModel;
-use crate::read_model::{Answer, Board, MAX_PAGE, Page, ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery};
+use crate::read_model::{Answer, Board, Page, ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery, page_size};
+use crate::sql::{ANY_SEQUENCE, OUTCOME, PROJECT_SEQUENCE};
 
 impl ReadModel for SqliteReadModel {
     fn projects<'a>(
@@ -117,26 +118,6 @@ impl ReadModel for SqliteReadModel {
             Ok(tokio::time::timeout_at(deadline.into(), waiting.reached()).await.is_ok())
         })
     }
-}
-
-const OUTCOME: &str = "SELECT outcome FROM outcomes WHERE command_id = ?";
-const PROJECT_SEQUENCE: &str = "SELECT sequence FROM project_sequences WHERE project_id = ?";
-const ANY_SEQUENCE: &str = "SELECT coalesce((SELECT sequence FROM project_sequences WHERE project_id = ?1), \
-     (SELECT sequence FROM users WHERE id = ?1))";
-
-impl From<sqlx::Error> for ReadError {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
-                Self::Damaged(error.to_string())
-            }
-            _ => Self::Unavailable(error.to_string()),
-        }
-    }
-}
-
-fn page_size(limit: u32) -> u32 {
-    limit.clamp(1, MAX_PAGE)
 }
 
 /// Runs a statement put together from constant parts; values are bound, never part of the text.

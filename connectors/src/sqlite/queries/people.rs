@@ -6,21 +6,22 @@ use schemas::reader::{MemberRow, UserRow};
 use sqlx::sqlite::SqlitePool;
 use uuid::Uuid;
 
-use super::super::rows::{self, MEMBER, USER};
+use super::super::rows;
 use super::{arguments, fetch, id_list};
+use crate::sql::{self, USER};
 
 pub(super) async fn members(pool: &SqlitePool, project: Uuid) -> Result<Vec<MemberRow>, sqlx::Error> {
-    let mut members = fetch(pool, members_sql(), arguments![project], rows::member).await?;
+    let mut members = fetch(pool, sql::members(), arguments![project], rows::member).await?;
     members.sort_by(|a, b| a.handle.cmp(&b.handle));
     Ok(members)
 }
 
 pub(super) async fn member(pool: &SqlitePool, project: Uuid, user: Uuid) -> Result<Option<MemberRow>, sqlx::Error> {
-    Ok(fetch(pool, member_sql(), arguments![project, user], rows::member).await?.pop())
+    Ok(fetch(pool, sql::member(), arguments![project, user], rows::member).await?.pop())
 }
 
 pub(super) async fn user(pool: &SqlitePool, id: Uuid) -> Result<Option<UserRow>, sqlx::Error> {
-    Ok(fetch(pool, user_sql(), arguments![id], rows::user).await?.pop())
+    Ok(fetch(pool, sql::user(), arguments![id], rows::user).await?.pop())
 }
 
 pub(super) async fn users(pool: &SqlitePool, ids: &[Uuid]) -> Result<BTreeMap<Uuid, UserRow>, sqlx::Error> {
@@ -29,18 +30,6 @@ pub(super) async fn users(pool: &SqlitePool, ids: &[Uuid]) -> Result<BTreeMap<Uu
     }
     let users = fetch(pool, users_sql(), arguments![id_list(ids)], rows::user).await?;
     Ok(users.into_iter().map(|user| (user.id, user)).collect())
-}
-
-pub(super) fn members_sql() -> String {
-    format!("SELECT {MEMBER} FROM members WHERE project_id = ?")
-}
-
-pub(super) fn member_sql() -> String {
-    format!("SELECT {MEMBER} FROM members WHERE project_id = ? AND user_id = ?")
-}
-
-pub(super) fn user_sql() -> String {
-    format!("SELECT {USER} FROM users WHERE id = ?")
 }
 
 pub(super) fn users_sql() -> String {

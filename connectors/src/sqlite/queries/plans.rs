@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::super::apply::Writer;
 use super::super::{SqliteReadModel, open_writer};
 use super::ticket_list::ListStatement;
-use super::{ANY_SEQUENCE, OUTCOME, PROJECT_SEQUENCE, people, projects, tickets};
+use super::{people, projects};
 use crate::read_model::{Assignee, TicketOrder, TicketQuery};
+use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE};
 
 async fn plan(path: &Path, sql: &str) -> Vec<String> {
     let mut db = open_writer(path).await.expect("the database opens");
@@ -47,11 +48,11 @@ async fn should_answer_every_question_from_an_index() {
     let path = dir.path().join("read.db");
     SqliteReadModel::open(&path).await.expect("opened").close().await;
     let mut questions: Vec<String> =
-        [OUTCOME, PROJECT_SEQUENCE, ANY_SEQUENCE, projects::COUNTS, projects::BOARD_COUNTS].map(str::to_owned).into();
-    questions.extend([projects::of_member_sql(), projects::one_sql()]);
-    questions.extend([people::members_sql(), people::member_sql(), people::user_sql(), people::users_sql()]);
-    questions.extend([tickets::by_id_sql(), tickets::by_number_sql(), tickets::column_sql()]);
-    questions.extend([tickets::comments_sql(), tickets::comment_sql(), projects::all_sql()]);
+        [OUTCOME, PROJECT_SEQUENCE, ANY_SEQUENCE, projects::COUNTS, BOARD_COUNTS].map(str::to_owned).into();
+    questions.extend([sql::projects_of_member(), sql::project()]);
+    questions.extend([sql::members(), sql::member(), sql::user(), people::users_sql()]);
+    questions.extend([sql::ticket_by_id(), sql::ticket_by_number(), sql::board_column()]);
+    questions.extend([sql::comments(), sql::comment(), sql::all_projects()]);
     questions.extend(Writer::new().statements().map(str::to_owned));
     questions.extend(ticket_lists().iter().map(|query| ListStatement::new(Uuid::nil(), query).expect("bound").sql));
     for sql in questions {
@@ -65,7 +66,7 @@ async fn should_read_pages_in_their_order_without_sorting() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("read.db");
     SqliteReadModel::open(&path).await.expect("opened").close().await;
-    let mut pages: Vec<String> = vec![tickets::column_sql(), tickets::comments_sql(), projects::all_sql()];
+    let mut pages: Vec<String> = vec![sql::board_column(), sql::comments(), sql::all_projects()];
     pages.extend(ticket_lists().iter().map(|query| ListStatement::new(Uuid::nil(), query).expect("bound").sql));
     for sql in pages {
         let plan = plan(&path, &sql).await;

@@ -7,9 +7,10 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
 use uuid::Uuid;
 
-use super::super::rows::{self, PROJECT};
+use super::super::rows;
 use super::{arguments, fetch, id_list, tickets};
-use crate::read_model::{BOARD_COLUMN_PAGE, Board, BoardColumn, DEFAULT_STATUSES, Page};
+use crate::read_model::{BOARD_COLUMN_PAGE, Board, BoardColumn, Page};
+use crate::sql::{self, BOARD_COUNTS};
 
 pub(super) async fn list(
     pool: &SqlitePool,
@@ -19,14 +20,14 @@ pub(super) async fn list(
 ) -> Result<Page<ProjectRow, String>, sqlx::Error> {
     let after = after_key.unwrap_or_default().to_owned();
     let found = match member {
-        None => fetch(pool, all_sql(), arguments![after, limit + 1], rows::project).await?,
-        Some(user) => fetch(pool, of_member_sql(), arguments![user, after, limit + 1], rows::project).await?,
+        None => fetch(pool, sql::all_projects(), arguments![after, limit + 1], rows::project).await?,
+        Some(user) => fetch(pool, sql::projects_of_member(), arguments![user, after, limit + 1], rows::project).await?,
     };
     Ok(Page::cut(found, limit, |last| last.key.clone()))
 }
 
 pub(super) async fn one(db: &mut SqliteConnection, id: Uuid) -> Result<Option<ProjectRow>, sqlx::Error> {
-    Ok(fetch(db, one_sql(), arguments![id], rows::project).await?.pop())
+    Ok(fetch(db, sql::project(), arguments![id], rows::project).await?.pop())
 }
 
 pub(super) async fn status_counts(
@@ -46,10 +47,7 @@ pub(super) async fn board(pool: &SqlitePool, id: Uuid) -> Result<Option<Board>, 
     let mut moment = pool.begin().await?;
     let Some(project) = one(&mut moment, id).await? else { return Ok(None) };
     let counts: Vec<(String, i64)> = sqlx::query_as(BOARD_COUNTS).bind(id).fetch_all(&mut *moment).await?;
-    let mut counts: BTreeMap<String, i64> = counts.into_iter().collect();
-    let mut in_order: Vec<(String, i64)> =
-        DEFAULT_STATUSES.iter().map(|&status| (status.to_owned(), counts.remove(status).unwrap_or(0))).collect();
-    in_order.extend(counts.into_iter().filter(|(_, count)| *count > 0));
+    let in_order = Board::columns_in_order(counts);
     let mut columns = Vec::with_capacity(in_order.len());
     for (status, count) in in_order {
         let tickets = tickets::column(&mut moment, id, &status, None, BOARD_COLUMN_PAGE).await?;
@@ -58,24 +56,5 @@ pub(super) async fn board(pool: &SqlitePool, id: Uuid) -> Result<Option<Board>, 
     Ok(Some(Board { project, columns }))
 }
 
-pub(super) fn all_sql() -> String {
-    format!(
-        "SELECT {PROJECT} FROM projects p JOIN project_sequences s ON s.project_id = p.id WHERE p.key > ? ORDER BY p.key LIMIT ?"
-    )
-}
-
-pub(super) fn of_member_sql() -> String {
-    format!(
-        "SELECT {PROJECT} FROM members m JOIN projects p ON p.id = m.project_id JOIN project_sequences s ON s.project_id = p.id \
-         WHERE m.user_id = ? AND p.key > ? ORDER BY p.key LIMIT ?"
-    )
-}
-
-pub(super) fn one_sql() -> String {
-    format!("SELECT {PROJECT} FROM projects p JOIN project_sequences s ON s.project_id = p.id WHERE p.id = ?")
-}
-
 pub(super) const COUNTS: &str = "SELECT c.project_id, c.status, c.tickets FROM json_each(?) ids \
      JOIN status_counts c ON c.project_id = unhex(ids.value)";
-
-pub(super) const BOARD_COUNTS: &str = "SELECT status, tickets FROM status_counts WHERE project_id = ?";

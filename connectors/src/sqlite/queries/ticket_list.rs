@@ -8,9 +8,9 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Encode, Sqlite, Type};
 use uuid::Uuid;
 
-use super::super::rows::{CARD, TICKET_REST};
 use super::page_size;
 use crate::read_model::{Assignee, TicketCursor, TicketOrder, TicketQuery};
+use crate::sql::{CARD, TICKET_REST};
 
 /// Labels first, then the tickets that have one: the order of the tables in a cross join is the order of reading.
 const FROM_LABELS: &str = "ticket_labels l CROSS JOIN tickets t ON t.project_id = l.project_id AND t.number = l.number \

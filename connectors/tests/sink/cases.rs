@@ -1,28 +1,23 @@
-//! The SQLite sink against a real log: exactly once whatever dies when, and never a skip.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
-    reason = "a test may fail where it stands"
-)]
-
-mod support;
+//! What a sink and its read model promise, on any database.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use connectors::read_model::{ReadModel, TicketOrder, TicketQuery};
+use connectors::read_model::{TicketOrder, TicketQuery};
 use connectors::sink::{SinkError, SinkHandle, SinkOptions, SinkPoint, SinkStatus};
-use connectors::sqlite::SqliteReadModel;
 use schemas::{CommandFailed, TicketDeleted, TicketEvent, UserCreated, ids, topics};
-use support::*;
 use topology::broker::{TopicPartition, partition_for_key};
 use uuid::Uuid;
 
-async fn failure(handle: &SinkHandle) -> Arc<SinkError> {
+use crate::home::{Home, Kind, Opened};
+use crate::support::*;
+
+/// A sink in a group of this name, as this member.
+fn start_in(model: &Opened, group: &str, client_id: &str) -> SinkHandle {
+    model.start(SinkOptions { group: group.to_owned(), client_id: client_id.to_owned(), ..SinkOptions::default() })
+}
+
+pub(crate) async fn failure(handle: &SinkHandle) -> Arc<SinkError> {
     let mut status = handle.status();
     let failed =
         status.wait_for(|status| matches!(status, SinkStatus::Failed(_))).await.expect("the sink reports").clone();
@@ -42,7 +37,7 @@ fn fill(log: &Log) {
 }
 
 /// What the log filled by [`fill`] must look like, each thing once.
-async fn check(model: &SqliteReadModel) {
+async fn check(model: &Opened) {
     let id = ids::project_id("WEB");
     let board = model.board(id).await.expect("an answer").expect("the project is there");
     assert_eq!(board.project.sequence, 6);
@@ -56,61 +51,59 @@ async fn check(model: &SqliteReadModel) {
     assert_eq!(model.members(id).await.expect("an answer").len(), 1);
 }
 
-#[tokio::test]
-async fn should_fill_the_read_model_and_go_on_after_a_restart() {
+pub(crate) async fn should_fill_the_read_model_and_go_on_after_a_restart(kind: Kind) {
     let log = Log::new();
+    let home = Home::new(kind, &log).await;
     fill(&log);
-    let model = open(&log.database()).await;
-    let sink = start(&model, &log);
-    reach(&model, "WEB", 6).await;
+    let model = home.open().await;
+    let sink = model.start(SinkOptions::default());
+    reach(&*model, "WEB", 6).await;
     check(&model).await;
     sink.stop().expect("a clean stop");
     log.event(moved("WEB", 7, 1, "IN_PROGRESS", "REVIEW"));
-    let model = open(&log.database()).await;
-    let _sink = start(&model, &log);
-    reach(&model, "WEB", 7).await;
+    let model = home.open().await;
+    let _sink = model.start(SinkOptions::default());
+    reach(&*model, "WEB", 7).await;
     let one = model.ticket_by_number(ids::project_id("WEB"), 1).await.expect("an answer").expect("there");
     assert_eq!(one.status, "REVIEW");
 }
 
-#[tokio::test]
-async fn should_write_each_event_once_wherever_the_sink_dies() {
+pub(crate) async fn should_write_each_event_once_wherever_the_sink_dies(kind: Kind) {
     for point in [SinkPoint::AfterOffsets, SinkPoint::BeforeCommit, SinkPoint::AfterCommit] {
         let log = Log::new();
+        let home = Home::new(kind, &log).await;
         fill(&log);
         let reached = Arc::new(AtomicBool::new(false));
         let here = reached.clone();
         let fault = move |at| at == point && !here.swap(true, Ordering::SeqCst);
-        let model = open(&log.database()).await;
-        let sink = model
-            .start_sink(log.broker.clone(), SinkOptions { fault: Some(Arc::new(fault)), ..SinkOptions::default() })
-            .expect("the sink starts");
+        let model = home.open().await;
+        let sink = model.start(SinkOptions { fault: Some(Arc::new(fault)), ..SinkOptions::default() });
         let error = failure(&sink).await;
         assert!(matches!(*error, SinkError::Injected(at) if at == point), "{error}");
         assert!(reached.load(Ordering::SeqCst));
         drop(sink);
         model.close().await;
-        let model = open(&log.database()).await;
-        let _sink = start(&model, &log);
-        reach(&model, "WEB", 6).await;
+        let model = home.open().await;
+        let _sink = model.start(SinkOptions::default());
+        reach(&*model, "WEB", 6).await;
         check(&model).await;
     }
 }
 
-#[tokio::test]
-async fn should_fence_a_sink_that_the_group_does_not_know() {
+pub(crate) async fn should_fence_a_sink_that_the_group_does_not_know(kind: Kind) {
     let log = Log::new();
+    let home = Home::new(kind, &log).await;
     log.event(project("WEB"));
-    let model = open(&log.database()).await;
-    let (old, new) = (start(&model, &log), start_in(&model, &log, "another-group", "sink"));
-    reach(&model, "WEB", 1).await;
+    let model = home.open().await;
+    let (old, new) = (model.start(SinkOptions::default()), start_in(&model, "another-group", "sink"));
+    reach(&*model, "WEB", 1).await;
     // Both read each event; one of them finds the offset moved and must not write it again.
     let mut statuses = [old.status(), new.status()];
     let mut sequence = 1;
     while statuses.iter_mut().all(|s| !matches!(*s.borrow(), SinkStatus::Failed(_))) {
         sequence += 1;
         log.event(ticket("WEB", sequence, sequence - 1));
-        reach(&model, "WEB", sequence).await;
+        reach(&*model, "WEB", sequence).await;
         assert!(sequence < 10_000, "neither was fenced");
     }
     let results = [old.stop(), new.stop()];
@@ -120,17 +113,17 @@ async fn should_fence_a_sink_that_the_group_does_not_know() {
     assert_eq!(board.columns[0].count, sequence - 1);
 }
 
-#[tokio::test]
-async fn should_share_the_partitions_with_another_sink_of_the_group() {
+pub(crate) async fn should_share_the_partitions_with_another_sink_of_the_group(kind: Kind) {
     let log = Log::new();
+    let home = Home::new(kind, &log).await;
     let keys = ["WEB", "OPS", "APP", "DOC", "LAB", "SEC"];
-    let model = open(&log.database()).await;
-    let mut sinks = vec![start(&model, &log)];
+    let model = home.open().await;
+    let mut sinks = vec![model.start(SinkOptions::default())];
     let mut sequence = 0;
     for round in 0..12 {
         // One comes, one goes, one is alone.
         match round % 4 {
-            1 => sinks.push(start_in(&model, &log, "syncroboard-sink", &format!("sink-{round}"))),
+            1 => sinks.push(start_in(&model, "syncroboard-sink", &format!("sink-{round}"))),
             3 => sinks.remove(0).stop().expect("a clean stop"),
             _ => {}
         }
@@ -146,7 +139,7 @@ async fn should_share_the_partitions_with_another_sink_of_the_group() {
         }
     }
     for key in keys {
-        reach(&model, key, sequence).await;
+        reach(&*model, key, sequence).await;
         let board = model.board(ids::project_id(key)).await.expect("an answer").expect("there");
         assert_eq!(board.columns[0].count, sequence - 1, "{key}");
     }
@@ -155,13 +148,13 @@ async fn should_share_the_partitions_with_another_sink_of_the_group() {
     }
 }
 
-#[tokio::test]
-async fn should_tell_its_group_how_far_the_database_is() {
+pub(crate) async fn should_tell_its_group_how_far_the_database_is(kind: Kind) {
     let log = Log::new();
+    let home = Home::new(kind, &log).await;
     fill(&log);
-    let model = open(&log.database()).await;
-    let sink = start(&model, &log);
-    reach(&model, "WEB", 6).await;
+    let model = home.open().await;
+    let sink = model.start(SinkOptions::default());
+    reach(&*model, "WEB", 6).await;
     sink.stop().expect("a clean stop");
     let offsets = model.offsets().await.expect("offsets");
     let partitions: Vec<_> = offsets.iter().map(|(partition, _)| partition.clone()).collect();
@@ -171,14 +164,14 @@ async fn should_tell_its_group_how_far_the_database_is() {
     assert!(offsets.iter().any(|(_, next)| *next == 6), "{offsets:?}");
 }
 
-#[tokio::test]
-async fn should_stop_when_the_log_begins_above_the_stored_offset() {
+pub(crate) async fn should_stop_when_the_log_begins_above_the_stored_offset(kind: Kind) {
     let log = Log::new();
+    let home = Home::new(kind, &log).await;
     fill(&log);
-    let model = open(&log.database()).await;
-    let sink = start(&model, &log);
-    reach(&model, "WEB", 1).await;
-    reach(&model, "WEB", 6).await;
+    let model = home.open().await;
+    let sink = model.start(SinkOptions::default());
+    reach(&*model, "WEB", 1).await;
+    reach(&*model, "WEB", 6).await;
     sink.stop().expect("a clean stop");
     for sequence in 7..10 {
         log.event(ticket("WEB", sequence, sequence));
@@ -186,39 +179,39 @@ async fn should_stop_when_the_log_begins_above_the_stored_offset() {
     let key = ids::project_id("WEB").to_string();
     let partition = TopicPartition::new(topics::TICKET_EVENTS, partition_for_key(key.as_bytes(), PARTITIONS));
     log.broker.delete_records(&partition, 8).expect("deleted");
-    let error = model.start_sink(log.broker.clone(), SinkOptions::default()).err().expect("it does not start");
+    let error = model.try_start(SinkOptions::default()).err().expect("it does not start");
     assert!(matches!(error, SinkError::OffsetOutOfRange { stored: 6, low: 8, high: 9, .. }), "{error}");
     let text = error.to_string();
     assert!(text.contains(&partition.to_string()) && text.contains('6') && text.contains("8..9"), "{text}");
     assert_eq!(model.sequence(ids::project_id("WEB")).await.expect("an answer"), 6, "nothing was skipped");
 }
 
-#[tokio::test]
-async fn should_stop_at_a_gap_in_a_projects_sequence() {
+pub(crate) async fn should_stop_at_a_gap_in_a_projects_sequence(kind: Kind) {
     let log = Log::new();
+    let home = Home::new(kind, &log).await;
     log.event(project("WEB"));
-    let model = open(&log.database()).await;
-    let sink = start(&model, &log);
-    reach(&model, "WEB", 1).await;
+    let model = home.open().await;
+    let sink = model.start(SinkOptions::default());
+    reach(&*model, "WEB", 1).await;
     log.event(ticket("WEB", 3, 1));
     let error = failure(&sink).await;
     assert!(matches!(*error, SinkError::Gap { expected: 2, found: 3, offset: 1, .. }), "{error}");
     assert_eq!(model.sequence(ids::project_id("WEB")).await.expect("an answer"), 1);
 }
 
-#[tokio::test]
-async fn should_stop_at_a_record_that_is_no_event_and_name_it() {
+pub(crate) async fn should_stop_at_a_record_that_is_no_event_and_name_it(kind: Kind) {
     let log = Log::new();
+    let home = Home::new(kind, &log).await;
     log.append(topics::TICKET_EVENTS, 1, "x", Some(b"\x00\x00\x00\x0f\xffrest"));
-    let model = open(&log.database()).await;
-    let sink = start(&model, &log);
+    let model = home.open().await;
+    let sink = model.start(SinkOptions::default());
     let error = failure(&sink).await.to_string();
     assert!(error.contains("ticket.events-1 offset 0") && error.contains("4095"), "{error}");
 }
 
-#[tokio::test]
-async fn should_remove_a_deleted_ticket_with_all_that_belongs_to_it() {
+pub(crate) async fn should_remove_a_deleted_ticket_with_all_that_belongs_to_it(kind: Kind) {
     let log = Log::new();
+    let home = Home::new(kind, &log).await;
     fill(&log);
     log.event(TicketDeleted {
         project_id: ids::project_id("WEB"),
@@ -227,9 +220,9 @@ async fn should_remove_a_deleted_ticket_with_all_that_belongs_to_it() {
         number: 1,
         ..TicketDeleted::default()
     });
-    let model = open(&log.database()).await;
-    let _sink = start(&model, &log);
-    reach(&model, "WEB", 7).await;
+    let model = home.open().await;
+    let _sink = model.start(SinkOptions::default());
+    reach(&*model, "WEB", 7).await;
     let id = ids::project_id("WEB");
     assert_eq!(model.ticket_by_number(id, 1).await.expect("an answer"), None);
     assert!(model.comments(ticket_id("WEB", 1), None, 10).await.expect("an answer").items.is_empty());
@@ -240,11 +233,11 @@ async fn should_remove_a_deleted_ticket_with_all_that_belongs_to_it() {
     );
 }
 
-#[tokio::test]
-async fn should_keep_the_first_outcome_of_a_command_but_replace_a_failure() {
+pub(crate) async fn should_keep_the_first_outcome_of_a_command_but_replace_a_failure(kind: Kind) {
     let log = Log::new();
-    let model = open(&log.database()).await;
-    let _sink = start(&model, &log);
+    let home = Home::new(kind, &log).await;
+    let model = home.open().await;
+    let _sink = model.start(SinkOptions::default());
     log.outcome(CommandFailed { command_id: Uuid::from_u128(1), ..CommandFailed::default() }, 0);
     log.outcome(schemas::CommandAccepted { number: Some(7), ..accepted(1) }, 0);
     log.outcome(schemas::CommandAccepted { number: Some(7), duplicate: true, ..accepted(1) }, 0);
@@ -263,9 +256,9 @@ async fn should_keep_the_first_outcome_of_a_command_but_replace_a_failure() {
     assert_eq!(model.outcome(Uuid::from_u128(3)).await.expect("an answer"), None);
 }
 
-#[tokio::test]
-async fn should_know_users_and_forget_those_who_were_erased() {
+pub(crate) async fn should_know_users_and_forget_those_who_were_erased(kind: Kind) {
     let log = Log::new();
+    let home = Home::new(kind, &log).await;
     let id = ids::user_id("ana@example.org");
     let user = UserCreated {
         user_id: id,
@@ -276,8 +269,8 @@ async fn should_know_users_and_forget_those_who_were_erased() {
         ..UserCreated::default()
     };
     log.user(user);
-    let model = open(&log.database()).await;
-    let _sink = start(&model, &log);
+    let model = home.open().await;
+    let _sink = model.start(SinkOptions::default());
     assert!(model.wait_for(id, 1, soon()).await.expect("an answer"));
     assert_eq!(model.user(id).await.expect("an answer").map(|u| u.name).as_deref(), Some("Ana"));
     assert_eq!(model.users(&[id, Uuid::nil()]).await.expect("an answer").len(), 1);
@@ -288,9 +281,9 @@ async fn should_know_users_and_forget_those_who_were_erased() {
     }
 }
 
-#[tokio::test]
-async fn should_page_through_lists_without_missing_or_repeating() {
+pub(crate) async fn should_page_through_lists_without_missing_or_repeating(kind: Kind) {
     let log = Log::new();
+    let home = Home::new(kind, &log).await;
     log.event(project("WEB"));
     for n in 1..=25_i64 {
         let mut event = ticket("WEB", n + 1, n);
@@ -298,9 +291,9 @@ async fn should_page_through_lists_without_missing_or_repeating() {
         event.updated_at = 5_000 - n % 3;
         log.event(event);
     }
-    let model = open(&log.database()).await;
-    let _sink = start(&model, &log);
-    reach(&model, "WEB", 26).await;
+    let model = home.open().await;
+    let _sink = model.start(SinkOptions::default());
+    reach(&*model, "WEB", 26).await;
     for (order, label, expected) in [
         (TicketOrder::Number, None, 25),
         (TicketOrder::Updated, None, 25),
@@ -327,12 +320,12 @@ async fn should_page_through_lists_without_missing_or_repeating() {
     }
 }
 
-#[tokio::test]
-async fn should_hand_events_to_subscribers_once_their_rows_can_be_read() {
+pub(crate) async fn should_hand_events_to_subscribers_once_their_rows_can_be_read(kind: Kind) {
     let log = Log::new();
-    let model = open(&log.database()).await;
-    let mut feed = model.live().subscribe();
-    let _sink = start(&model, &log);
+    let home = Home::new(kind, &log).await;
+    let model = home.open().await;
+    let mut feed = model.live.subscribe();
+    let _sink = model.start(SinkOptions::default());
     fill(&log);
     for sequence in 1..=6 {
         let event: Arc<TicketEvent> = feed.recv().await.expect("an event");
@@ -341,38 +334,37 @@ async fn should_hand_events_to_subscribers_once_their_rows_can_be_read() {
     }
 }
 
-#[tokio::test]
-async fn should_say_that_a_sequence_was_not_reached_by_the_deadline() {
+pub(crate) async fn should_say_that_a_sequence_was_not_reached_by_the_deadline(kind: Kind) {
     let log = Log::new();
-    let model = open(&log.database()).await;
+    let home = Home::new(kind, &log).await;
+    let model = home.open().await;
     assert!(!model.wait_for(ids::project_id("WEB"), 1, std::time::Instant::now()).await.expect("an answer"));
 }
 
-#[test]
-fn should_hand_every_row_to_verify() {
-    use connectors::sqlite::SqliteTables;
-    use schemas::reader::ReadModel as _;
+pub(crate) async fn should_hand_every_row_to_verify(kind: Kind) {
     let log = Log::new();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        log.event(project("WEB"));
-        log.event(member("WEB", 2, 1, "ana"));
-        for n in 1..=2_100 {
-            log.event(ticket("WEB", n + 2, n));
-        }
-        log.event(comment("WEB", 2_103, 1, "first"));
-        let model = open(&log.database()).await;
-        let _sink = start(&model, &log);
-        reach(&model, "WEB", 2_103).await;
+    let home = Home::new(kind, &log).await;
+    log.event(project("WEB"));
+    log.event(member("WEB", 2, 1, "ana"));
+    for n in 1..=2_100 {
+        log.event(ticket("WEB", n + 2, n));
+    }
+    log.event(comment("WEB", 2_103, 1, "first"));
+    let model = home.open().await;
+    let _sink = model.start(SinkOptions::default());
+    reach(&*model, "WEB", 2_103).await;
+    // They block.
+    let check = std::thread::spawn(move || {
+        let tables = home.tables();
+        let (mut projects, mut members, mut numbers, mut comments) = (0, 0, Vec::new(), 0);
+        tables.projects(&mut |row| projects += row.sequence).expect("read");
+        tables.members(&mut |_| members += 1).expect("read");
+        tables.tickets(&mut |row| numbers.push(row.number)).expect("read");
+        tables.comments(&mut |_| comments += 1).expect("read");
+        tables.users(&mut |_| panic!("no users")).expect("read");
+        numbers.sort_unstable();
+        assert_eq!((projects, members, comments), (2_103, 1, 1));
+        assert_eq!(numbers, (1..=2_100).collect::<Vec<_>>());
     });
-    let tables = SqliteTables::open(&log.database()).expect("opened");
-    let (mut projects, mut members, mut numbers, mut comments) = (0, 0, Vec::new(), 0);
-    tables.projects(&mut |row| projects += row.sequence).expect("read");
-    tables.members(&mut |_| members += 1).expect("read");
-    tables.tickets(&mut |row| numbers.push(row.number)).expect("read");
-    tables.comments(&mut |_| comments += 1).expect("read");
-    tables.users(&mut |_| panic!("no users")).expect("read");
-    numbers.sort_unstable();
-    assert_eq!((projects, members, comments), (2_103, 1, 1));
-    assert_eq!(numbers, (1..=2_100).collect::<Vec<_>>());
+    check.join().expect("every row");
 }

@@ -1,0 +1,184 @@
+//! What the databases have in common: columns, how a row of them becomes a struct, and the questions that read the same
+//! in each.
+
+/// Columns of a project; the tables are `projects p` and `project_sequences s`.
+pub(crate) const PROJECT: &str =
+    "p.id, p.key, p.name, p.description, p.owner_id, p.viewer_comments, s.sequence, p.created_at, p.updated_at";
+
+/// Columns of a member.
+pub(crate) const MEMBER: &str = "project_id, user_id, handle, role, capacity, skills, available";
+
+/// Columns of a ticket's card; the table is `tickets t`.
+pub(crate) const CARD: &str = "t.id, t.project_id, t.number, t.code, t.title, t.priority, t.status, t.labels, t.reporter_id, \
+     t.assignee_id, t.due_date, t.version, t.created_at, t.updated_at";
+
+/// What a ticket has after [`CARD`].
+pub(crate) const TICKET_REST: &str =
+    "t.external_source, t.external_id, t.external_url, t.sequence, t.imported, t.description";
+
+/// Columns of a comment.
+pub(crate) const COMMENT: &str = "id, project_id, ticket_id, author_id, content, parent_id, sequence, created_at";
+
+/// Columns of a user.
+pub(crate) const USER: &str = "id, email, name, role, source, login, sequence, created_at";
+
+pub(crate) const OUTCOME: &str = "SELECT outcome FROM outcomes WHERE command_id = $1";
+pub(crate) const PROJECT_SEQUENCE: &str = "SELECT sequence FROM project_sequences WHERE project_id = $1";
+pub(crate) const ANY_SEQUENCE: &str = "SELECT coalesce((SELECT sequence FROM project_sequences WHERE project_id = $1), \
+     (SELECT sequence FROM users WHERE id = $1))";
+pub(crate) const BOARD_COUNTS: &str = "SELECT status, tickets FROM status_counts WHERE project_id = $1";
+
+pub(crate) fn all_projects() -> String {
+    format!(
+        "SELECT {PROJECT} FROM projects p JOIN project_sequences s ON s.project_id = p.id WHERE p.key > $1 ORDER BY p.key LIMIT $2"
+    )
+}
+
+pub(crate) fn projects_of_member() -> String {
+    format!(
+        "SELECT {PROJECT} FROM members m JOIN projects p ON p.id = m.project_id JOIN project_sequences s ON s.project_id = p.id \
+         WHERE m.user_id = $1 AND p.key > $2 ORDER BY p.key LIMIT $3"
+    )
+}
+
+pub(crate) fn project() -> String {
+    format!("SELECT {PROJECT} FROM projects p JOIN project_sequences s ON s.project_id = p.id WHERE p.id = $1")
+}
+
+pub(crate) fn members() -> String {
+    format!("SELECT {MEMBER} FROM members WHERE project_id = $1")
+}
+
+pub(crate) fn member() -> String {
+    format!("SELECT {MEMBER} FROM members WHERE project_id = $1 AND user_id = $2")
+}
+
+pub(crate) fn user() -> String {
+    format!("SELECT {USER} FROM users WHERE id = $1")
+}
+
+pub(crate) fn ticket_by_id() -> String {
+    format!("SELECT {CARD}, {TICKET_REST} FROM tickets t WHERE t.id = $1")
+}
+
+pub(crate) fn ticket_by_number() -> String {
+    format!("SELECT {CARD}, {TICKET_REST} FROM tickets t WHERE t.project_id = $1 AND t.number = $2")
+}
+
+pub(crate) fn board_column() -> String {
+    format!(
+        "SELECT {CARD} FROM tickets t WHERE t.project_id = $1 AND t.status = $2 AND t.number < $3 ORDER BY t.number DESC LIMIT $4"
+    )
+}
+
+pub(crate) fn comments() -> String {
+    format!("SELECT {COMMENT} FROM comments WHERE ticket_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3")
+}
+
+/// Looks among the comments of one ticket.
+pub(crate) fn comment() -> String {
+    format!("SELECT {COMMENT} FROM comments WHERE ticket_id = $1 AND id = $2")
+}
+
+/// The functions that make structs of a database's rows; `strings` reads a list of strings.
+macro_rules! row_readers {
+    ($row:ty, $strings:path) => {
+        pub(super) fn project(row: &$row) -> Result<schemas::reader::ProjectRow, sqlx::Error> {
+            Ok(schemas::reader::ProjectRow {
+                id: row.try_get(0)?,
+                key: row.try_get(1)?,
+                name: row.try_get(2)?,
+                description: row.try_get(3)?,
+                owner_id: row.try_get(4)?,
+                viewer_comments: row.try_get(5)?,
+                sequence: row.try_get(6)?,
+                created_at: row.try_get(7)?,
+                updated_at: row.try_get(8)?,
+            })
+        }
+
+        pub(super) fn member(row: &$row) -> Result<schemas::reader::MemberRow, sqlx::Error> {
+            Ok(schemas::reader::MemberRow {
+                project_id: row.try_get(0)?,
+                user_id: row.try_get(1)?,
+                handle: row.try_get(2)?,
+                role: row.try_get(3)?,
+                capacity: row.try_get(4)?,
+                skills: $strings(row, 5)?,
+                available: row.try_get(6)?,
+            })
+        }
+
+        pub(super) fn card(row: &$row) -> Result<crate::read_model::TicketCard, sqlx::Error> {
+            Ok(crate::read_model::TicketCard {
+                id: row.try_get(0)?,
+                project_id: row.try_get(1)?,
+                number: row.try_get(2)?,
+                code: row.try_get(3)?,
+                title: row.try_get(4)?,
+                priority: row.try_get(5)?,
+                status: row.try_get(6)?,
+                labels: $strings(row, 7)?,
+                reporter_id: row.try_get(8)?,
+                assignee_id: row.try_get(9)?,
+                due_date: row.try_get(10)?,
+                version: row.try_get(11)?,
+                created_at: row.try_get(12)?,
+                updated_at: row.try_get(13)?,
+            })
+        }
+
+        pub(super) fn ticket(row: &$row) -> Result<schemas::reader::TicketRow, sqlx::Error> {
+            let card = card(row)?;
+            Ok(schemas::reader::TicketRow {
+                id: card.id,
+                project_id: card.project_id,
+                number: card.number,
+                code: card.code,
+                title: card.title,
+                priority: card.priority,
+                status: card.status,
+                labels: card.labels,
+                reporter_id: card.reporter_id,
+                assignee_id: card.assignee_id,
+                due_date: card.due_date,
+                version: card.version,
+                created_at: card.created_at,
+                updated_at: card.updated_at,
+                external_source: row.try_get(14)?,
+                external_id: row.try_get(15)?,
+                external_url: row.try_get(16)?,
+                sequence: row.try_get(17)?,
+                imported: row.try_get(18)?,
+                description: row.try_get(19)?,
+            })
+        }
+
+        pub(super) fn comment(row: &$row) -> Result<schemas::reader::CommentRow, sqlx::Error> {
+            Ok(schemas::reader::CommentRow {
+                id: row.try_get(0)?,
+                project_id: row.try_get(1)?,
+                ticket_id: row.try_get(2)?,
+                author_id: row.try_get(3)?,
+                content: row.try_get(4)?,
+                parent_id: row.try_get(5)?,
+                sequence: row.try_get(6)?,
+                created_at: row.try_get(7)?,
+            })
+        }
+
+        pub(super) fn user(row: &$row) -> Result<schemas::reader::UserRow, sqlx::Error> {
+            Ok(schemas::reader::UserRow {
+                id: row.try_get(0)?,
+                email: row.try_get(1)?,
+                name: row.try_get(2)?,
+                role: row.try_get(3)?,
+                source: row.try_get(4)?,
+                login: row.try_get(5)?,
+                sequence: row.try_get(6)?,
+                created_at: row.try_get(7)?,
+            })
+        }
+    };
+}
+pub(crate) use row_readers;
