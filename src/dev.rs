@@ -9,8 +9,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use api::{AppState, Limits, Parts, Readiness, Verification};
 use clap::Args;
+use connectors::board_cache::LocalBoardCache;
 use connectors::gateway::CommandGateway;
-use connectors::sink::{SinkOptions, SinkStatus};
+use connectors::sink::{Announce, SinkOptions, SinkStatus};
 use connectors::sqlite::SqliteReadModel;
 use processors::{PipelineConfig, pipeline};
 use schemas::SchemaRegistry;
@@ -96,7 +97,10 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
             opened = registry::open(config, |_| {}) => opened?,
         },
     };
-    let sink_options = SinkOptions { registry: schemas.clone(), group: sink_group, ..SinkOptions::default() };
+    let boards = Arc::new(LocalBoardCache::default());
+    let told: Vec<Arc<dyn Announce>> = vec![boards.clone()];
+    let sink_options =
+        SinkOptions { registry: schemas.clone(), announce: told, group: sink_group, ..SinkOptions::default() };
     let sink = read_model.start_sink(broker.clone(), sink_options)?;
     let gateway = CommandGateway::open(&broker, schemas.clone())?;
     let topology = pipeline(&PipelineConfig { registry: schemas.clone(), ..PipelineConfig::default() })?;
@@ -115,6 +119,7 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let app = AppState::new(Parts {
         gateway: gateway.clone(),
         read_model: read_model.clone(),
+        boards,
         secret,
         metrics: registry,
         readiness,

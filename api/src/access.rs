@@ -72,7 +72,7 @@ pub(crate) async fn ticket_target(state: &AppState, text: &str) -> Result<Target
 }
 
 /// Waits until the read model is as far as the caller has seen.
-async fn wait(state: &AppState, reader: &Reader) -> Result<(), Problem> {
+pub(crate) async fn wait(state: &AppState, reader: &Reader) -> Result<(), Problem> {
     let Some((project, sequence)) = reader.at_least else { return Ok(()) };
     let begun = Instant::now();
     let reached = state.read_model().wait_for(project, sequence, begun + state.limits().outcome_wait).await?;

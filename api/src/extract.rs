@@ -1,6 +1,7 @@
 //! Extractors whose refusals are problems: JSON bodies, query parameters, and what a write says in its headers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -117,7 +118,7 @@ impl Params {
 /// Who reads, and how far the read model must be.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    pub(crate) identity: Identity,
+    pub(crate) identity: Arc<Identity>,
     /// Project and sequence.
     pub(crate) at_least: Option<(Uuid, i64)>,
 }
@@ -145,7 +146,7 @@ fn parse_sequence(text: &str) -> Option<(Uuid, i64)> {
 /// Who writes, under which command id, and how long they wait.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    pub(crate) identity: Identity,
+    pub(crate) identity: Arc<Identity>,
     pub(crate) command_id: Uuid,
     pub(crate) correlation_id: Uuid,
     pub(crate) traceparent: Option<String>,

@@ -10,6 +10,7 @@
 //! | `native` | commands as JSON: the body of a bulk line and of a REST write |
 //! | `submit` | a write all the way: log, outcome, read model |
 //! | `access` | who may read what |
+//! | `boards` | rendered boards, from the cache if it has them |
 //! | [`auth`] | tokens, and the cookie of the pages |
 //! | `problem`, `rejection` | what goes wrong, as RFC 9457 |
 //! | `pages` | the pages: rendered here, no script |
@@ -31,6 +32,7 @@
 mod access;
 mod answer;
 pub mod auth;
+mod boards;
 mod commands;
 mod cursor;
 mod extract;
@@ -50,6 +52,7 @@ mod state;
 mod submit;
 mod views;
 
+pub use boards::register_redis;
 pub use commands::{Commands, Pending};
 pub use monitoring::Monitoring;
 pub use problem::Problem;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use connectors::board_cache::BoardCache;
 use connectors::read_model::{BoxFuture, ReadModel};
 use tokio::sync::watch;
 
-use crate::auth::Secret;
+use crate::auth::{Identity, Secret, TokenError, Verified};
+use crate::boards::Boards;
 use crate::commands::Commands;
 use crate::metrics::Metrics;
 use crate::monitoring::Monitoring;
@@ -21,6 +23,8 @@ struct Inner {
     parts: Parts,
     metrics: Metrics,
     registered: Registered,
+    verified: Verified,
+    boards: Boards,
     templates: Templates,
     stopping: watch::Sender<bool>,
 }
@@ -31,6 +35,8 @@ pub struct Parts {
     pub gateway: Arc<dyn Commands>,
     /// Where reads are answered from.
     pub read_model: Arc<dyn ReadModel>,
+    /// Where boards are looked for before the read model is asked.
+    pub boards: Arc<dyn BoardCache>,
     /// What tokens are signed with.
     pub secret: Secret,
     /// Whose metrics `/metrics` shows; the API registers its own there.
@@ -105,9 +111,11 @@ impl AppState {
     /// [`SetupError`].
     pub fn new(parts: Parts) -> Result<Self, SetupError> {
         let metrics = Metrics::new(&parts.metrics)?;
+        let boards = Boards::new(parts.boards.clone(), parts.read_model.clone(), &parts.metrics)?;
         let templates = Templates::new()?;
         let (stopping, _) = watch::channel(false);
-        Ok(Self(Arc::new(Inner { parts, metrics, registered: Registered::default(), templates, stopping })))
+        let (registered, verified) = (Registered::default(), Verified::default());
+        Ok(Self(Arc::new(Inner { parts, metrics, registered, verified, boards, templates, stopping })))
     }
 
     pub(crate) fn gateway(&self) -> &dyn Commands {
@@ -118,8 +126,13 @@ impl AppState {
         self.0.parts.read_model.as_ref()
     }
 
-    pub(crate) fn secret(&self) -> &Secret {
-        &self.0.parts.secret
+    pub(crate) fn boards(&self) -> &Boards {
+        &self.0.boards
+    }
+
+    /// Whom a bearer token names.
+    pub(crate) fn verified(&self, token: &str) -> Result<Arc<Identity>, TokenError> {
+        self.0.verified.verify(&self.0.parts.secret, token)
     }
 
     pub(crate) fn monitoring(&self) -> Monitoring {

@@ -1,16 +1,18 @@
 //! The bearer of a token, as an extractor: a handler that takes a [`Caller`] cannot be reached without one.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use super::token::{Identity, verify_token};
+use super::token::Identity;
 use crate::problem::Problem;
 use crate::state::AppState;
 
 /// Proof that the request came with a valid bearer token. Cookies do not count, so there is nothing to forge across sites.
 #[derive(Debug, Clone)]
-pub(crate) struct Caller(pub(crate) Identity);
+pub(crate) struct Caller(pub(crate) Arc<Identity>);
 
 impl FromRequestParts<AppState> for Caller {
     type Rejection = Problem;
@@ -23,7 +25,8 @@ impl FromRequestParts<AppState> for Caller {
         let Some((_, token)) = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
             return Err(Problem::unauthorized("token_missing", "the scheme must be Bearer"));
         };
-        verify_token(state.secret(), token.trim())
+        state
+            .verified(token.trim())
             .map(Self)
             .map_err(|error| Problem::unauthorized("token_invalid", error.to_string()))
     }

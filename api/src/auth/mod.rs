@@ -3,7 +3,9 @@
 mod caller;
 mod session;
 mod token;
+mod verified;
 
 pub(crate) use caller::Caller;
 pub(crate) use session::{SESSION_COOKIE, Visitor, session_cookie};
 pub use token::{Identity, Secret, TokenError, issue_token, verify_token};
+pub(crate) use verified::Verified;

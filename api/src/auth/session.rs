@@ -5,8 +5,9 @@ use axum::http::HeaderValue;
 use axum::http::header::COOKIE;
 use axum::http::request::Parts;
 use std::convert::Infallible;
+use std::sync::Arc;
 
-use super::token::{Identity, verify_token};
+use super::token::Identity;
 use crate::state::AppState;
 
 /// Name of the cookie.
@@ -14,7 +15,7 @@ pub(crate) const SESSION_COOKIE: &str = "syncroboard_session";
 
 /// Who looks at a page; none if there is no valid cookie.
 #[derive(Debug, Clone)]
-pub(crate) struct Visitor(pub(crate) Option<Identity>);
+pub(crate) struct Visitor(pub(crate) Option<Arc<Identity>>);
 
 impl FromRequestParts<AppState> for Visitor {
     type Rejection = Infallible;
@@ -24,7 +25,7 @@ impl FromRequestParts<AppState> for Visitor {
         let token = cookies
             .flat_map(|header| header.split(';'))
             .find_map(|pair| pair.trim().strip_prefix(SESSION_COOKIE)?.strip_prefix('='));
-        Ok(Self(token.and_then(|token| verify_token(state.secret(), token).ok())))
+        Ok(Self(token.and_then(|token| state.verified(token).ok())))
     }
 }
 

@@ -153,6 +153,8 @@ struct Named {
     name: String,
     #[serde(default)]
     admin: bool,
+    #[serde(default)]
+    exp: serde_json::Value,
 }
 
 /// Makes a token for someone, valid from now for `ttl`.
@@ -180,6 +182,11 @@ pub fn issue_token(secret: &Secret, identity: &Identity, ttl: Duration) -> Resul
 /// # Errors
 /// Any [`TokenError`] about tokens; it does not say more than the holder may know.
 pub fn verify_token(secret: &Secret, token: &str) -> Result<Identity, TokenError> {
+    verify_with_end(secret, token).map(|(identity, _)| identity)
+}
+
+/// As [`verify_token`], with the last second, since 1970-01-01T00:00Z, at which the token is taken.
+pub(super) fn verify_with_end(secret: &Secret, token: &str) -> Result<(Identity, Option<u64>), TokenError> {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.leeway = LEEWAY_SECONDS;
     validation.validate_nbf = true;
@@ -190,7 +197,8 @@ pub fn verify_token(secret: &Secret, token: &str) -> Result<Identity, TokenError
     let email = named.email.trim().to_lowercase();
     let user_id = named.sub.filter(|&sub| !email.is_empty() && sub == ids::user_id(&email));
     let user_id = user_id.ok_or_else(|| TokenError::Claim("sub".to_owned()))?;
-    Ok(Identity { user_id, email, name: named.name, admin: named.admin })
+    let end = named.exp.as_u64().map(|exp| exp.saturating_add(LEEWAY_SECONDS));
+    Ok((Identity { user_id, email, name: named.name, admin: named.admin }, end))
 }
 
 fn refused(kind: &ErrorKind) -> TokenError {

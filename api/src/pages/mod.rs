@@ -76,7 +76,7 @@ impl Visit {
     }
 
     fn identity(&self) -> Result<&Identity, Instead> {
-        self.visitor.0.as_ref().ok_or(Instead::SignIn)
+        self.visitor.0.as_deref().ok_or(Instead::SignIn)
     }
 
     /// Renders a page. A token in the query is first exchanged for the cookie, on the same path without it.

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use minijinja::context;
 
 use super::Visit;
-use crate::auth::{SESSION_COOKIE, session_cookie, verify_token};
+use crate::auth::{SESSION_COOKIE, session_cookie};
 use crate::state::AppState;
 
 /// The page that asks for a token; `refused` says what was wrong with the last one.
@@ -18,7 +18,7 @@ pub(super) fn page(state: &AppState, refused: Option<&str>) -> Response {
 
 /// Keeps a good token in the cookie and goes on to the same path without it, so that it stays out of history and links.
 pub(super) fn exchange(visit: &Visit, token: &str) -> Response {
-    if let Err(error) = verify_token(visit.state.secret(), token) {
+    if let Err(error) = visit.state.verified(token) {
         return page(&visit.state, Some(&error.to_string()));
     }
     let (Some(cookie), Ok(path)) =

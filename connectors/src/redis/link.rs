@@ -122,9 +122,10 @@ impl Link {
         if let Some(connected) = &*self.connected.lock() {
             return Ok(connected.clone());
         }
+        // The limit is that of the whole call, around this.
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.limit))
-            .set_response_timeout(Some(self.limit))
+            .set_connection_timeout(None)
+            .set_response_timeout(None)
             .set_pipeline_buffer_size(1_024);
         let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
         let info: String = ::redis::cmd("INFO").arg("server").query_async(&mut connection).await?;

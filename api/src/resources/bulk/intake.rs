@@ -1,5 +1,6 @@
 //! Reads lines and submits them in their order.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -40,7 +41,7 @@ pub(super) enum EntryBody {
 /// Reads until the body ends, the caller goes, or the server stops taking requests.
 pub(super) async fn run(
     state: AppState,
-    identity: Identity,
+    identity: Arc<Identity>,
     body: Body,
     entries: mpsc::Sender<Entry>,
     progress: watch::Receiver<u64>,
@@ -71,7 +72,7 @@ struct Over;
 
 struct Intake {
     state: AppState,
-    identity: Identity,
+    identity: Arc<Identity>,
     entries: mpsc::Sender<Entry>,
     /// The last line that has its result.
     progress: watch::Receiver<u64>,

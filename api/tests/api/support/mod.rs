@@ -11,6 +11,7 @@ use api::{AppState, Limits, Parts, Readiness, router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use connectors::board_cache::LocalBoardCache;
 use schemas::reader::{MemberRow, ProjectRow, TicketRow, UserRow};
 use schemas::{CommandAccepted, CommandRejected, Outcome, TicketCommand, ids};
 use serde_json::Value;
@@ -24,6 +25,7 @@ pub(crate) use model::Model;
 pub(crate) struct World {
     pub(crate) log: Arc<Log>,
     pub(crate) model: Arc<Model>,
+    pub(crate) boards: Arc<LocalBoardCache>,
     pub(crate) secret: Secret,
     pub(crate) app: Router,
 }
@@ -74,9 +76,11 @@ impl World {
         let (log, model, secret) = (Arc::new(Log::default()), Arc::new(Model::default()), Secret::generate().unwrap());
         let mut limits = Limits::default();
         adjust(&mut limits);
+        let boards = Arc::new(LocalBoardCache::default());
         let parts = Parts {
             gateway: log.clone(),
             read_model: model.clone(),
+            boards: boards.clone(),
             secret: secret.clone(),
             metrics: prometheus::Registry::new(),
             readiness: Arc::new(move || readiness.clone()),
@@ -84,7 +88,7 @@ impl World {
             limits,
         };
         let app = router(AppState::new(parts).unwrap());
-        let world = Self { log, model, secret, app };
+        let world = Self { log, model, boards, secret, app };
         world.populate();
         world
     }
