@@ -20,6 +20,8 @@ pub(crate) struct Tables {
     pub(crate) comments: Vec<CommentRow>,
     pub(crate) users: Vec<UserRow>,
     pub(crate) outcomes: Vec<Outcome>,
+    /// Tickets of a column that come with the board; 0: two.
+    pub(crate) column_page: u32,
     /// Every question `wait_for` was asked: of what, and which sequence.
     pub(crate) waits: Vec<(Uuid, i64)>,
 }
@@ -145,10 +147,11 @@ impl ReadModel for Model {
     fn board(&self, project: Uuid) -> Answer<'_, Option<Board>> {
         self.answer(|tables| {
             let row = tables.projects.iter().find(|row| row.id == project)?.clone();
+            let page = if tables.column_page == 0 { 2 } else { tables.column_page };
             let columns = DEFAULT_STATUSES.map(|status| {
                 let all = tables.tickets.iter().filter(|row| row.project_id == project && row.status == status);
                 let count = i64::try_from(all.count()).unwrap();
-                BoardColumn { status: status.to_owned(), count, tickets: column(tables, project, status, None, 2) }
+                BoardColumn { status: status.to_owned(), count, tickets: column(tables, project, status, None, page) }
             });
             Some(Board { project: row, columns: columns.into() })
         })
