@@ -17,6 +17,8 @@
 
 mod copy;
 mod migrate;
+#[cfg(test)]
+mod plans;
 mod queries;
 mod rebuild;
 mod rows;

@@ -21,9 +21,10 @@ use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, US
 const FIRST_LOOK: Duration = Duration::from_millis(5);
 const LAST_LOOK: Duration = Duration::from_millis(200);
 
-const STATUS_COUNTS: &str = "SELECT project_id, status, tickets FROM status_counts WHERE project_id = ANY($1)";
+pub(super) const STATUS_COUNTS: &str =
+    "SELECT project_id, status, tickets FROM status_counts WHERE project_id = ANY($1)";
 
-fn users_sql() -> String {
+pub(super) fn users_sql() -> String {
     format!("SELECT {USER} FROM users WHERE id = ANY($1)")
 }
 

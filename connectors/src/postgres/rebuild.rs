@@ -24,6 +24,9 @@ use crate::sink::{SinkError, SinkHandle, SinkOptions, SinkStatus};
 /// How often to look how far the new one is.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// So many records are left, at most, when the old one's sink is stopped for the rest.
+const CLOSE: i64 = 1_000;
+
 /// How long the old one's sink may be kept from writing; it waits a little longer for a lock.
 const HOLD: Duration = Duration::from_secs(10);
 
@@ -122,7 +125,7 @@ async fn lock_offsets(db: &mut PgConnection, old: &str) -> Result<(), SinkError>
     Ok(migrate::run(db, format!("BEGIN; LOCK TABLE {old}.sink_offsets IN EXCLUSIVE MODE")).await?)
 }
 
-/// Waits until the new one is as far as the old one; whether it was by the deadline.
+/// Waits until the new one is close to the old one, or, with a deadline, as far; whether it was by then.
 fn follow(
     runtime: &tokio::runtime::Runtime,
     db: &mut PgConnection,
@@ -143,7 +146,7 @@ fn follow(
             Ok::<i64, SinkError>(wanted.iter().map(left).sum())
         })?;
         (work.progress)(left);
-        if left == 0 {
+        if left == 0 || deadline.is_none() && left <= CLOSE {
             return Ok(true);
         }
         if deadline.is_some_and(|deadline| Instant::now() > deadline) {

@@ -11,7 +11,13 @@
 )]
 
 mod cases;
+mod faults;
 mod home;
+mod load;
+mod oracle;
+mod proxy;
+mod replaced;
+mod small_disk;
 #[path = "../support/mod.rs"]
 mod support;
 

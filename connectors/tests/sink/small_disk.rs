@@ -1,0 +1,63 @@
+//! A file system with little room, in memory. Making one takes root, or `sudo` without a password.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// Room for an empty database, and a little more.
+const SIZE: &str = "size=64m,mode=0700";
+
+pub(crate) struct SmallDisk {
+    dir: TempDir,
+}
+
+impl SmallDisk {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        // The server runs as this user where the tests run as root.
+        let user = if id(&[]) == "0" { id(&["postgres"]) } else { id(&[]) };
+        let path = dir.path().display().to_string();
+        privileged(&["mount", "-t", "tmpfs", "-o", &format!("{SIZE},uid={user}"), "tmpfs", &path]);
+        Self { dir }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Leaves no room.
+    pub(crate) fn fill(&self) {
+        let mut ballast = File::create(self.ballast()).expect("a file");
+        while ballast.write_all(&[0; 4 << 10]).is_ok() {}
+    }
+
+    /// Gives the room back.
+    pub(crate) fn empty(&self) {
+        fs::remove_file(self.ballast()).expect("removed");
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.path().join("ballast")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        privileged(&["umount", "--lazy", &self.path().display().to_string()]);
+    }
+}
+
+fn id(of: &[&str]) -> String {
+    let output = Command::new("id").arg("-u").args(of).output().expect("id runs");
+    String::from_utf8(output.stdout).expect("a number").trim().to_owned()
+}
+
+fn privileged(command: &[&str]) {
+    let mut words = if id(&[]) == "0" { Vec::new() } else { vec!["sudo", "-n"] };
+    words.extend(command);
+    let done = Command::new(words[0]).args(&words[1..]).status().expect("it runs");
+    assert!(done.success(), "{words:?} failed: this test takes root, or sudo without a password");
+}
