@@ -42,4 +42,4 @@ INSERT INTO outbox (topic, key, payload) VALUES ('ticket.events', :project::text
     jsonb_build_object('ticket', :'ticket', 'number', :number, 'sequence', :sequence, 'description', repeat('x', 300)));
 COMMIT;
 SQL
-"$bin/pgbench" --no-vacuum --client="$clients" --jobs=2 --time="$seconds" --protocol=prepared --file="$dir/command.sql" "$url"
+"$bin/pgbench" --no-vacuum --client="$clients" --jobs=2 --time="$seconds" --protocol=extended --file="$dir/command.sql" "$url"

@@ -25,7 +25,7 @@ use crate::sink::{SinkError, SinkHandle, SinkOptions, SinkStatus};
 const LOOK: Duration = Duration::from_millis(50);
 
 /// So many records are left, at most, when the old one's sink is stopped for the rest.
-const CLOSE: i64 = 1_000;
+const CLOSE: i64 = 10_000;
 
 /// How long the old one's sink may be kept from writing; it waits a little longer for a lock.
 const HOLD: Duration = Duration::from_secs(10);
@@ -97,7 +97,7 @@ async fn swap(db: &mut PgConnection, old: &str, new: &str, gone: &str) -> Result
     );
     migrate::run(db, swap).await?;
     // From here the new one is in its place; a rest of the old one is removed by the next rebuild, if not now.
-    if let Err(error) = migrate::run(db, format!("DROP SCHEMA {gone} CASCADE")).await {
+    if let Err(error) = migrate::run(db, format!("DROP SCHEMA {gone} CASCADE; SELECT pg_advisory_unlock_all()")).await {
         tracing::warn!(%error, "the old read model, now in schema {gone}, could not be removed");
     }
     Ok(records)
