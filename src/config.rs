@@ -16,6 +16,9 @@ pub(crate) struct Config {
     pub(crate) worker: Worker,
     pub(crate) kafka: Kafka,
     pub(crate) schema_registry: SchemaRegistry,
+    pub(crate) postgres: Postgres,
+    pub(crate) redis: Redis,
+    pub(crate) sink: Sink,
     pub(crate) log: Log,
 }
 
@@ -27,13 +30,16 @@ pub(crate) struct Data {
 }
 
 /// The HTTP side.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Api {
     /// Address to listen on.
     pub(crate) listen: String,
     /// How long a write waits for its outcome before it answers 202, in milliseconds.
     pub(crate) outcome_wait_ms: u64,
+    /// What tokens are signed with, in hexadecimal digits; all API processes must have the same. Empty: the one in the data
+    /// directory, which is made there.
+    pub(crate) secret: String,
 }
 
 /// The embedded broker.
@@ -114,6 +120,45 @@ pub(crate) struct SchemaRegistry {
     pub(crate) auto_register: bool,
 }
 
+/// The read model in Postgres, of `sink` and `api`.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Postgres {
+    /// `postgres://user:password@host:port/database` of the role that writes.
+    pub(crate) url: String,
+    /// Of the role that only reads; empty: the one that writes.
+    pub(crate) read_url: String,
+    /// Of the role that makes and alters tables; empty: the one that writes.
+    pub(crate) migrate_url: String,
+    /// The database schema that the tables are in.
+    pub(crate) schema: String,
+    /// Connections of a process for questions, at most.
+    pub(crate) connections: u32,
+}
+
+/// Redis, of `sink` and `api`; without `url` there is none.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Redis {
+    /// `redis://[user:password@]host[:port][/database]`.
+    pub(crate) url: String,
+    /// Put before every key and channel, for those who share a server.
+    pub(crate) prefix: String,
+    /// How long a read waits for one call, in milliseconds.
+    pub(crate) call_limit_ms: u64,
+}
+
+/// The processes that fill the read model.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Sink {
+    /// Where a sink answers `/healthz`, `/readyz` and `/metrics`; port 0 is a free one.
+    pub(crate) listen: String,
+    /// Names this process among the sinks, and must stay the same when it restarts; empty: the host's name and the first
+    /// number that no other sink here has.
+    pub(crate) instance_id: String,
+}
+
 /// What is written to standard error.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
@@ -132,7 +177,7 @@ impl Default for Data {
 
 impl Default for Api {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8080".to_owned(), outcome_wait_ms: 5_000 }
+        Self { listen: "127.0.0.1:8080".to_owned(), outcome_wait_ms: 5_000, secret: String::new() }
     }
 }
 
@@ -177,6 +222,46 @@ impl Default for SchemaRegistry {
     }
 }
 
+impl Default for Postgres {
+    fn default() -> Self {
+        let (url, read_url, migrate_url) = Default::default();
+        Self { url, read_url, migrate_url, schema: "read_model".to_owned(), connections: 8 }
+    }
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self { url: String::new(), prefix: String::new(), call_limit_ms: 50 }
+    }
+}
+
+impl Default for Sink {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:0".to_owned(), instance_id: String::new() }
+    }
+}
+
+/// Without the secret.
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
+
+/// Without the addresses: there are passwords in them.
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Postgres").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+/// Without the address: there may be a password in it.
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redis").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
 /// Without the password.
 impl std::fmt::Debug for SchemaRegistry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -217,6 +302,9 @@ impl Config {
         if config.kafka.partitions == 0 {
             return Err(ConfigError("kafka.partitions must be at least 1".to_owned()));
         }
+        if config.postgres.connections == 0 {
+            return Err(ConfigError("postgres.connections must be at least 1".to_owned()));
+        }
         Ok(config)
     }
 }
@@ -232,10 +320,11 @@ impl Log {
 }
 
 /// Every key there is; those that end in `.*` hold keys of the user's own.
-const KNOWN: [&str; 26] = [
+const KNOWN: [&str; 37] = [
     "data.dir",
     "api.listen",
     "api.outcome_wait_ms",
+    "api.secret",
     "embedded.sync",
     "embedded.partitions",
     "worker.application_id",
@@ -257,6 +346,16 @@ const KNOWN: [&str; 26] = [
     "schema_registry.username",
     "schema_registry.password",
     "schema_registry.auto_register",
+    "postgres.url",
+    "postgres.read_url",
+    "postgres.migrate_url",
+    "postgres.schema",
+    "postgres.connections",
+    "redis.url",
+    "redis.prefix",
+    "redis.call_limit_ms",
+    "sink.listen",
+    "sink.instance_id",
     "log.filter",
     "log.json",
 ];

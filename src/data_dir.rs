@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use api::auth::Secret;
 
+use crate::config::Config;
+
 /// A data directory; only the server holds its lock, which is that of the log.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDir(PathBuf);
@@ -31,9 +33,22 @@ impl DataDir {
         self.0.join("workers")
     }
 
+    /// By what the sinks on this host are told apart.
+    pub(crate) fn sinks(&self) -> PathBuf {
+        self.0.join("sinks")
+    }
+
     /// The read model.
     pub(crate) fn read_model(&self) -> PathBuf {
         self.0.join("read-model.sqlite")
+    }
+
+    /// The secret that is configured, or the one that lies here.
+    pub(crate) fn secret_of(&self, config: &Config) -> anyhow::Result<Secret> {
+        match config.api.secret.trim() {
+            "" => self.secret(),
+            given => Secret::from_hex(given).context("api.secret"),
+        }
     }
 
     /// The secret, made when it is first asked for, by whoever comes first.

@@ -27,7 +27,7 @@ use crate::exit::Failed;
 use crate::instance::{Instance, keep_to_cluster};
 use crate::metrics::{self, BrokerCollector, EngineCollector};
 use crate::signals::Signals;
-use crate::{registry, verify, worker};
+use crate::{registry, sink, verify, worker};
 
 /// Requests under way when the server is told to stop get so long to end.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -60,21 +60,16 @@ pub(crate) fn streams_config(data: &DataDir, config: &Config) -> StreamsConfig {
     worker::streams_config(config, instance_id, state_dir)
 }
 
-/// The consumer group of the sinks, by which `lag` names them.
-pub(crate) fn sink_group(config: &Config) -> String {
-    format!("{}-sink", config.worker.application_id)
-}
-
 async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let listen = args.listen.as_ref().unwrap_or(&config.api.listen);
     let mut signals = Signals::new()?;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     let data = DataDir::new(args.data_dir.as_ref().unwrap_or(&config.data.dir));
-    let secret = data.secret()?;
+    let secret = data.secret_of(config)?;
     // Held until the end: it keeps another process out of the same stores.
     let mut _instance = None;
-    let mut sink_group = sink_group(config);
+    let mut sink_group = sink::sink_group(config);
     let (broker, streams_config) = match &args.kafka {
         None => (broker::embedded(&data, config)?, streams_config(&data, config)),
         Some(servers) => {

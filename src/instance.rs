@@ -1,4 +1,4 @@
-//! Who a worker is among the workers of its application, and the directory that is its own.
+//! Who a worker, or a sink, is among those of its application, and the directory that is its own.
 //!
 //! The id names the member of the group and its producers, so two processes must never have the same, and a process should
 //! have its own again after a restart, with the stores that belong to it. So an id is a directory with a lock.
@@ -97,7 +97,7 @@ fn check(id: &str) -> anyhow::Result<()> {
     let named = id.chars().any(|c| c != '.');
     anyhow::ensure!(
         named && id.len() <= 100 && id.chars().all(fine),
-        "worker.instance_id `{id}`: letters, digits, `-`, `_` and `.` are allowed, 100 at most"
+        "instance id `{id}`: letters, digits, `-`, `_` and `.` are allowed, 100 at most"
     );
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `syncroboard`: the composition root and the command line. No rules live here: each command is one thin file.
 
+mod api_command;
 mod bench;
 mod broker;
 mod config;
@@ -10,11 +11,17 @@ mod exit;
 mod import;
 mod instance;
 mod lag;
+mod late_gateway;
 mod metrics;
+mod postgres;
 mod print;
+mod probe;
+mod redis;
 mod registry;
 mod sample;
 mod signals;
+mod sink;
+mod stage;
 mod token;
 mod topics;
 mod topology_command;
@@ -50,6 +57,10 @@ enum Command {
     Dev(dev::DevArgs),
     /// Run the pipeline on Apache Kafka, in as many processes as one likes.
     Worker(worker::WorkerArgs),
+    /// Fill the read model in Postgres from Apache Kafka, in as many processes as one likes.
+    Sink(sink::SinkArgs),
+    /// Serve REST and pages on Apache Kafka, Postgres and Redis, in as many processes as one likes.
+    Api(api_command::ApiArgs),
     /// Pour native commands or GitHub issues into a running server.
     Import(import::ImportArgs),
     /// Make a token; it is printed alone on the last line.
@@ -79,6 +90,8 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Dev(args) => dev::run(&args, &config),
         Command::Worker(args) => worker::run(&args, &config),
+        Command::Sink(args) => sink::run(&args, &config),
+        Command::Api(args) => api_command::run(&args, &config),
         Command::Import(args) => import(&args, &config),
         Command::Token(args) => token::run(&args, &config),
         Command::Verify(args) => verify::run(&args, &config),
@@ -96,7 +109,7 @@ fn main() -> ExitCode {
 
 fn import(args: &import::ImportArgs, config: &Config) -> Result<ExitCode, Failed> {
     // On the server's own machine a token can be had from its data directory.
-    let token = token::local_admin(&config.data.dir);
+    let token = token::local_admin(config);
     match import::run(args, token) {
         Ok(exit) => Ok(ExitCode::from(exit.code())),
         Err(error) => Err(Failed::new(error.code(), error.to_string())),

@@ -1,8 +1,9 @@
-//! The engine's instruments and the lag of its input, as Prometheus metrics with Kafka Streams' names.
+//! The engine's instruments and the lag of its input, as Prometheus metrics with Kafka Streams' names; and those of sinks.
 
 mod brokers;
 mod families;
 mod lag;
+mod sink;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ pub(crate) use brokers::BrokerCollector;
 
 use families::Families;
 use lag::LagSampler;
+pub(crate) use sink::{SinkCollector, SinkInstruments};
 
 /// Whether the pipeline is ready; if not, its state and how far it is with restoring.
 pub(crate) fn readiness(streams: &StreamsView) -> Readiness {
@@ -93,7 +95,7 @@ impl EngineCollector {
     }
 
     fn lags(&self, out: &mut Families, tasks: &[TaskSnapshot]) {
-        let inputs = tasks.iter().flat_map(|task| task.inputs.iter().cloned()).collect();
+        let inputs = tasks.iter().flat_map(|task| task.inputs.iter().cloned()).map(Into::into).collect();
         for (partition, lag) in self.lag.lags(inputs) {
             let number = partition.partition.to_string();
             let labels = [("topic", &*partition.topic), ("partition", number.as_str())];

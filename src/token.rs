@@ -1,6 +1,6 @@
-//! `syncroboard token`: makes a token with the secret of a data directory; the server may run meanwhile.
+//! `syncroboard token`: makes a token with the configured secret or that of a data directory; servers may run meanwhile.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -45,15 +45,20 @@ pub(crate) fn run(args: &TokenArgs, config: &Config) -> Result<ExitCode, Failed>
     if local.is_empty() || domain.is_empty() {
         return Err(Failed::usage(format!("--user {email}: an e-mail such as ana@example.org is needed")));
     }
-    let secret = DataDir::new(args.data_dir.as_ref().unwrap_or(&config.data.dir)).secret()?;
+    let secret = match &args.data_dir {
+        Some(dir) => DataDir::new(dir).secret()?,
+        None => DataDir::new(&config.data.dir).secret_of(config)?,
+    };
     let identity = Identity::new(email, args.name.as_deref().unwrap_or(local), args.admin);
     println!("{}", issue_token(&secret, &identity, DAY * args.days)?);
     Ok(ExitCode::SUCCESS)
 }
 
-/// A short-lived administrator's token, if there is a data directory with a secret here: whoever can read that may
+/// A short-lived administrator's token, if a secret is configured or lies in the data directory: whoever can read that may
 /// make one anyway.
-pub(crate) fn local_admin(data_dir: &Path) -> Option<String> {
-    let secret = DataDir::new(data_dir).existing_secret().ok()??;
+pub(crate) fn local_admin(config: &Config) -> Option<String> {
+    let data = DataDir::new(&config.data.dir);
+    let secret =
+        if config.api.secret.is_empty() { data.existing_secret().ok()?? } else { data.secret_of(config).ok()? };
     issue_token(&secret, &Identity::new("admin@localhost.local", "Administrator", true), DAY).ok()
 }

@@ -1,7 +1,10 @@
 //! `syncroboard verify`: what the events say stores and read model hold, against what they hold.
 //!
 //! On a data directory that no server uses, stores and read model are first brought up to the log's end, as a start would
-//! do. A running server does the same itself, with its stream threads held between two commits.
+//! do. A running server does the same itself, with its stream threads held between two commits. On Apache Kafka the read
+//! model in Postgres is held against the log as far as the sinks have come, whoever is at work meanwhile: [`apart`].
+
+mod apart;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,7 +26,7 @@ use crate::broker;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
-use crate::{dev, registry, token};
+use crate::{dev, registry, sink, token};
 
 /// How long the read model may take to catch up with the log.
 const CATCH_UP: Duration = Duration::from_secs(600);
@@ -36,8 +39,13 @@ pub(crate) struct VerifyArgs {
     data_dir: Option<PathBuf>,
 
     /// A running server, which then verifies itself.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", conflicts_with = "kafka")]
     server: Option<String>,
+
+    /// Apache Kafka, against which the read model in Postgres and the boards in Redis are held [default:
+    /// kafka.bootstrap_servers of the configuration, if a postgres.url is configured too].
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "data_dir")]
+    kafka: Option<String>,
 
     /// An administrator's token for the server.
     #[arg(long, value_name = "T", env = "SYNCROBOARD_TOKEN", hide_env_values = true)]
@@ -45,15 +53,23 @@ pub(crate) struct VerifyArgs {
 }
 
 pub(crate) fn run(args: &VerifyArgs, config: &Config) -> Result<ExitCode, Failed> {
-    let differences = match &args.server {
-        Some(server) => ask(server, args.token.clone().or_else(|| token::local_admin(&config.data.dir)))?,
-        None => offline(&DataDir::new(args.data_dir.as_ref().unwrap_or(&config.data.dir)), config)?,
+    let differences = match (&args.server, kafka(args, config)) {
+        (Some(server), _) => ask(server, args.token.clone().or_else(|| token::local_admin(config)))?,
+        (None, Some(servers)) => apart::verify(servers, config)?,
+        (None, None) => offline(&DataDir::new(args.data_dir.as_ref().unwrap_or(&config.data.dir)), config)?,
     };
     for difference in &differences {
         println!("{difference}");
     }
     println!("{} differences", differences.len());
     Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Kafka's address, if the parts run apart.
+fn kafka<'a>(args: &'a VerifyArgs, config: &'a Config) -> Option<&'a str> {
+    let configured = &config.kafka.bootstrap_servers;
+    let is_apart = args.data_dir.is_none() && !configured.is_empty() && !config.postgres.url.is_empty();
+    args.kafka.as_deref().or_else(|| is_apart.then_some(configured))
 }
 
 /// What a server answers that was asked to verify itself.
@@ -88,7 +104,7 @@ fn offline(data: &DataDir, config: &Config) -> anyhow::Result<Vec<String>> {
     let inspection = Inspection::open(&topology, &dev::streams_config(data, config), &*broker)?;
     let runtime = tokio::runtime::Runtime::new()?;
     let read_model = runtime.block_on(SqliteReadModel::open(data.read_model()))?;
-    let sink_options = SinkOptions { group: dev::sink_group(config), ..SinkOptions::default() };
+    let sink_options = SinkOptions { group: sink::sink_group(config), ..SinkOptions::default() };
     let sink = read_model.start_sink(broker.clone(), sink_options)?;
     let differences =
         compare(&broker, registry::embedded(), &Offline(inspection), &read_model, &runtime.handle().clone());

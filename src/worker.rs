@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use api::{Monitoring, Readiness};
+use api::Monitoring;
 use clap::Args;
 use connectors::kafka::MAX_RECORD_BYTES;
 use processors::{PipelineConfig, pipeline};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use topology::broker::{Broker, BrokerError};
-use topology::{State, Streams, StreamsConfig, StreamsView};
+use topology::{State, Streams, StreamsConfig};
 
 use crate::broker::{self, BrokerArgs};
 use crate::config::Config;
@@ -22,6 +22,7 @@ use crate::exit::Failed;
 use crate::instance::{Instance, keep_to_cluster};
 use crate::metrics::{self, BrokerCollector, EngineCollector};
 use crate::signals::Signals;
+use crate::stage::Stage;
 use crate::{registry, topics};
 
 /// How long to wait before Kafka is asked again at the start.
@@ -100,10 +101,10 @@ async fn work(servers: &str, config: &Config) -> anyhow::Result<ExitCode> {
     let streams_config = streams_config(config, instance.id(), instance.dir().to_owned());
     let registry = prometheus::Registry::new();
     registry.register(Box::new(BrokerCollector::start(&broker)?))?;
-    let stage = Arc::new(Mutex::new(Stage::Waits("starting".to_owned())));
+    let stage = Stage::new();
     let who = format!("instance={} listen=http://{}/", instance.id(), listener.local_addr()?);
     let (stop_serving, stopped) = oneshot::channel::<()>();
-    let monitoring = Monitoring { metrics: registry.clone(), readiness: readiness(Arc::clone(&stage)) };
+    let monitoring = Monitoring { metrics: registry.clone(), readiness: stage.readiness() };
     let serving = tokio::spawn(monitoring.serve(listener, async move {
         // Told, or left alone: it ends either way.
         let _ = stopped.await;
@@ -113,7 +114,8 @@ async fn work(servers: &str, config: &Config) -> anyhow::Result<ExitCode> {
         () = signals.next() => return Ok(ExitCode::SUCCESS),
         streams = start(servers, &broker, config, &streams_config, &stage) => Arc::new(streams?),
     };
-    set(&stage, Stage::Started(streams.view()));
+    let view = streams.view();
+    stage.started(move || metrics::readiness(&view));
     let collector = EngineCollector::new(streams.view(), broker, &streams_config)?;
     registry.register(Box::new(collector))?;
     let mut told = tokio::task::spawn_blocking({
@@ -140,34 +142,15 @@ async fn work(servers: &str, config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn set(stage: &Mutex<Stage>, reached: Stage) {
-    *stage.lock().unwrap_or_else(PoisonError::into_inner) = reached;
-}
-
-/// How far the start is, for `/readyz`.
-enum Stage {
-    /// Something is not there yet, and is asked again.
-    Waits(String),
-    Started(StreamsView),
-}
-
-fn readiness(stage: Arc<Mutex<Stage>>) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-    Arc::new(move || match &*stage.lock().unwrap_or_else(PoisonError::into_inner) {
-        Stage::Waits(why) => Readiness::NotReady(why.clone()),
-        Stage::Started(streams) => metrics::readiness(streams),
-    })
-}
-
 /// Starts the pipeline as soon as the schema registry and Kafka can be reached.
 async fn start(
     servers: &str,
     broker: &Arc<dyn Broker>,
     config: &Config,
     streams_config: &StreamsConfig,
-    stage: &Mutex<Stage>,
+    stage: &Stage,
 ) -> anyhow::Result<Streams> {
-    let waits = |why: &str| set(stage, Stage::Waits(why.to_owned()));
-    let registry = registry::open(config, waits).await?;
+    let registry = registry::open(config, |why| stage.waits(why)).await?;
     let topology = pipeline(&PipelineConfig { registry, ..PipelineConfig::default() })?;
     let mut told = false;
     loop {
@@ -180,7 +163,7 @@ async fn start(
         });
         match started.await? {
             Err(topology::StreamsError::Broker(BrokerError::Unavailable(why))) => {
-                set(stage, Stage::Waits(format!("Kafka: {why}")));
+                stage.waits(format!("Kafka: {why}"));
                 if !std::mem::replace(&mut told, true) {
                     tracing::warn!("Kafka at {servers} cannot be reached, trying again every second: {why}");
                 }

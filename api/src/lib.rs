@@ -52,7 +52,7 @@ mod state;
 mod submit;
 mod views;
 
-pub use boards::register_redis;
+pub use boards::{load_board, register_redis};
 pub use commands::{Commands, Pending};
 pub use monitoring::Monitoring;
 pub use problem::Problem;

@@ -67,6 +67,9 @@ pub enum Readiness {
 pub struct Limits {
     /// How long a write waits for its outcome and for the read model, before it answers 202.
     pub outcome_wait: Duration,
+    /// How long `GET /commands/{id}` looks for an outcome before it says that there is no such command: another process may
+    /// have taken it a moment ago. Zero where there is no other.
+    pub command_wait: Duration,
     /// How long any request but a bulk one may take in all.
     pub request: Duration,
     /// Size of a body, or of one line of a bulk body, in bytes.
@@ -83,6 +86,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             outcome_wait: Duration::from_secs(5),
+            command_wait: Duration::ZERO,
             request: Duration::from_secs(15),
             body_bytes: 1024 * 1024,
             bulk_window: 4096,

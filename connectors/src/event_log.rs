@@ -42,6 +42,15 @@ impl BrokerEventLog {
         &self.ends
     }
 
+    /// The same topics, up to these offsets of the next record; a partition that is not named is empty.
+    #[must_use]
+    pub fn up_to(mut self, offsets: &[(TopicPartition, i64)]) -> Self {
+        for (partition, end) in &mut self.ends {
+            *end = offsets.iter().find(|(p, _)| p == partition).map_or(0, |(_, next)| *next);
+        }
+        self
+    }
+
     fn read(&self, topic: &str, each: &mut dyn FnMut(&[u8]) -> Result<(), String>) -> Result<(), ReadError> {
         let failed = |reason: String| ReadError { what: topic.to_owned(), reason };
         for (partition, end) in self.ends.iter().filter(|(p, _)| *p.topic == *topic) {

@@ -23,8 +23,27 @@ pub(super) struct Lag {
     pub(super) seconds: f64,
 }
 
+/// A partition that is read, and what its reader knows of it. Times are milliseconds since the Unix epoch.
+#[derive(Debug, Clone)]
+pub(super) struct Input {
+    pub(super) partition: TopicPartition,
+    /// Timestamp of the first record that was fetched and is not done.
+    pub(super) head_timestamp: Option<i64>,
+    /// The first offset that is not done, if the reader knows better than the group.
+    pub(super) position: Option<i64>,
+    /// Timestamp of the last record that is done: what follows is hardly older.
+    pub(super) done_timestamp: Option<i64>,
+}
+
+impl From<InputSnapshot> for Input {
+    fn from(input: InputSnapshot) -> Self {
+        let InputSnapshot { partition, head_timestamp, .. } = input;
+        Self { partition, head_timestamp, position: None, done_timestamp: None }
+    }
+}
+
 type Lags = BTreeMap<TopicPartition, Lag>;
-type Question = (Vec<InputSnapshot>, Sender<Lags>);
+type Question = (Vec<Input>, Sender<Lags>);
 
 /// Asks a broker, on a thread that ends with this.
 pub(super) struct LagSampler {
@@ -41,7 +60,7 @@ impl LagSampler {
     }
 
     /// The lags of these inputs; those that the broker did not tell in time are as old as its last answer.
-    pub(super) fn lags(&self, inputs: Vec<InputSnapshot>) -> Lags {
+    pub(super) fn lags(&self, inputs: Vec<Input>) -> Lags {
         let wanted: Vec<_> = inputs.iter().map(|i| i.partition.clone()).collect();
         let (answer, answered) = channel();
         // A thread that is gone does not answer, which is then seen below.
@@ -75,10 +94,14 @@ impl Source {
         }
     }
 
-    fn ask(&mut self, inputs: &[InputSnapshot]) -> Result<Lags, BrokerError> {
+    fn ask(&mut self, inputs: &[Input]) -> Result<Lags, BrokerError> {
         let partitions: Vec<_> = inputs.iter().map(|i| i.partition.clone()).collect();
         self.caught_up_at.retain(|partition, _| partitions.contains(partition));
-        let committed = self.broker.committed(&self.group, &partitions)?;
+        let committed = if inputs.iter().all(|input| input.position.is_some()) {
+            inputs.iter().map(|input| input.position).collect()
+        } else {
+            self.broker.committed(&self.group, &partitions)?
+        };
         let mut lags = Lags::new();
         for (input, committed) in inputs.iter().zip(committed) {
             let (low, high) = self.broker.watermarks(&input.partition)?;
@@ -88,7 +111,8 @@ impl Source {
             if offsets == 0 {
                 *caught_up_at = now;
             }
-            let since = if offsets == 0 { now } else { input.head_timestamp.unwrap_or(*caught_up_at) };
+            let at_the_earliest = (*caught_up_at).max(input.done_timestamp.unwrap_or(i64::MIN));
+            let since = if offsets == 0 { now } else { input.head_timestamp.unwrap_or(at_the_earliest) };
             let seconds = now.saturating_sub(since).max(0) as f64 / 1e3;
             lags.insert(input.partition.clone(), Lag { offsets, seconds });
         }
@@ -145,7 +169,7 @@ mod tests {
         let partition = TopicPartition::new("in", 0);
         let mut at = |ms: i64, head_timestamp: Option<i64>| {
             now.store(ms, Ordering::SeqCst);
-            let lag = source.ask(&[InputSnapshot::new(partition.clone(), head_timestamp)]).unwrap()[&partition];
+            let lag = source.ask(&[InputSnapshot::new(partition.clone(), head_timestamp).into()]).unwrap()[&partition];
             (lag.offsets, lag.seconds)
         };
         assert_eq!(at(100_000, None), (0, 0.0), "an empty log");
@@ -170,7 +194,7 @@ mod tests {
             let partition = partition.clone();
             move || asked.recv().unwrap().1.send(Lags::from([(partition, lag)])).unwrap()
         });
-        let input = InputSnapshot::new(partition.clone(), None);
+        let input = Input::from(InputSnapshot::new(partition.clone(), None));
         assert_eq!(sampler.lags(vec![input.clone()]), Lags::from([(partition.clone(), lag)]));
         answering.join().unwrap();
         assert_eq!(sampler.lags(vec![input]), Lags::from([(partition, lag)]), "no one answers any more");

@@ -24,7 +24,10 @@ struct Column {
 }
 
 /// The board of a project as the read model has it now; none if there is no such project.
-pub(super) async fn load(read_model: &dyn ReadModel, project: Uuid) -> Result<Option<CachedBoard>, ReadError> {
+///
+/// # Errors
+/// The read model gives no answer.
+pub async fn load(read_model: &dyn ReadModel, project: Uuid) -> Result<Option<CachedBoard>, ReadError> {
     let Some(board) = read_model.board(project).await? else { return Ok(None) };
     let sequence = board.project.sequence;
     let body = render(board).map_err(|error| ReadError::Damaged(error.to_string()))?;

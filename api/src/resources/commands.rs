@@ -1,8 +1,14 @@
 //! `/commands/{id}`: what became of a command that was answered with 202.
+//!
+//! Any process answers, whoever took the command: the outcome is in the read model. Only who took it knows that it is
+//! under way; another one looks for a moment longer before it says that there is no such command.
+
+use std::time::{Duration, Instant};
 
 use axum::extract::{Path, State};
 use schemas::Outcome;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::access;
 use crate::answer::Answer;
@@ -22,7 +28,7 @@ pub(crate) async fn read(
     let id = hyphenated(&text).ok_or_else(unknown)?;
     // Asked first: an outcome that comes between the two questions is then found by the second.
     let pending = state.gateway().is_pending(id);
-    let body = match state.read_model().outcome(id).await? {
+    let body = match outcome(&state, id, pending).await? {
         Some(Outcome::Accepted(accepted)) => {
             if let Some(project) = accepted.project_id
                 && !access::may_see(&state, &reader.identity, project).await?
@@ -40,4 +46,18 @@ pub(crate) async fn read(
         None => return Err(unknown()),
     };
     Ok(Answer::ok(body))
+}
+
+/// The outcome, if it is there or comes soon enough.
+async fn outcome(state: &AppState, id: Uuid, pending: bool) -> Result<Option<Outcome>, Problem> {
+    let until = Instant::now() + if pending { Duration::ZERO } else { state.limits().command_wait };
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let found = state.read_model().outcome(id).await?;
+        if found.is_some() || Instant::now() >= until {
+            return Ok(found);
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
 }

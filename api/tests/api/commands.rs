@@ -26,6 +26,19 @@ async fn should_answer_202_after_the_deadline_and_say_where_to_look() {
 }
 
 #[tokio::test]
+async fn should_look_a_moment_longer_for_the_outcome_of_a_command_that_another_process_took() {
+    let world = World::with(|limits| limits.command_wait = Duration::from_mins(1));
+    let id = Uuid::from_u128(1);
+    let accepted = CommandAccepted { command_id: id, project_id: Some(web()), ..CommandAccepted::default() };
+    let path = format!("/commands/{id}");
+    let asked = world.get("ada", &path);
+    // Runs once the question above has not found it and waits.
+    let decided = async { world.model.tables().outcomes.push(Outcome::Accepted(accepted)) };
+    let (reply, ()) = tokio::join!(asked, decided);
+    assert_eq!(reply.json()["status"], "accepted");
+}
+
+#[tokio::test]
 async fn should_answer_202_at_once_to_those_who_prefer_it() {
     let world = World::new();
     let headers = [("prefer", "respond-async")];

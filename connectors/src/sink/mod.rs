@@ -13,6 +13,7 @@
 //! | `changes` | what a batch changes, gathered in memory |
 //! | `store` | what a database has to do |
 //! | `announce` | who is told, once it is done |
+//! | `watch` | who looks on: metrics |
 //! | `thread` | the thread, and the handle that stops it |
 
 mod announce;
@@ -20,6 +21,7 @@ pub(crate) mod changes;
 mod error;
 pub(crate) mod store;
 mod thread;
+mod watch;
 mod work;
 
 use std::sync::Arc;
@@ -30,6 +32,7 @@ pub use announce::{Announce, Announcement};
 pub use error::SinkError;
 pub(crate) use thread::start;
 pub use thread::{SinkHandle, SinkStatus};
+pub use watch::SinkWatch;
 
 /// A place in a sink's work where a test can make it fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,6 +56,8 @@ pub struct SinkOptions {
     pub client_id: String,
     /// Who is told of what was written, besides the read model's own [`Live`](crate::live::Live).
     pub announce: Vec<Arc<dyn Announce>>,
+    /// Who looks on.
+    pub watch: Option<Arc<dyn SinkWatch>>,
     /// For tests: asked at each point; `true` makes the sink fail there.
     pub fault: Option<Arc<dyn Fn(SinkPoint) -> bool + Send + Sync>>,
 }
@@ -64,6 +69,7 @@ impl Default for SinkOptions {
             group: "syncroboard-sink".to_owned(),
             client_id: "sink".to_owned(),
             announce: Vec::new(),
+            watch: None,
             fault: None,
         }
     }

@@ -138,6 +138,7 @@ impl Sink {
         let held: Vec<_> = self.held.keys().cloned().collect();
         self.consumer.resume(&held)?;
         self.sequences = reached.sequences.iter().copied().collect();
+        self.tell_watch();
         for announce in &self.announce {
             announce.anew(&reached.sequences).await;
         }
@@ -175,6 +176,7 @@ impl Sink {
                 self.fences = 0;
                 self.tell_group();
                 self.held.retain(|partition, _| !partitions.contains(partition));
+                self.tell_watch();
             }
             _ => {}
         }
@@ -186,13 +188,25 @@ impl Sink {
         if self.untold.take().is_none() {
             return;
         }
-        let offsets: Vec<Position> = self.held.iter().filter_map(|(p, next)| Some((p.clone(), (*next)?))).collect();
-        if let Err(error) = self.consumer.commit(&offsets) {
+        if let Err(error) = self.consumer.commit(&self.positions()) {
             tracing::debug!(%error, "the sink's group was not told how far the database is");
         }
     }
 
+    fn tell_watch(&self) {
+        if let Some(watch) = &self.options.watch {
+            watch.holds(&self.positions());
+        }
+    }
+
+    fn positions(&self) -> Vec<Position> {
+        self.held.iter().filter_map(|(partition, next)| Some((partition.clone(), (*next)?))).collect()
+    }
+
     async fn write(&mut self, fetched: &[Fetched]) -> Result<(), SinkError> {
+        if let Some(watch) = &self.options.watch {
+            watch.reads(fetched);
+        }
         let mut changes = Changes::default();
         let mut announcement = Announcement::default();
         let keep_events = self.announce.iter().any(|announce| announce.wants_events());
@@ -215,7 +229,11 @@ impl Sink {
         announcement.projects = changes.sequences.iter().map(|(&id, &sequence)| (id, sequence)).collect();
         announcement.users =
             changes.users.iter().filter_map(|(&id, user)| Some((id, user.as_ref()?.sequence))).collect();
+        let begun = Instant::now();
         self.commit(changes, &moves).await?;
+        if let Some(watch) = &self.options.watch {
+            watch.wrote(fetched, begun.elapsed());
+        }
         self.options.reach(SinkPoint::AfterCommit)?;
         for (partition, _, to) in moves {
             self.held.insert(partition, Some(to));
