@@ -33,13 +33,12 @@ SQL
 cat >"$dir/command.sql" <<'SQL'
 \set project random(1, 100)
 BEGIN;
-SELECT gen_random_uuid() AS ticket, gen_random_uuid() AS command \gset
 UPDATE projects SET number = number + 1, sequence = sequence + 1 WHERE id = :project RETURNING number, sequence \gset
-INSERT INTO tickets VALUES (:'ticket', :project, :number, 'A ticket of some length', repeat('x', 300), 'MEDIUM', 'OPEN', '{bug}',
-    :'ticket', NULL, 1, :sequence, 1700000000000, 1700000000000);
-INSERT INTO commands VALUES (:'command', '{"result": "accepted"}');
-INSERT INTO outbox (topic, key, payload) VALUES ('ticket.events', :project::text,
-    jsonb_build_object('ticket', :'ticket', 'number', :number, 'sequence', :sequence, 'description', repeat('x', 300)));
+INSERT INTO tickets VALUES (gen_random_uuid(), :project, :number, 'A ticket of some length', repeat('x', 300), 'MEDIUM', 'OPEN', '{bug}',
+    gen_random_uuid(), NULL, 1, :sequence, 1700000000000, 1700000000000);
+INSERT INTO commands VALUES (gen_random_uuid(), '{"result": "accepted"}');
+INSERT INTO outbox (topic, key, payload) VALUES ('ticket.events', cast(:project AS text),
+    jsonb_build_object('number', cast(:number AS bigint), 'sequence', cast(:sequence AS bigint), 'description', repeat('x', 300)));
 COMMIT;
 SQL
-"$bin/pgbench" --no-vacuum --client="$clients" --jobs=2 --time="$seconds" --protocol=extended --file="$dir/command.sql" "$url"
+"$bin/pgbench" --no-vacuum --client="$clients" --jobs=2 --time="$seconds" --protocol=prepared --file="$dir/command.sql" "$url"
