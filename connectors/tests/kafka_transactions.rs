@@ -20,9 +20,15 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(properties: &[(&str, &str)]) -> Self {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("out", 1, 1).unwrap();
-        let broker = KafkaBroker::open(KafkaConfig::new(cluster.bootstrap_servers())).unwrap();
+        let mut config = KafkaConfig::new(cluster.bootstrap_servers());
+        config.properties = properties.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let broker = KafkaBroker::open(config).unwrap();
         Self { cluster, broker, to: TopicPartition::new("out", 0) }
     }
 
@@ -47,6 +53,14 @@ fn should_trust_commits_that_were_answered_once() {
         scene.transaction(producer.as_mut());
         producer.commit().unwrap();
     }
+}
+
+#[test]
+fn should_trust_commits_whatever_the_user_debugs() {
+    let scene = Scene::with(&[("debug", "broker,topic")]);
+    let mut producer = scene.producer();
+    scene.transaction(producer.as_mut());
+    producer.commit().unwrap();
 }
 
 #[test]

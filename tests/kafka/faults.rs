@@ -97,11 +97,9 @@ fn should_go_on_through_a_rolling_restart_under_load() {
     site.is_whole(server, scene);
 }
 
-#[test]
-fn should_go_on_when_the_broker_was_restarted_under_load() {
+fn outlives_its_broker(session: Duration, end: impl Fn(&Site)) {
     let mut settings = settings("classic");
-    // Longer than the broker is away: the members are still members when it is back.
-    settings.insert("SYNCROBOARD__KAFKA__SESSION_TIMEOUT_MS", "20000".to_owned());
+    settings.insert("SYNCROBOARD__KAFKA__SESSION_TIMEOUT_MS", session.as_millis().to_string());
     let site = Site::new(settings);
     let server = site.dev();
     let mut worker = site.worker(&[]);
@@ -112,7 +110,7 @@ fn should_go_on_when_the_broker_was_restarted_under_load() {
         scene.load.wait_for(restart * 1_500);
         let in_flight = scene.load.in_flight();
         assert!(in_flight > 0);
-        site.kafka.stop();
+        end(&site);
         site.kafka.start();
         let before = scene.load.acknowledged();
         scene.load.wait_for(before + 500);
@@ -121,6 +119,18 @@ fn should_go_on_when_the_broker_was_restarted_under_load() {
     assert!(worker.is_alive(), "{:?}", worker.logged());
     worker.stop();
     site.is_whole(server, scene);
+}
+
+#[test]
+fn should_go_on_when_the_broker_was_restarted_under_load() {
+    // Longer than the broker is away: the members are still members when it is back.
+    outlives_its_broker(Duration::from_secs(20), |site| site.kafka.stop());
+}
+
+#[test]
+fn should_go_on_when_the_broker_was_killed_under_load() {
+    // Shorter than the broker is away: no member is known when it is back.
+    outlives_its_broker(Duration::from_secs(2), |site| site.kafka.kill());
 }
 
 #[test]

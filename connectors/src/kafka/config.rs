@@ -123,11 +123,12 @@ impl KafkaConfig {
             .set("message.timeout.ms", millis(self.transaction_timeout))
             // Each transaction's first AddOffsetsToTxn may find the last one still being settled.
             .set("retry.backoff.ms", "1")
-            .set("retry.backoff.max.ms", "100")
-            // The only way to learn whether a commit was tried again inside.
-            .set("debug", "eos");
-        config.set_log_level(RDKafkaLogLevel::Debug);
+            .set("retry.backoff.max.ms", "100");
         self.add_properties(&mut config);
+        // The only way to learn whether a commit was tried again inside, so the user's contexts come on top of it.
+        let debug = config.get("debug").map_or_else(|| "eos".to_owned(), |others| format!("{others},eos"));
+        config.set("debug", debug);
+        config.set_log_level(RDKafkaLogLevel::Debug);
         config
     }
 
