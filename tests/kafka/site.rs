@@ -35,9 +35,20 @@ pub(crate) fn settings(protocol: &str) -> Settings {
     .into()
 }
 
+/// What brokers of a cluster are set to whose every partition has three replicas.
+const REPLICATED: [(&str, &str); 5] = [
+    ("default.replication.factor", "3"),
+    ("min.insync.replicas", "2"),
+    ("offsets.topic.replication.factor", "3"),
+    ("transaction.state.log.replication.factor", "3"),
+    ("transaction.state.log.min.isr", "2"),
+];
+
 /// A Kafka, a directory and the processes' settings.
 pub(crate) struct Site {
     pub(crate) kafka: OwnKafka,
+    /// The cluster's other brokers.
+    pub(crate) others: Vec<OwnKafka>,
     pub(crate) home: Home,
     settings: Settings,
     _one: MutexGuard<'static, ()>,
@@ -45,8 +56,20 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(settings: Settings) -> Self {
+        Self::with(settings, &[])
+    }
+
+    /// With settings of the broker.
+    pub(crate) fn with(settings: Settings, broker: &[(&str, &str)]) -> Self {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        Self { kafka: OwnKafka::new(&[]), home: Home::new(), settings, _one: one }
+        Self { kafka: OwnKafka::new(broker), others: Vec::new(), home: Home::new(), settings, _one: one }
+    }
+
+    /// With a cluster of three brokers, of which each of the other two can be missed.
+    pub(crate) fn cluster(settings: Settings) -> Self {
+        let mut site = Self::with(settings, &REPLICATED);
+        site.others = (0..2).map(|_| site.kafka.join(&REPLICATED)).collect();
+        site
     }
 
     /// API, read model and a worker, in one process; not ready yet.
@@ -89,6 +112,19 @@ impl Site {
                 return;
             }
             assert!(Instant::now() < end, "there are not {count} members with partitions:\n{said}");
+        }
+    }
+
+    /// Waits until every replica of every partition is in sync again.
+    pub(crate) fn wait_for_replicas(&self) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let missing = ["--describe", "--under-replicated-partitions"];
+            let said = self.kafka.tool("org.apache.kafka.tools.TopicCommand", &missing);
+            if said.trim().is_empty() {
+                return;
+            }
+            assert!(Instant::now() < end, "these do not get into sync:\n{said}");
         }
     }
 

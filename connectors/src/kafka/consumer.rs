@@ -180,7 +180,7 @@ impl KafkaConsumer {
             match element.error() {
                 Ok(()) => drop(self.seeks.remove(&partition)),
                 Err(error) if error.rdkafka_error_code().is_some_and(errors::is_passing) => {}
-                Err(error) => return Err(errors::at(&error, "seeking", &partition)),
+                Err(error) => return Err(self.topics.error_at(&error, "seeking", &partition)),
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! From librdkafka's error codes to the engine's errors.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use topology::broker::{BrokerError, TopicPartition};
+use topology::broker::BrokerError;
 
 /// What a code means where nothing else is known.
 pub(super) fn from_code(code: Code, what: impl std::fmt::Display) -> BrokerError {
@@ -20,14 +20,6 @@ pub(super) fn from_error(error: &KafkaError, what: impl std::fmt::Display) -> Br
     match error.rdkafka_error_code() {
         Some(code) => from_code(code, what),
         None => BrokerError::Fatal(format!("{what}: {error}")),
-    }
-}
-
-/// As [`from_error`], for an operation on one partition.
-pub(super) fn at(error: &KafkaError, what: &str, partition: &TopicPartition) -> BrokerError {
-    match error.rdkafka_error_code() {
-        Some(code) if is_unknown(code) => BrokerError::UnknownTopic(partition.clone()),
-        _ => from_error(error, format_args!("{what} {partition}")),
     }
 }
 
@@ -89,6 +81,8 @@ pub(super) fn is_passing(code: Code) -> bool {
                 | Code::Retry
                 | Code::State
                 | Code::BrokerDestroy
+                | Code::DestroyBroker
+                | Code::Outdated
                 | Code::BrokerNotAvailable
                 | Code::NetworkException
                 | Code::NotController

@@ -111,7 +111,7 @@ impl Broker for KafkaBroker {
     }
 
     fn transactional_producer(&self, transactional_id: &str) -> Result<Box<dyn TransactionalProducer>, BrokerError> {
-        Ok(Box::new(KafkaTransactionalProducer::open(&self.config, transactional_id)?))
+        Ok(Box::new(KafkaTransactionalProducer::open(&self.config, Arc::clone(&self.topics), transactional_id)?))
     }
 
     fn producer(&self) -> Result<Arc<dyn Producer>, BrokerError> {

@@ -90,7 +90,7 @@ impl Producer for KafkaProducer {
                         self.room.changed.wait_until(&mut delivered, deadline);
                     }
                 }
-                Err((error, _)) => return Err(errors::at(&error, "produce to", partition)),
+                Err((error, _)) => return Err(self.topics.error_at(&error, "produce to", partition)),
             }
         }
     }

@@ -258,7 +258,21 @@ impl Topics {
         self.check(partition)?;
         let number = number(partition);
         let found = settled(|| self.client.client().fetch_watermarks(&partition.topic, number, ANSWER));
-        found.map_err(|e| errors::at(&e, "watermarks of", partition))
+        found.map_err(|e| self.error_at(&e, "watermarks of", partition))
+    }
+
+    /// What an error means that an operation on one partition answered. A broker that takes over a partition may say for a
+    /// moment that it does not know it; whether it is there, the metadata says.
+    pub(super) fn error_at(&self, error: &KafkaError, what: &str, partition: &TopicPartition) -> BrokerError {
+        let unknown = error.rdkafka_error_code().is_some_and(errors::is_unknown);
+        match if unknown { self.all() } else { Ok(BTreeMap::new()) } {
+            Ok(topics) if unknown && topics.get(&partition.topic).is_none_or(|count| *count <= partition.partition) => {
+                BrokerError::UnknownTopic(partition.clone())
+            }
+            Ok(_) if unknown => BrokerError::Unavailable(format!("{what} {partition}: not known to its broker yet")),
+            Ok(_) => errors::from_error(error, format_args!("{what} {partition}")),
+            Err(unanswered) => unanswered,
+        }
     }
 
     pub(super) fn committed(
@@ -292,7 +306,7 @@ impl Topics {
         if before <= low {
             return Ok(());
         }
-        let failed = |e| errors::at(&e, "deleting records of", partition);
+        let failed = |e| self.error_at(&e, "deleting records of", partition);
         let list = list(std::iter::once((partition, Offset::Offset(before))))?;
         let deleted = block_on(self.admin.delete_records(&list, &options())).map_err(failed)?;
         deleted.elements().iter().try_for_each(TopicPartitionListElem::error).map_err(failed)
@@ -309,10 +323,19 @@ pub(super) fn committed<C: rdkafka::consumer::ConsumerContext>(
     }
     let list = list(partitions.iter().map(|p| (p, Offset::Invalid)))?;
     let found = settled(|| client.committed_offsets(list.clone(), ANSWER));
-    let found = found.map_err(|e| errors::from_error(&e, "committed offsets"))?;
+    let found = found.map_err(|error| match error.rdkafka_error_code() {
+        // Offsets that an open transaction may still move are not told.
+        Some(Code::OperationTimedOut) => BrokerError::Unavailable(format!(
+            "committed offsets of {} partitions, the first of them {}, were not told within {ANSWER:?}: Kafka cannot be reached, \
+             or they are held by an open transaction (docs/kafka.md, \"Exactly once needs replicas\")",
+            partitions.len(),
+            partitions[0]
+        )),
+        _ => errors::from_error(&error, "committed offsets"),
+    })?;
     let offset = |p: &TopicPartition| {
         let Some(element) = found.find_partition(&p.topic, number(p)) else { return Ok(None) };
-        element.error().map_err(|e| errors::at(&e, "committed offset of", p))?;
+        element.error().map_err(|e| errors::from_error(&e, format_args!("committed offset of {p}")))?;
         Ok(match element.offset() {
             Offset::Offset(offset) => Some(offset),
             _ => None,
@@ -353,7 +376,7 @@ pub(super) fn list<'a>(
     let mut list = TopicPartitionList::new();
     for (partition, offset) in partitions {
         let added = list.add_partition_offset(&partition.topic, number(partition), offset);
-        added.map_err(|e| errors::at(&e, "offset of", partition))?;
+        added.map_err(|e| errors::from_error(&e, format_args!("offset of {partition}")))?;
     }
     Ok(list)
 }

@@ -23,13 +23,14 @@ use topology::broker::{BrokerError, GroupMetadata, TopicPartition, Transactional
 use topology::{RecordBatch, RecordRef};
 
 use super::config::KafkaConfig;
-use super::topics::{self, number};
+use super::topics::{self, Topics, number};
 use super::{context, errors, headers, native};
 
 /// How long a line of librdkafka's log may take from the commit that wrote it; without it the commit is suspect.
 const LOG_LINE: Duration = Duration::from_secs(5);
 
 pub(super) struct KafkaTransactionalProducer {
+    topics: Arc<Topics>,
     producer: ThreadedProducer<Deliveries>,
     state: Arc<State>,
     max_record_bytes: usize,
@@ -110,14 +111,14 @@ impl ProducerContext for Deliveries {
 }
 
 impl KafkaTransactionalProducer {
-    pub(super) fn open(config: &KafkaConfig, transactional_id: &str) -> Result<Self, BrokerError> {
+    pub(super) fn open(config: &KafkaConfig, topics: Arc<Topics>, transactional_id: &str) -> Result<Self, BrokerError> {
         let state = Arc::new(State::default());
         let producer = config.transactions(transactional_id).create_with_context(Deliveries(Arc::clone(&state)));
         let producer: ThreadedProducer<_> = producer.map_err(|e| errors::from_error(&e, "Kafka producer"))?;
         let timeout = config.transaction_timeout;
         producer.init_transactions(timeout.max(topics::ANSWER)).map_err(|e| opening(&e, transactional_id))?;
         let max_record_bytes = config.max_record_bytes;
-        Ok(Self { producer, state, max_record_bytes, timeout, sent: 0, touched: false, refused: None })
+        Ok(Self { topics, producer, state, max_record_bytes, timeout, sent: 0, touched: false, refused: None })
     }
 
     /// Where deliveries to a partition are noted.
@@ -154,7 +155,7 @@ impl KafkaTransactionalProducer {
                     let count = self.state.inner.lock().count;
                     self.await_deliveries(count + (self.sent - count) / 2, deadline)?;
                 }
-                Err((error, _)) => return Err(errors::at(&error, "produce to", partition)),
+                Err((error, _)) => return Err(self.topics.error_at(&error, "produce to", partition)),
             }
         }
     }
