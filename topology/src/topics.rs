@@ -1,8 +1,13 @@
 //! Topics as they are asked for, against topics as they are.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use crate::broker::{Broker, BrokerError, Cleanup, TopicName, TopicSpec};
+
+/// How long a difference must last until it counts, and how long to wait between two looks.
+const SETTLED: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// In what a topic is not as it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +125,7 @@ pub fn check_topics(broker: &dyn Broker, wanted: &[TopicSpec]) -> Result<Vec<Top
 /// differences are only told in the log. And whatever the broker answers.
 pub fn make_topics(broker: &dyn Broker, wanted: &[TopicSpec]) -> Result<(), BrokerError> {
     broker.create_topics(wanted)?;
-    let checks = match check_topics(broker, wanted) {
+    let checks = match settled_checks(broker, wanted) {
         Err(error @ (BrokerError::Unavailable(_) | BrokerError::Closed(_))) => return Err(error),
         Err(error) => {
             tracing::warn!("topics cannot be described, so their settings are not checked: {error}");
@@ -141,6 +146,18 @@ pub fn make_topics(broker: &dyn Broker, wanted: &[TopicSpec]) -> Result<(), Brok
         }
     }
     Ok(())
+}
+
+/// As [`check_topics`], but a difference must last: the broker that answers may not have heard yet how a topic was made.
+fn settled_checks(broker: &dyn Broker, wanted: &[TopicSpec]) -> Result<Vec<TopicCheck>, BrokerError> {
+    let deadline = Instant::now() + SETTLED;
+    loop {
+        let checks = check_topics(broker, wanted)?;
+        if checks.iter().all(|check| check.differences.is_empty()) || Instant::now() >= deadline {
+            return Ok(checks);
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
 }
 
 fn differences(found: &TopicSpec, wanted: &TopicSpec) -> Vec<Difference> {

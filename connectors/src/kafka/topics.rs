@@ -24,6 +24,8 @@ use super::errors;
 pub(super) const ANSWER: Duration = Duration::from_secs(15);
 /// How long to wait before asking again for what is about to be there.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How long the brokers may take until all of them know of a topic that one of them knows.
+const AGREED: Duration = Duration::from_secs(10);
 /// A producer fills batches up to this size (librdkafka's `batch.size`), so that a topic must take them.
 const BATCH_BYTES: usize = 1 << 20;
 /// Room in a topic's batches for what Kafka adds to a record of the largest size.
@@ -36,7 +38,8 @@ pub(super) struct Topics {
     client: BaseConsumer<LogContext>,
     /// For each group that was asked about, a client that is no member of it.
     groups: Mutex<AHashMap<String, Arc<BaseConsumer<LogContext>>>>,
-    known: Mutex<BTreeMap<TopicName, u32>>,
+    /// Partition counts, and when a broker last told of them.
+    known: Mutex<BTreeMap<TopicName, (u32, Instant)>>,
     config: KafkaConfig,
 }
 
@@ -64,14 +67,17 @@ impl Topics {
         Ok(metadata.map_err(|e| errors::from_error(&e, "brokers"))?.brokers().len())
     }
 
-    /// Partition counts, asked anew.
+    /// Partition counts, asked anew. Another broker may not have heard yet of a topic that one has told of.
     pub(super) fn all(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError> {
         let metadata = self.client.client().fetch_metadata(None, ANSWER).map_err(|e| self.explained(&e))?;
         let count = |t: &rdkafka::metadata::MetadataTopic| u32::try_from(t.partitions().len()).unwrap_or_default();
         let topics: BTreeMap<TopicName, u32> =
             metadata.topics().iter().filter(|t| t.error().is_none()).map(|t| (t.name().into(), count(t))).collect();
-        self.known.lock().clone_from(&topics);
-        Ok(topics)
+        let now = Instant::now();
+        let mut known = self.known.lock();
+        known.extend(topics.into_iter().map(|(topic, count)| (topic, (count, now))));
+        known.retain(|_, (_, told)| now - *told < AGREED);
+        Ok(known.iter().map(|(topic, (count, _))| (topic.clone(), *count)).collect())
     }
 
     /// Why the brokers did not answer, with what they said when they refused, if they did.
@@ -90,7 +96,7 @@ impl Topics {
 
     /// How many partitions a topic has; asks the broker only about a topic that was not there the last time.
     pub(super) fn count(&self, topic: &TopicName) -> Result<Option<u32>, BrokerError> {
-        if let Some(count) = self.known.lock().get(topic) {
+        if let Some((count, _)) = self.known.lock().get(topic) {
             return Ok(Some(*count));
         }
         Ok(self.all()?.get(topic).copied())
@@ -358,10 +364,12 @@ fn await_change(missing: &str, mut shows: impl FnMut() -> Result<bool, BrokerErr
 
 /// Asks again for as long as the brokers are agreeing on who answers: for a moment after a topic was made or a broker has come.
 fn settled<T>(mut ask: impl FnMut() -> KafkaResult<T>) -> KafkaResult<T> {
+    // What is asked about was there a moment ago: a broker that does not know it has not heard of it yet.
+    let unsettled = |code| errors::is_settling(code) || errors::is_unknown(code);
     let deadline = Instant::now() + ANSWER;
     loop {
         match ask() {
-            Err(error) if error.rdkafka_error_code().is_some_and(errors::is_settling) && Instant::now() < deadline => {
+            Err(error) if error.rdkafka_error_code().is_some_and(unsettled) && Instant::now() < deadline => {
                 std::thread::sleep(LOOK_AGAIN);
             }
             answered => return answered,
