@@ -221,14 +221,14 @@ fn should_reach_each_server_by_its_name_and_inner_port() {
     };
     let mut reached = 0;
     for (name, service) in services.iter().filter(|(_, service)| service["image"] == "syncroboard") {
-        let depends = service["depends_on"].as_array().into_iter().flatten().map(|on| on.as_str().unwrap());
-        for on in depends {
+        let depends = service["depends_on"].as_object().into_iter().flatten().map(|(on, _)| on.as_str());
+        for on in depends.filter(|on| *on != "migrate") {
             let place = format!("{on}:{}", inside(on));
             assert!(environment(service).values().any(|value| value.contains(&place)), "{name} is not told {place}");
             reached += 1;
         }
     }
-    assert!(reached > 1);
+    assert!(reached > 10);
     let source: Value =
         serde_norway::from_str(&read("docker/grafana/provisioning/datasources/prometheus.yml")).unwrap();
     assert_eq!(source["datasources"][0]["url"], format!("http://prometheus:{}", inside("prometheus")));

@@ -4,6 +4,7 @@
 
 #[path = "../support/exposition.rs"]
 mod exposition;
+mod parts;
 mod promql;
 #[path = "../support/mod.rs"]
 mod support;
@@ -14,9 +15,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use exposition::scrape;
+use parts::Parts;
 use promql::Use;
 use serde_json::Value;
-use support::services::{OwnKafka, succeeded};
+use support::services::{OwnKafka, psql, succeeded};
 use support::{Home, Server};
 
 /// How long a process may take to see what happened to Kafka.
@@ -102,20 +104,6 @@ fn worker(home: &Home, kafka: &OwnKafka) -> Server {
     server
 }
 
-/// What the processes show that Prometheus asks: a worker all of its own, `dev` what an API process shows.
-fn exported() -> Metrics {
-    let (homes, kafka) = ([Home::new(), Home::new()], OwnKafka::new(&[]));
-    let worker = worker(&homes[0], &kafka);
-    let dev = homes[1].start();
-    let token = homes[1].token();
-    let file = homes[1].file("commands.ndjson", br#"{"type":"CreateProject","key":"WEB","name":"Web"}"#);
-    let import = homes[1].run(&["import", "--server", &dev.url, "--token", &token, file.to_str().unwrap()]);
-    succeeded(&import, "import");
-    dev.settle(&token, "WEB");
-    let of_api = shown(&dev).into_iter().filter(|(name, _)| name.starts_with("syncroboard_"));
-    shown(&worker).into_iter().chain(of_api).collect()
-}
-
 #[test]
 fn should_have_a_configuration_and_rules_that_prometheus_takes_and_alerts_that_fire_when_they_should() {
     promtool(&["check", "config", "prometheus.yml"]);
@@ -147,7 +135,9 @@ fn should_say_of_each_alert_what_it_means_and_what_to_do() {
 
 #[test]
 fn should_name_only_metrics_and_labels_that_are_shown() {
-    let shown: Metrics = exported().into_iter().chain(known_to_prometheus()).collect();
+    let parts = Parts::start();
+    let exported = [&parts.worker, &parts.sink, &parts.api].map(shown).into_iter().flatten();
+    let shown: Metrics = exported.chain(known_to_prometheus()).collect();
     let (mut missing, mut names) = (Vec::new(), BTreeSet::new());
     for (place, query) in queries() {
         let uses = promql::uses(&query);
@@ -171,6 +161,13 @@ fn should_name_only_metrics_and_labels_that_are_shown() {
     }
     assert!(names.len() > 25, "{names:?}");
     assert_eq!(missing, [""; 0], "nobody shows this");
+
+    // The roles of compose.
+    let database = parts.postgres.url().strip_suffix("postgres").unwrap().to_owned() + "syncroboard";
+    let may = |role: &str, what: &str| {
+        psql(&database, &format!("SELECT has_table_privilege('syncroboard_{role}', 'read_model.tickets', '{what}')"))
+    };
+    assert_eq!([may("write", "UPDATE"), may("read", "SELECT"), may("read", "UPDATE")], ["t", "t", "f"]);
 }
 
 #[test]
