@@ -48,7 +48,7 @@ impl PostgresTables {
     fn scan<T>(
         &self,
         table: &'static str,
-        select: String,
+        select: &str,
         parse: fn(&PgRow) -> Result<T, sqlx::Error>,
         each: &mut dyn FnMut(T),
     ) -> Result<(), ReadError> {
@@ -80,24 +80,24 @@ impl ReadModel for PostgresTables {
         let select = format!(
             "SELECT {columns} FROM projects p LEFT JOIN project_sequences s ON s.project_id = p.id ORDER BY p.id"
         );
-        self.scan("projects", select, rows::project, each)
+        self.scan("projects", &select, rows::project, each)
     }
 
     fn members(&self, each: &mut dyn FnMut(MemberRow)) -> Result<(), ReadError> {
-        self.scan("members", format!("SELECT {MEMBER} FROM members ORDER BY project_id, user_id"), rows::member, each)
+        self.scan("members", &format!("SELECT {MEMBER} FROM members ORDER BY project_id, user_id"), rows::member, each)
     }
 
     fn tickets(&self, each: &mut dyn FnMut(TicketRow)) -> Result<(), ReadError> {
-        self.scan("tickets", format!("SELECT {CARD}, {TICKET_REST} FROM tickets t ORDER BY t.id"), rows::ticket, each)
+        self.scan("tickets", &format!("SELECT {CARD}, {TICKET_REST} FROM tickets t ORDER BY t.id"), rows::ticket, each)
     }
 
     fn comments(&self, each: &mut dyn FnMut(CommentRow)) -> Result<(), ReadError> {
         let select = format!("SELECT {COMMENT} FROM comments ORDER BY ticket_id, sequence");
-        self.scan("comments", select, rows::comment, each)
+        self.scan("comments", &select, rows::comment, each)
     }
 
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {
-        self.scan("users", format!("SELECT {USER} FROM users ORDER BY id"), rows::user, each)
+        self.scan("users", &format!("SELECT {USER} FROM users ORDER BY id"), rows::user, each)
     }
 }
 

@@ -43,7 +43,7 @@ fn forward(client: &TcpStream, server: &TcpStream, swallow: Arc<AtomicBool>, swa
     });
     let (mut to_client, mut answers) = pair();
     thread::spawn(move || {
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = [0; 16 << 10];
         while let Ok(read @ 1..) = answers.read(&mut buffer) {
             if swallow.swap(false, Ordering::SeqCst) {
                 swallowed.fetch_add(1, Ordering::SeqCst);
