@@ -135,6 +135,14 @@ fn should_go_on_from_the_database_when_sinks_die_between_its_commit_and_that_of_
     site.verifies();
 }
 
+fn wait_until_it_holds_partitions(sink: &Server) {
+    let end = Instant::now() + PATIENCE;
+    let shown = || http().get(format!("{}/metrics", sink.url)).send().unwrap().text().unwrap();
+    while !shown().contains("syncroboard_sink_lag_records{") {
+        assert!(Instant::now() < end, "it was given nothing");
+    }
+}
+
 #[test]
 fn should_find_a_damage_in_the_tables_and_nothing_before() {
     let site = Site::new();
@@ -142,9 +150,11 @@ fn should_find_a_damage_in_the_tables_and_nothing_before() {
     let token = site.token();
     make_project(&parts.apis[0], &token);
     assert_eq!(create(&parts.apis[0], &token, "1", "The first").0, 201);
+    // A sink that is given partitions has all boards count no more; so first they are given out, and that is told.
+    parts.sinks.iter().for_each(wait_until_it_holds_partitions);
+    site.verifies();
     // Puts the board into the cache, where it stays what it was.
     parts.apis[0].columns(&token, "WEB");
-    site.verifies();
     psql(site.postgres.url(), "UPDATE read_model.tickets SET title = 'Forged'");
     let verified = site.run(&["verify"]);
     let said = text(&verified);
