@@ -80,9 +80,10 @@ mod tests {
 
     #[test]
     fn should_let_one_through_in_each_period() {
-        let breaker = Breaker::new(1, Duration::from_hours(1));
+        let mut breaker = Breaker::new(1, Duration::from_hours(1));
         assert!(breaker.failed());
         // As if the hour were over.
+        breaker.begin = breaker.begin.checked_sub(Duration::from_secs(1)).expect("the machine is up for a second");
         breaker.open_until_us.store(1, Ordering::Relaxed);
         assert!(breaker.lets_through());
         assert!(!breaker.lets_through(), "the next has to wait again");
