@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use crate::load::seed;
 use crate::site::{Scene, Site, settings};
-use crate::support::services::OwnKafka;
 use crate::support::{Home, Server};
 
 /// How long a process may take to notice what happened to it.
@@ -99,7 +98,8 @@ fn should_go_on_through_a_rolling_restart_under_load() {
 }
 
 /// Each of the other brokers in turn is ended under load, and comes back when a part of the load is done without it.
-fn outlives_brokers(end: impl Fn(&OwnKafka)) {
+#[test]
+fn should_go_on_when_brokers_are_restarted_under_load() {
     let site = Site::cluster(settings("classic"));
     let server = site.dev();
     let mut worker = site.worker(&[]);
@@ -109,7 +109,7 @@ fn outlives_brokers(end: impl Fn(&OwnKafka)) {
     for (n, broker) in site.others.iter().enumerate() {
         scene.load.wait_for(500 + n * 8_000);
         assert!(scene.load.in_flight() > 0);
-        end(broker);
+        broker.stop();
         let before = scene.load.acknowledged();
         scene.load.wait_for(before + 500);
         broker.start();
@@ -119,16 +119,6 @@ fn outlives_brokers(end: impl Fn(&OwnKafka)) {
     assert!(worker.is_alive(), "{:?}", worker.logged());
     worker.stop();
     site.is_whole(server, scene);
-}
-
-#[test]
-fn should_go_on_when_brokers_are_restarted_under_load() {
-    outlives_brokers(OwnKafka::stop);
-}
-
-#[test]
-fn should_go_on_when_brokers_are_killed_under_load() {
-    outlives_brokers(OwnKafka::kill);
 }
 
 #[test]

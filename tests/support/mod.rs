@@ -176,7 +176,12 @@ impl Server {
         loop {
             match self.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(_) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.child.wait().unwrap(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let status = self.child.wait().unwrap();
+                    // To the end of its log, which another thread reads.
+                    self.logged.extend(self.log.iter());
+                    return status;
+                }
                 Err(RecvTimeoutError::Timeout) => self.give_up(&format!("it did not end within {within:?}")),
             }
         }
