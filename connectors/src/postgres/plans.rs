@@ -16,7 +16,6 @@ use crate::read_model::{Assignee, TicketOrder, TicketQuery};
 use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE};
 
 #[path = "../../../tests/support/services.rs"]
-#[allow(dead_code, reason = "a part of it is used")]
 mod services;
 
 /// A large project, and ten thousand small ones; each table is large enough that nobody should walk through it.
