@@ -21,26 +21,14 @@ use connectors::live::Live;
 use connectors::postgres::{Grants, PostgresReadModel, migrate, start_sink};
 use connectors::sink::SinkOptions;
 use support::database::OwnDatabase;
-use support::{Log, comment, moved, project, reach, ticket};
+use support::{Log, busy_projects, reach};
 
 const TABLES: [&str; 6] = ["projects", "project_sequences", "tickets", "ticket_labels", "status_counts", "comments"];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let log = Log::new();
-    let keys: Vec<String> = (0..100).map(|n| format!("P{n}")).collect();
-    let mut events: Vec<schemas::TicketEvent> = keys.iter().map(|key| project(key).into()).collect();
-    let mut sequence = 1;
-    for number in 1..=400_i64 {
-        for key in &keys {
-            let mut event = ticket(key, sequence + 1, number);
-            event.description = "x".repeat(300);
-            events.push(event.into());
-            events.push(moved(key, sequence + 2, number, "OPEN", "IN_PROGRESS").into());
-            events.push(comment(key, sequence + 3, number, "a comment of some length").into());
-        }
-        sequence += 3;
-    }
+    let (keys, events, sequence) = busy_projects(400);
     let total = events.len();
     log.events(events);
     for _ in 0..3 {

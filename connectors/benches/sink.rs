@@ -15,24 +15,12 @@ mod support;
 
 use std::time::Instant;
 
-use support::{Log, comment, moved, open, project, reach, start, ticket};
+use support::{Log, busy_projects, open, reach, start};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let log = Log::new();
-    let keys: Vec<String> = (0..100).map(|n| format!("P{n}")).collect();
-    let mut events: Vec<schemas::TicketEvent> = keys.iter().map(|key| project(key).into()).collect();
-    let mut sequence = 1;
-    for number in 1..=200_i64 {
-        for key in &keys {
-            let mut event = ticket(key, sequence + 1, number);
-            event.description = "x".repeat(300);
-            events.push(event.into());
-            events.push(moved(key, sequence + 2, number, "OPEN", "IN_PROGRESS").into());
-            events.push(comment(key, sequence + 3, number, "a comment of some length").into());
-        }
-        sequence += 3;
-    }
+    let (keys, events, sequence) = busy_projects(200);
     let total = events.len();
     log.events(events);
     let model = open(&log.database()).await;

@@ -270,14 +270,15 @@ impl Topics {
     /// What an error means that an operation on one partition answered. A broker that takes over a partition may say for a
     /// moment that it does not know it; whether it is there, the metadata says.
     pub(super) fn error_at(&self, error: &KafkaError, what: &str, partition: &TopicPartition) -> BrokerError {
-        let unknown = error.rdkafka_error_code().is_some_and(errors::is_unknown);
-        match if unknown { self.all() } else { Ok(BTreeMap::new()) } {
-            Ok(topics) if unknown && topics.get(&partition.topic).is_none_or(|count| *count <= partition.partition) => {
-                BrokerError::UnknownTopic(partition.clone())
-            }
-            Ok(_) if unknown => BrokerError::Unavailable(format!("{what} {partition}: not known to its broker yet")),
-            Ok(_) => errors::from_error(error, format_args!("{what} {partition}")),
+        if !error.rdkafka_error_code().is_some_and(errors::is_unknown) {
+            return errors::from_error(error, format_args!("{what} {partition}"));
+        }
+        match self.all() {
             Err(unanswered) => unanswered,
+            Ok(topics) if topics.get(&partition.topic).is_some_and(|count| partition.partition < *count) => {
+                BrokerError::Unavailable(format!("{what} {partition}: not known to its broker yet"))
+            }
+            Ok(_) => BrokerError::UnknownTopic(partition.clone()),
         }
     }
 

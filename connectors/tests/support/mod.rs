@@ -209,6 +209,25 @@ pub(crate) fn accepted(command: u128) -> CommandAccepted {
     }
 }
 
+/// A hundred projects with so many tickets each, all moved and commented, with texts of 300 characters: their keys, the
+/// events in their order, and the last sequence of each.
+pub(crate) fn busy_projects(tickets: i64) -> (Vec<String>, Vec<TicketEvent>, i64) {
+    let keys: Vec<String> = (0..100).map(|n| format!("P{n}")).collect();
+    let mut events: Vec<TicketEvent> = keys.iter().map(|key| project(key).into()).collect();
+    let mut sequence = 1;
+    for number in 1..=tickets {
+        for key in &keys {
+            let mut event = ticket(key, sequence + 1, number);
+            event.description = "x".repeat(300);
+            events.push(event.into());
+            events.push(moved(key, sequence + 2, number, "OPEN", "IN_PROGRESS").into());
+            events.push(comment(key, sequence + 3, number, "a comment of some length").into());
+        }
+        sequence += 3;
+    }
+    (keys, events, sequence)
+}
+
 pub(crate) fn ticket_id(key: &str, number: i64) -> Uuid {
     ids::ticket_id(2_000, ids::project_id(key), Uuid::from_u128(number.unsigned_abs().into()))
 }
