@@ -10,6 +10,8 @@
 #       KEY=VALUE         Kafka's own settings, over those of scripts/services/kafka.properties
 #   kafka.sh stop DIR     ends it in order (SIGTERM) and waits for that; of a cluster, the first broker last
 #   kafka.sh kill DIR     ends it at once (SIGKILL)
+#   kafka.sh signal DIR NAME
+#                         sends a signal; STOP freezes it, CONT wakes it
 #   kafka.sh status DIR   prints what `start` does if it answers; 3 if not
 #   kafka.sh tool CLASS ARGUMENT...
 #       runs one of Kafka's own programs by its class, such as org.apache.kafka.tools.TopicCommand
@@ -21,13 +23,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/services/common.sh"
 # shellcheck source-path=SCRIPTDIR source=services/fetch.sh
 source "$source_dir/fetch.sh"
 
-usage() { wrong_use "usage: kafka.sh start DIR [--join OTHER] [--listener NAME]... [KEY=VALUE]..." "       kafka.sh stop|kill|status DIR" "       kafka.sh tool CLASS ARGUMENT..."; }
+service=kafka
+end_signal=TERM
+usage() { wrong_use "usage: kafka.sh start DIR [--join OTHER] [--listener NAME]... [KEY=VALUE]..." "       kafka.sh stop|kill|status DIR" "       kafka.sh signal DIR NAME" "       kafka.sh tool CLASS ARGUMENT..."; }
 
 # value FILE KEY: the last value that a properties file has for a key; nothing if it has none.
 value() { if [ -e "$1" ]; then awk -F= -v key="$2" '$1 == key { found = substr($0, length(key) + 2) } END { print found }' "$1"; fi; }
 
-write_lines() { if [ $# -gt 0 ]; then printf '%s\n' "$@"; fi; }
-
+# Over the one of services/common.sh: a port for each listener.
 choose_ports() {
     local name
     : >"$dir/ports.new"
@@ -102,20 +105,27 @@ format() {
         >>"$log" 2>&1 || fail "Apache Kafka's directory could not be formatted; the end of $log:" "$(tail -n 10 "$log")"
 }
 
-has_started() { [[ $(log_since "$log" "$begin") == *"Kafka Server started"* ]] && answers "$(value "$dir/ports" PLAINTEXT)"; }
+has_started() { [[ $(log_since "$log" "$begin") == *"Kafka Server started"* ]] && answers; }
 was_taken() { [[ $(log_since "$log" "$begin") == *"Address already in use"* ]]; }
 
-# answers PORT: whether a broker answers there: it is asked for its API versions, and the length of the answer begins
-# with a zero byte.
+# It is asked for its API versions, and the length of the answer begins with a zero byte.
 answers() {
     (
-        exec 3<>"/dev/tcp/127.0.0.1/$1"
+        exec 3<>"/dev/tcp/127.0.0.1/$(value "$dir/ports" PLAINTEXT)"
         printf '\x00\x00\x00\x0a\x00\x12\x00\x00\x00\x00\x00\x01\xff\xff' >&3
         LC_ALL=C IFS= read -r -t 5 -n 1 -d '' _ <&3
     ) 2>/dev/null
 }
 
+where() {
+    local name
+    while IFS= read -r name; do echo "$name=127.0.0.1:$(value "$dir/ports" "$name")"; done <"$dir/listeners"
+    echo "bootstrap=127.0.0.1:$(value "$dir/ports" PLAINTEXT)"
+}
+
 run() {
+    write_properties
+    format
     begin=$(log_size "$log")
     launch "$dir" "$log" "$(java_program)" "-Dsyncroboard.service=$dir" "-Xmx${SYNCROBOARD_KAFKA_HEAP:-1g}" -Djava.awt.headless=true \
         -XX:+ExitOnOutOfMemoryError "-Dlog4j2.configurationFile=$source_dir/log4j2.properties" -cp "$kafka_home/*" \
@@ -124,13 +134,7 @@ run() {
 }
 
 start() {
-    if alive "$dir"; then
-        if [ ${#given[@]} -gt 0 ]; then wrong_use "kafka.sh: the broker in $dir runs: stop it before its settings are changed"; fi
-        # Someone else may be starting it.
-        wait_for "$dir" 120 answers "$(value "$dir/ports" PLAINTEXT)" || fail "the Apache Kafka in $dir runs but does not answer; its log: $log"
-        return
-    fi
-    let_go "$dir"
+    if is_up; then return; fi
     fetch_kafka
     local fresh=
     if [ ! -e "$dir/node.id" ]; then
@@ -140,73 +144,42 @@ start() {
         wrong_use "kafka.sh: listeners and cluster of $dir were settled by its first start"
     fi
     write_lines ${settings[@]+"${settings[@]}"} >>"$dir/settings"
-    local attempt
-    for attempt in 1 2 3 4 5; do
-        write_properties
-        format
-        if run; then return; fi
-        # Between the choice of a port and its use someone else took it. A later start has told its port to others.
-        if [ -z "$fresh" ] || ! was_taken; then break; fi
-        say "a port was taken meanwhile: attempt $((attempt + 1))"
-        end "$dir" KILL 10
-        choose_ports
-    done
-    end "$dir" KILL 10
-    fail "Apache Kafka did not start; its log $log says:" "$(reasons "$begin" 'ERROR|FATAL|Exception|Error:')"
+    run_somewhere 'ERROR|FATAL|Exception|Error:'
 }
 
-if [ $# -lt 2 ]; then usage; fi
-verb=$1
-if [ "$verb" = tool ]; then
+# take_options ARGUMENT...: sets `join` and `listeners`, and leaves the rest in `settings`.
+take_options() {
+    join=
+    listeners=()
+    local left=()
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --join)
+            if [ $# -lt 2 ] || [ ! -e "$2/node.id" ]; then wrong_use "kafka.sh: --join wants the directory of a broker"; fi
+            join=$(cd "$2" && pwd -P)
+            if [ "$verb" = start ]; then alive "$join" || fail "the broker in $join, which is to be joined, does not run"; fi
+            shift
+            ;;
+        --listener)
+            case ${2:-} in
+            SSL | SASL_PLAINTEXT | SASL_SSL) listeners+=("$2") ;;
+            *) wrong_use "kafka.sh: --listener wants SSL, SASL_PLAINTEXT or SASL_SSL" ;;
+            esac
+            shift
+            ;;
+        *) left+=("$1") ;;
+        esac
+        shift
+    done
+    take_settings ${left[@]+"${left[@]}"}
+}
+
+if [ "${1:-}" = tool ]; then
+    if [ $# -lt 2 ]; then usage; fi
     shift
     fetch_kafka
     exec "$(java_program)" -Xmx256m -cp "$kafka_home/*" "$@"
 fi
-case $verb in start) mkdir -p "$2" ;; stop | kill | status) ;; *) usage ;; esac
-if [ ! -d "$2" ]; then if [ "$verb" = status ]; then exit 3; else exit 0; fi; fi
-dir=$(cd "$2" && pwd -P)
-shift 2
-log=${SYNCROBOARD_LOG_DIR:-$dir}/kafka.log
-given=("$@")
-join=
-listeners=()
-settings=()
-while [ $# -gt 0 ]; do
-    case $1 in
-    --join)
-        if [ $# -lt 2 ] || [ ! -e "$2/node.id" ]; then wrong_use "kafka.sh: --join wants the directory of a broker"; fi
-        join=$(cd "$2" && pwd -P)
-        if [ "$verb" = start ]; then alive "$join" || fail "the broker in $join, which is to be joined, does not run"; fi
-        shift
-        ;;
-    --listener)
-        case ${2:-} in
-        SSL | SASL_PLAINTEXT | SASL_SSL) listeners+=("$2") ;;
-        *) wrong_use "kafka.sh: --listener wants SSL, SASL_PLAINTEXT or SASL_SSL" ;;
-        esac
-        shift
-        ;;
-    [a-z]*=*) settings+=("$1") ;;
-    *) wrong_use "kafka.sh: $1 is neither an option nor KEY=VALUE" ;;
-    esac
-    shift
-done
-
-print_where() {
-    local name
-    while IFS= read -r name; do echo "$name=127.0.0.1:$(value "$dir/ports" "$name")"; done <"$dir/listeners"
-    echo "bootstrap=127.0.0.1:$(value "$dir/ports" PLAINTEXT)"
-}
-
-case $verb in
-start)
-    start
-    print_where
-    ;;
-status)
-    if ! alive "$dir" || ! answers "$(value "$dir/ports" PLAINTEXT)"; then exit 3; fi
-    print_where
-    ;;
-stop) end "$dir" TERM 60 ;;
-kill) end "$dir" KILL 10 ;;
-esac
+asked "$@"
+take_options ${rest[@]+"${rest[@]}"}
+obey

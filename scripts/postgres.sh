@@ -17,6 +17,8 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=services/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/services/common.sh"
 
+service=postgres
+end_signal=INT
 usage() { wrong_use "usage: postgres.sh start DIR [KEY=VALUE]..." "       postgres.sh stop|kill|status DIR" "       postgres.sh signal DIR NAME" "       postgres.sh programs"; }
 
 programs() {
@@ -34,7 +36,7 @@ as_whom() {
 }
 
 port() { cat "$dir/port"; }
-url() { echo "postgres://postgres:$(cat "$dir/password")@127.0.0.1:$(port)/postgres"; }
+where() { echo "url=postgres://postgres:$(cat "$dir/password")@127.0.0.1:$(port)/postgres"; }
 answers() { "$bin/pg_isready" -q -t 5 -h 127.0.0.1 -p "$(port)" 2>/dev/null; }
 was_taken() { [[ $(log_since "$log" "$begin") == *"Address already in use"* ]]; }
 # A process of the one before has not yet noticed that it died.
@@ -47,7 +49,7 @@ prepare() {
     mkdir -m 700 "$dir/data.new"
     : >"$dir/settings"
     (umask 077 && head -c 16 /dev/urandom | od -A n -t x1 | tr -d ' \n' >"$dir/password")
-    free_port >"$dir/port"
+    choose_ports
     if [ ${#whom[@]} -gt 0 ]; then chown postgres "$dir/data.new"; fi
     ${whom[@]+"${whom[@]}"} "$bin/initdb" --pgdata="$dir/data.new" --username=postgres --pwfile="$dir/password" \
         --auth=scram-sha-256 --locale=C --encoding=UTF8 --no-sync >>"$log" 2>&1 ||
@@ -72,107 +74,36 @@ write_settings() {
 }
 
 run() {
-    begin=$(log_size "$log")
-    launch "$dir" "$log" ${whom[@]+"${whom[@]}"} "$bin/postgres" "--syncroboard.service=$dir" -D "$dir/data" \
-        "--config_file=$dir/postgresql.conf"
-    wait_for "$dir" 120 answers
+    local attempt
+    for ((attempt = 1; attempt < 100; attempt++)); do
+        begin=$(log_size "$log")
+        write_settings
+        launch "$dir" "$log" ${whom[@]+"${whom[@]}"} "$bin/postgres" "--syncroboard.service=$dir" -D "$dir/data" \
+            "--config_file=$dir/postgresql.conf"
+        if wait_for "$dir" 120 answers; then return 0; fi
+        if ! is_leaving; then return 1; fi
+        sleep 0.1
+    done
+    return 1
 }
 
 start() {
-    bin=$(programs)
-    if alive "$dir"; then
-        if [ ${#settings[@]} -gt 0 ]; then wrong_use "postgres.sh: the server in $dir runs: stop it before its settings are changed"; fi
-        wait_for "$dir" 120 answers || fail "the PostgreSQL in $dir runs but does not answer; its log: $log"
-        return
-    fi
-    let_go "$dir"
-    local line attempt fresh=
+    if is_up; then return; fi
+    local line fresh=
     whom=()
     while IFS= read -r line; do whom+=("$line"); done < <(as_whom)
     if [ "$(id -u)" -eq 0 ] && [ ${#whom[@]} -eq 0 ]; then exit 3; fi
     if [ ! -d "$dir/data" ]; then fresh=yes; fi
     prepare
-    if [ ${#settings[@]} -gt 0 ]; then printf '%s\n' "${settings[@]}" >>"$dir/settings"; fi
-    for ((attempt = 1; attempt < 100; attempt++)); do
-        write_settings
-        if run; then return; fi
-        if is_leaving; then
-            sleep 0.1
-        elif [ -n "$fresh" ] && was_taken; then
-            # Between the choice of a port and its use someone else took it. A later start has told its port to others.
-            say "a port was taken meanwhile"
-            free_port >"$dir/port"
-        else
-            break
-        fi
-    done
-    kill_all
-    fail "PostgreSQL did not start; its log $log says:" "$(reasons "$begin" 'ERROR|FATAL|PANIC')"
-}
-
-# all_of PID: it, and each process that it started.
-all_of() {
-    echo "$1"
-    if [ -d /proc/self ]; then
-        # The parent is the second word after the program's name, which is in brackets and may have brackets in it.
-        # Any other process may end meanwhile.
-        { cat /proc/[0-9]*/stat 2>/dev/null || true; } | awk -v parent="$1" '{ id = $1; sub(/.*\) /, ""); if ($2 == parent) print id }'
-    else
-        pgrep -P "$1" || true
-    fi
-}
-
-# Each process of a server that dies notices that by itself, but not at once.
-kill_all() {
-    local pid one all
-    pid=$(pid_of "$dir") || {
-        let_go "$dir"
-        return
-    }
-    # It begins no other while they are counted.
-    kill -STOP "$pid" 2>/dev/null || true
-    all=$(all_of "$pid")
-    for one in $all; do kill -KILL "$one" 2>/dev/null || true; done
-    for one in $all; do wait_gone "$one" 10 || fail "process $one does not end"; done
+    write_lines ${settings[@]+"${settings[@]}"} >>"$dir/settings"
+    run_somewhere 'ERROR|FATAL|PANIC'
 }
 
 if [ "${1:-}" = programs ]; then
     programs
     exit
 fi
-if [ $# -lt 2 ]; then usage; fi
-verb=$1
-case $verb in start) mkdir -p "$2" ;; stop | kill | status | signal) ;; *) usage ;; esac
-if [ ! -d "$2" ]; then if [ "$verb" = status ]; then exit 3; else exit 0; fi; fi
-dir=$(cd "$2" && pwd -P)
-shift 2
-log=${SYNCROBOARD_LOG_DIR:-$dir}/postgres.log
-settings=()
-if [ "$verb" = signal ]; then
-    if [ $# -ne 1 ]; then usage; fi
-else
-    for setting in "$@"; do
-        case $setting in
-        [a-z]*=*) settings+=("$setting") ;;
-        *) wrong_use "postgres.sh: $setting is not KEY=VALUE" ;;
-        esac
-    done
-fi
-
-case $verb in
-start)
-    start
-    echo "url=$(url)"
-    ;;
-status)
-    bin=$(programs)
-    if ! alive "$dir" || ! answers; then exit 3; fi
-    echo "url=$(url)"
-    ;;
-signal)
-    pid=$(pid_of "$dir") || fail "the PostgreSQL in $dir does not run"
-    for one in $(all_of "$pid"); do kill "-$1" "$one" 2>/dev/null || true; done
-    ;;
-stop) end "$dir" INT 60 ;;
-kill) kill_all ;;
-esac
+asked "$@"
+take_settings ${rest[@]+"${rest[@]}"}
+case $verb in start | status) bin=$(programs) ;; esac
+obey

@@ -8,6 +8,8 @@
 #       KEY=VALUE         Redis' own settings, over those of scripts/services/redis.conf
 #   redis.sh stop DIR     ends it in order (SIGTERM) and waits for that
 #   redis.sh kill DIR     ends it at once (SIGKILL)
+#   redis.sh signal DIR NAME
+#                         sends a signal; STOP freezes it, CONT wakes it
 #   redis.sh status DIR   prints what `start` does if it answers; 3 if not
 #
 # The log is DIR/redis.log, or in SYNCROBOARD_LOG_DIR.
@@ -15,10 +17,12 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=services/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/services/common.sh"
 
-usage() { wrong_use "usage: redis.sh start DIR [KEY=VALUE]..." "       redis.sh stop|kill|status DIR"; }
+service=redis
+end_signal=TERM
+usage() { wrong_use "usage: redis.sh start DIR [KEY=VALUE]..." "       redis.sh stop|kill|status DIR" "       redis.sh signal DIR NAME"; }
 
 port() { cat "$dir/port"; }
-url() { echo "redis://127.0.0.1:$(port)"; }
+where() { echo "url=redis://127.0.0.1:$(port)"; }
 was_taken() { [[ $(log_since "$log" "$begin") == *"Address already in use"* ]]; }
 
 # One that still reads what it kept, or is set to want a password, answers otherwise than with PONG.
@@ -50,64 +54,21 @@ write_settings() {
 
 run() {
     begin=$(log_size "$log")
+    write_settings
     launch "$dir" "$log" redis-server "$dir/redis.conf"
     wait_for "$dir" 120 answers
 }
 
 start() {
-    if alive "$dir"; then
-        if [ ${#settings[@]} -gt 0 ]; then wrong_use "redis.sh: the server in $dir runs: stop it before its settings are changed"; fi
-        wait_for "$dir" 120 answers || fail "the Redis in $dir runs but does not answer; its log: $log"
-        return
-    fi
-    let_go "$dir"
+    if is_up; then return; fi
     has redis-server || fail "Redis $REDIS_VERSION or newer is not there; this installs it: scripts/setup.sh services"
-    local fresh='' attempt
-    if [ ! -e "$dir/port" ]; then
-        fresh=yes
-        : >"$dir/settings"
-        mkdir -p "$dir/data"
-        free_port >"$dir/port.new"
-        mv "$dir/port.new" "$dir/port"
-    fi
-    if [ ${#settings[@]} -gt 0 ]; then printf '%s\n' "${settings[@]}" >>"$dir/settings"; fi
-    for attempt in 1 2 3 4 5; do
-        write_settings
-        if run; then return; fi
-        # Between the choice of a port and its use someone else took it. A later start has told its port to others.
-        if [ -z "$fresh" ] || ! was_taken; then break; fi
-        say "a port was taken meanwhile: attempt $((attempt + 1))"
-        end "$dir" KILL 10
-        free_port >"$dir/port"
-    done
-    end "$dir" KILL 10
-    fail "Redis did not start; its log $log says:" "$(reasons "$begin" '#|FATAL|ERROR')"
+    local fresh=
+    mkdir -p "$dir/data"
+    draw_port
+    write_lines ${settings[@]+"${settings[@]}"} >>"$dir/settings"
+    run_somewhere '#|FATAL|ERROR'
 }
 
-if [ $# -lt 2 ]; then usage; fi
-verb=$1
-case $verb in start) mkdir -p "$2" ;; stop | kill | status) ;; *) usage ;; esac
-if [ ! -d "$2" ]; then if [ "$verb" = status ]; then exit 3; else exit 0; fi; fi
-dir=$(cd "$2" && pwd -P)
-shift 2
-log=${SYNCROBOARD_LOG_DIR:-$dir}/redis.log
-settings=()
-for setting in "$@"; do
-    case $setting in
-    [a-z]*=*) settings+=("$setting") ;;
-    *) wrong_use "redis.sh: $setting is not KEY=VALUE" ;;
-    esac
-done
-
-case $verb in
-start)
-    start
-    echo "url=$(url)"
-    ;;
-status)
-    if ! alive "$dir" || ! answers; then exit 3; fi
-    echo "url=$(url)"
-    ;;
-stop) end "$dir" TERM 60 ;;
-kill) end "$dir" KILL 10 ;;
-esac
+asked "$@"
+take_settings ${rest[@]+"${rest[@]}"}
+obey

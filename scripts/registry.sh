@@ -5,6 +5,8 @@
 #                            Prints last url=http://127.0.0.1:PORT/apis/ccompat/v7
 #   registry.sh stop DIR     ends it in order (SIGTERM) and waits for that
 #   registry.sh kill DIR     ends it at once (SIGKILL)
+#   registry.sh signal DIR NAME
+#                            sends a signal; STOP freezes it, CONT wakes it
 #   registry.sh status DIR   prints what `start` does if it answers; 3 if not
 #
 # The log is DIR/registry.log, or in SYNCROBOARD_LOG_DIR.
@@ -14,8 +16,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/services/common.sh"
 # shellcheck source-path=SCRIPTDIR source=services/fetch.sh
 source "$source_dir/fetch.sh"
 
-usage() { wrong_use "usage: registry.sh start|stop|kill|status DIR"; }
+service=registry
+end_signal=TERM
+usage() { wrong_use "usage: registry.sh start|stop|kill|status DIR" "       registry.sh signal DIR NAME"; }
 
+where() { echo "url=$(url)"; }
 url() { echo "http://127.0.0.1:$(cat "$dir/port")/apis/ccompat/v7"; }
 answers() { curl --noproxy '*' -fsS -m 5 -o /dev/null "$(url)/subjects" 2>/dev/null; }
 was_taken() { [[ $(log_since "$log" "$begin") == *"seems to be in use"* ]]; }
@@ -33,45 +38,13 @@ run() {
 }
 
 start() {
-    if alive "$dir"; then
-        wait_for "$dir" 120 answers || fail "the registry in $dir runs but does not answer; its log: $log"
-        return
-    fi
-    let_go "$dir"
+    if is_up; then return; fi
     fetch_registry
-    local fresh='' attempt
-    if [ ! -e "$dir/port" ]; then
-        fresh=yes
-        free_port >"$dir/port.new"
-        mv "$dir/port.new" "$dir/port"
-    fi
-    for attempt in 1 2 3 4 5; do
-        if run; then return; fi
-        # Between the choice of a port and its use someone else took it. A later start has told its port to others.
-        if [ -z "$fresh" ] || ! was_taken; then break; fi
-        say "a port was taken meanwhile: attempt $((attempt + 1))"
-        end "$dir" KILL 10
-        free_port >"$dir/port"
-    done
-    end "$dir" KILL 10
-    fail "the schema registry did not start; its log $log says:" "$(reasons "$begin" 'ERROR|FATAL|Exception|Error:')"
+    local fresh=
+    draw_port
+    run_somewhere 'ERROR|FATAL|Exception|Error:'
 }
 
-if [ $# -ne 2 ]; then usage; fi
-case $1 in start) mkdir -p "$2" ;; stop | kill | status) ;; *) usage ;; esac
-if [ ! -d "$2" ]; then if [ "$1" = status ]; then exit 3; else exit 0; fi; fi
-dir=$(cd "$2" && pwd -P)
-log=${SYNCROBOARD_LOG_DIR:-$dir}/registry.log
-
-case $1 in
-start)
-    start
-    echo "url=$(url)"
-    ;;
-status)
-    if ! alive "$dir" || ! answers; then exit 3; fi
-    echo "url=$(url)"
-    ;;
-stop) end "$dir" TERM 60 ;;
-kill) end "$dir" KILL 10 ;;
-esac
+asked "$@"
+if [ "$verb" != signal ] && [ ${#rest[@]} -gt 0 ]; then usage; fi
+obey

@@ -14,7 +14,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/services/common.sh"
 source "$source_dir/fetch.sh"
 scripts=$(cd "$source_dir/.." && pwd -P)
 home=${SYNCROBOARD_SERVICES_DIR:-$scripts/../.services}
-# Each has a script and a directory of this name. postgres.sh also kills what a server began, whichever it is.
+# Each has a script and a directory of this name.
 parts='postgres registry kafka redis'
 
 up() {
@@ -39,11 +39,12 @@ END
 
 # end_own all|orphans: ends servers of single tests: all of them, or those whose test was killed.
 end_own() {
-    local own part
+    local own
     for own in "$home"/own/*/; do
         if [ ! -d "$own" ]; then continue; fi
         if [ "$1" = orphans ] && is_owned "$own"; then continue; fi
-        for part in $parts; do "$scripts/$part.sh" kill "$own"; done
+        # Without the slash at its end, as the server in it is known.
+        kill_all "${own%/}"
         rm -rf "$own"
     done
 }
@@ -62,7 +63,7 @@ down() {
     end_own all
     local part
     # Their data is deleted right after.
-    for part in $parts; do "$scripts/$part.sh" kill "$home/$part"; done
+    for part in $parts; do kill_all "$home/$part"; done
     rm -rf "$home"
     say "down"
 }

@@ -18,6 +18,7 @@ wrong_use() {
     printf '%s\n' "$@" >&2
     exit 2
 }
+write_lines() { if [ $# -gt 0 ]; then printf '%s\n' "$@"; fi; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
 java_program() {
@@ -173,4 +174,121 @@ reasons() {
     local found
     found=$(log_since "$log" "$1" | grep -v ' INFO ' | grep -E "$2" | cut -c 1-300 | sed -n 1,8p) || true
     echo "${found:-$(tail -n 8 "$log")}"
+}
+
+# all_of PID: it, and each process that it started.
+all_of() {
+    echo "$1"
+    if [ -d /proc/self ]; then
+        # The parent is the second word after the program's name, which is in brackets and may have brackets in it.
+        # Any other process may end meanwhile.
+        { cat /proc/[0-9]*/stat 2>/dev/null || true; } | awk -v parent="$1" '{ id = $1; sub(/.*\) /, ""); if ($2 == parent) print id }'
+    else
+        pgrep -P "$1" || true
+    fi
+}
+
+# kill_all DIR: ends a server and what it started by SIGKILL. What Postgres started notices its death by itself, but not at once.
+kill_all() {
+    local pid one all
+    pid=$(pid_of "$1") || {
+        let_go "$1"
+        return
+    }
+    # It begins no other while they are counted.
+    kill -STOP "$pid" 2>/dev/null || true
+    all=$(all_of "$pid")
+    for one in $all; do kill -KILL "$one" 2>/dev/null || true; done
+    for one in $all; do wait_gone "$one" 10 || fail "process $one does not end"; done
+}
+
+# What a script for one server is told, which every such script takes alike. It says of itself before that it is the one for `service`
+# and `end_signal`, and has `usage`, `start`, `answers`, and `where`, which prints the addresses.
+
+# asked VERB DIR [ARGUMENT]...: sets `verb`, `dir`, `log` and `rest`, and goes where there is nothing that can be done.
+asked() {
+    if [ $# -lt 2 ]; then usage; fi
+    verb=$1
+    case $verb in start) mkdir -p "$2" ;; stop | kill | status | signal) ;; *) usage ;; esac
+    if [ ! -d "$2" ]; then if [ "$verb" = status ]; then exit 3; else exit 0; fi; fi
+    dir=$(cd "$2" && pwd -P)
+    log=${SYNCROBOARD_LOG_DIR:-$dir}/$service.log
+    shift 2
+    # shellcheck disable=SC2034 # for those who source this
+    rest=("$@")
+    if [ "$verb" = signal ] && [ $# -ne 1 ]; then usage; fi
+    if [ "$verb" = start ] && [ $# -gt 0 ] && alive "$dir"; then
+        wrong_use "$service.sh: the server in $dir runs: stop it before its settings are changed"
+    fi
+}
+
+# take_settings KEY=VALUE...: puts them into `settings`.
+take_settings() {
+    local setting
+    settings=()
+    if [ "$verb" = signal ]; then return; fi
+    for setting in "$@"; do
+        case $setting in
+        [a-z]*=*) settings+=("$setting") ;;
+        *) wrong_use "$service.sh: $setting is not KEY=VALUE" ;;
+        esac
+    done
+}
+
+# Does what was asked.
+obey() {
+    local pid one
+    case $verb in
+    start)
+        start
+        where
+        ;;
+    status)
+        if ! alive "$dir" || ! answers; then exit 3; fi
+        where
+        ;;
+    signal)
+        pid=$(pid_of "$dir") || fail "$service in $dir does not run"
+        for one in $(all_of "$pid"); do kill "-${rest[0]}" "$one" 2>/dev/null || true; done
+        ;;
+    stop) end "$dir" "$end_signal" 60 ;;
+    kill) kill_all "$dir" ;;
+    esac
+}
+
+# If the server runs already, waits until it answers; someone else may be starting it. Fails if it does not run.
+is_up() {
+    if alive "$dir"; then
+        wait_for "$dir" 120 answers || fail "$service in $dir runs but does not answer; its log: $log"
+        return 0
+    fi
+    let_go "$dir"
+    return 1
+}
+
+# The port of a server that has one, drawn at its first start; sets `fresh` then.
+draw_port() {
+    if [ -e "$dir/port" ]; then return; fi
+    fresh=yes
+    choose_ports
+}
+
+choose_ports() {
+    free_port >"$dir/port.new"
+    mv "$dir/port.new" "$dir/port"
+}
+
+# run_somewhere PATTERN: `run`, at other ports if someone else took one between its choice and its use, unless others have been
+# told of it by an earlier start. PATTERN is that of the log's lines that say why there was trouble.
+run_somewhere() {
+    local attempt
+    for attempt in 1 2 3 4 5; do
+        if run; then return; fi
+        if [ -z "$fresh" ] || ! was_taken; then break; fi
+        say "a port was taken meanwhile: attempt $((attempt + 1))"
+        kill_all "$dir"
+        choose_ports
+    done
+    kill_all "$dir"
+    fail "$service did not start; its log $log says:" "$(reasons "$begin" "$1")"
 }

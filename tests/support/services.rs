@@ -8,7 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests")]
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -87,7 +87,7 @@ pub(crate) fn postgres_program(name: &str) -> PathBuf {
     PROGRAMS.get_or_init(programs).join(name)
 }
 
-/// An Apache Kafka of a test's own, which ends with it. What it keeps survives [`Self::kill`] and [`Self::start`].
+/// An Apache Kafka of a test's own, which ends with it. What it keeps survives [`Own::kill`] and [`Own::start`].
 pub(crate) struct OwnKafka {
     own: Own,
     /// `NAME=host:port`, of each listener by its name and of the plain one as `bootstrap`.
@@ -112,13 +112,8 @@ impl OwnKafka {
 
     fn with(options: &[&str], settings: &[(&str, &str)]) -> Self {
         let own = Own::new("kafka");
-        let addresses = own.start(options, settings);
+        let addresses = own.begin(options, settings);
         Self { own, addresses }
-    }
-
-    /// Starts it again, with the same address, data and settings, and waits until it answers.
-    pub(crate) fn start(&self) {
-        self.own.run("start", &[]);
     }
 
     /// `host:port`, in plain text.
@@ -131,33 +126,13 @@ impl OwnKafka {
         &self.addresses[name]
     }
 
-    /// What it keeps: `data/`, `kafka.log`, `server.properties`.
-    pub(crate) fn dir(&self) -> &Path {
-        self.own.dir.path()
-    }
-
-    /// SIGTERM, and waits until it is gone.
-    pub(crate) fn stop(&self) {
-        self.own.run("stop", &[]);
-    }
-
-    /// SIGKILL, and waits until it is gone.
-    pub(crate) fn kill(&self) {
-        self.own.run("kill", &[]);
-    }
-
-    /// Sends a signal by its name, such as `STOP` and `CONT`; does not wait.
-    pub(crate) fn signal(&self, name: &str) {
-        self.own.signal(name);
-    }
-
     /// Runs one of Kafka's own programs against it: [`kafka_tool`] with `--bootstrap-server`.
     pub(crate) fn tool(&self, class: &str, arguments: &[&str]) -> String {
         kafka_tool(class, &[&["--bootstrap-server", self.bootstrap()], arguments].concat(), "")
     }
 }
 
-/// A schema registry of a test's own, which ends with it. Its schemas survive [`Self::kill`] and [`Self::start`].
+/// A schema registry of a test's own, which ends with it. Its schemas survive [`Own::kill`] and [`Own::start`].
 pub(crate) struct OwnRegistry {
     own: Own,
     url: String,
@@ -175,19 +150,9 @@ impl OwnRegistry {
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
-
-    /// Starts it again, at the same address with the same schemas, and waits until it answers.
-    pub(crate) fn start(&self) {
-        self.own.run("start", &[]);
-    }
-
-    /// SIGKILL, and waits until it is gone.
-    pub(crate) fn kill(&self) {
-        self.own.run("kill", &[]);
-    }
 }
 
-/// A PostgreSQL of a test's own, which ends with it. What it keeps survives [`Self::kill`] and [`Self::start`].
+/// A PostgreSQL of a test's own, which ends with it. What it keeps survives [`Own::kill`] and [`Own::start`].
 pub(crate) struct OwnPostgres {
     own: Own,
     url: String,
@@ -197,43 +162,18 @@ impl OwnPostgres {
     /// Starts an empty one with settings over those of `scripts/services/postgres.conf`.
     pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
         let own = Own::new("postgres");
-        let url = own.start(&[], settings).remove("url").unwrap();
+        let url = own.begin(&[], settings).remove("url").unwrap();
         Self { own, url }
     }
 
-    /// Starts it again, with the same address, data and settings, and waits until it answers.
-    pub(crate) fn start(&self) {
-        self.own.run("start", &[]);
-    }
-
-    /// As [`Self::start`], with settings over those that it had.
+    /// As [`Own::start`], with settings over those that it had.
     pub(crate) fn start_with(&self, settings: &[(&str, &str)]) {
-        self.own.start(&[], settings);
+        self.own.begin(&[], settings);
     }
 
     /// `postgres://...` of a superuser, and of the database `postgres`.
     pub(crate) fn url(&self) -> &str {
         &self.url
-    }
-
-    /// What it keeps: `data/`, `postgres.log`, `postgresql.conf`.
-    pub(crate) fn dir(&self) -> &Path {
-        self.own.dir.path()
-    }
-
-    /// In order, and waits until it is gone: clients are cut off, their transactions rolled back.
-    pub(crate) fn stop(&self) {
-        self.own.run("stop", &[]);
-    }
-
-    /// SIGKILL to each of its processes, and waits until they are gone.
-    pub(crate) fn kill(&self) {
-        self.own.run("kill", &[]);
-    }
-
-    /// Sends a signal by its name, such as `STOP` and `CONT`, to each of its processes; does not wait.
-    pub(crate) fn signal(&self, name: &str) {
-        self.own.run("signal", &[name]);
     }
 }
 
@@ -248,13 +188,8 @@ impl OwnRedis {
     /// what it has when it is stopped, with `appendonly` `yes` what it does as it does it.
     pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
         let own = Own::new("redis");
-        let url = own.start(&[], settings).remove("url").unwrap();
+        let url = own.begin(&[], settings).remove("url").unwrap();
         Self { own, url }
-    }
-
-    /// Starts it again, at the same address with the same settings, and waits until it answers.
-    pub(crate) fn start(&self) {
-        self.own.run("start", &[]);
     }
 
     /// `redis://host:port`.
@@ -262,29 +197,42 @@ impl OwnRedis {
         &self.url
     }
 
-    /// What it keeps: `data/`, `redis.log`, `redis.conf`.
-    pub(crate) fn dir(&self) -> &Path {
-        self.own.dir.path()
+    /// Nothing more fits in, and what is there stays: whatever needs memory is refused (OOM).
+    pub(crate) fn fill_up(&self) {
+        self.set("maxmemory", "1");
     }
 
-    /// SIGTERM, and waits until it is gone.
-    pub(crate) fn stop(&self) {
-        self.own.run("stop", &[]);
+    /// There is room again.
+    pub(crate) fn make_room(&self) {
+        self.set("maxmemory", "0");
     }
 
-    /// SIGKILL, and waits until it is gone.
-    pub(crate) fn kill(&self) {
-        self.own.run("kill", &[]);
-    }
-
-    /// Sends a signal by its name, such as `STOP` and `CONT`; does not wait.
-    pub(crate) fn signal(&self, name: &str) {
-        self.own.signal(name);
+    /// Changes a setting while it runs.
+    fn set(&self, name: &str, value: &str) {
+        let mut connection = TcpStream::connect(self.url.rsplit('/').next().unwrap()).unwrap();
+        connection.write_all(format!("CONFIG SET {name} {value}\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        BufReader::new(connection).read_line(&mut answer).unwrap();
+        assert_eq!(answer.trim(), "+OK");
     }
 }
 
-/// A server's directory, and the script that knows what to do with it.
-struct Own {
+macro_rules! servers {
+    ($($server:ident)+) => {
+        $(impl std::ops::Deref for $server {
+            type Target = Own;
+
+            fn deref(&self) -> &Own {
+                &self.own
+            }
+        })+
+    };
+}
+
+servers! { OwnKafka OwnRegistry OwnPostgres OwnRedis }
+
+/// What all servers of a test's own have: a directory, and the script that knows what to do with it.
+pub(crate) struct Own {
     dir: TempDir,
     name: &'static str,
 }
@@ -299,6 +247,31 @@ impl Own {
         Self { dir, name }
     }
 
+    /// Starts it again, at the same address with the same settings and what it kept, and waits until it answers.
+    pub(crate) fn start(&self) {
+        self.run("start", &[]);
+    }
+
+    /// In order, and waits until it is gone.
+    pub(crate) fn stop(&self) {
+        self.run("stop", &[]);
+    }
+
+    /// SIGKILL to each of its processes, and waits until they are gone.
+    pub(crate) fn kill(&self) {
+        self.run("kill", &[]);
+    }
+
+    /// Sends a signal by its name, such as `STOP` and `CONT`, to each of its processes; does not wait.
+    pub(crate) fn signal(&self, name: &str) {
+        self.run("signal", &[name]);
+    }
+
+    /// Where its data, its log and its settings are.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Runs a verb of the script; the `NAME=VALUE` lines that it printed.
     fn run(&self, verb: &str, arguments: &[&str]) -> BTreeMap<String, String> {
         let printed = succeeded(&self.script(verb).args(arguments).output().unwrap(), verb);
@@ -306,15 +279,10 @@ impl Own {
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    fn start(&self, options: &[&str], settings: &[(&str, &str)]) -> BTreeMap<String, String> {
+    fn begin(&self, options: &[&str], settings: &[(&str, &str)]) -> BTreeMap<String, String> {
         let settings: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let arguments: Vec<&str> = options.iter().copied().chain(settings.iter().map(String::as_str)).collect();
         self.run("start", &arguments)
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = std::fs::read_to_string(self.dir.path().join("pid")).unwrap();
-        assert!(Command::new("kill").args([&format!("-{name}"), pid.trim()]).status().unwrap().success());
     }
 
     fn script(&self, verb: &str) -> Command {
