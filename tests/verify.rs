@@ -79,19 +79,27 @@ fn should_find_a_damaged_store_and_a_damaged_read_model_and_nothing_before() {
     let changed = runtime.block_on(async {
         let url = format!("sqlite://{}", home.data().join("read-model.sqlite").display());
         let mut db = SqliteConnection::connect(&url).await.unwrap();
-        let update =
-            sqlx::query("UPDATE tickets SET title = 'Forged' WHERE number = 1").execute(&mut db).await.unwrap();
+        let mut changed = Vec::new();
+        for damage in [
+            "UPDATE tickets SET title = 'Forged' WHERE number = 1",
+            "UPDATE outcomes SET decided_at = decided_at + 1 WHERE rowid = 1",
+            "DELETE FROM outcomes WHERE rowid = 2",
+        ] {
+            changed.push(sqlx::query(damage).execute(&mut db).await.unwrap().rows_affected());
+        }
         db.close().await.unwrap();
-        update.rows_affected()
+        changed
     });
-    assert_eq!(changed, 1);
+    assert_eq!(changed, [1, 1, 1]);
 
     let found = home.run(&["verify"]);
     let said = text(&found);
     assert_eq!(found.status.code(), Some(1), "{said}");
-    assert!(said.contains("2 differences"), "{said}");
+    assert!(said.contains("4 differences"), "{said}");
     assert!(said.lines().any(|l| l.contains("store tickets") && l.contains("missing")), "{said}");
     assert!(said.lines().any(|l| l.contains("read model tickets") && l.contains("Forged")), "{said}");
+    assert!(said.lines().any(|l| l.contains("read model outcomes") && l.contains("found OutcomeRow")), "{said}");
+    assert!(said.lines().any(|l| l.contains("read model outcomes") && l.contains("missing")), "{said}");
 }
 
 #[test]

@@ -1,17 +1,21 @@
-//! The event topics of any broker, as `verify` reads them: from their start to where they ended when they were opened.
+//! Events and outcomes on any broker, as `verify` reads them: from their start to where they ended when they were opened.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::reader::{EventLog, ReadError};
-use schemas::topics::{TICKET_EVENTS, USER_EVENTS};
-use schemas::{SchemaError, SchemaRegistry, TicketEvent, UserEvent};
+use schemas::topics::{COMMAND_OUTCOMES, TICKET_EVENTS, USER_EVENTS};
+use schemas::{Outcome, SchemaError, SchemaRegistry, TicketEvent, UserEvent};
 use topology::broker::{Broker, BrokerError, TopicPartition};
 
 /// How long to wait for records that the broker says are there.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The events up to a moment.
+/// How much later an outcome may have been decided than one that lies after it: two sub-topologies write to one partition, and one
+/// of them may have been behind.
+const OUT_OF_ORDER_MS: i64 = 60 * 60 * 1_000;
+
+/// The records up to a moment.
 pub struct BrokerEventLog {
     broker: Arc<dyn Broker>,
     registry: Arc<dyn SchemaRegistry>,
@@ -26,7 +30,7 @@ impl BrokerEventLog {
     pub fn open(broker: Arc<dyn Broker>, registry: Arc<dyn SchemaRegistry>) -> Result<Self, BrokerError> {
         let topics = broker.topics()?;
         let mut ends = Vec::new();
-        for topic in [TICKET_EVENTS, USER_EVENTS] {
+        for topic in [TICKET_EVENTS, USER_EVENTS, COMMAND_OUTCOMES] {
             for partition in 0..topics.get(topic).copied().unwrap_or_default() {
                 let partition = TopicPartition::new(topic, partition);
                 let end = broker.watermarks(&partition)?.1;
@@ -52,27 +56,38 @@ impl BrokerEventLog {
     }
 
     fn read(&self, topic: &str, each: &mut dyn FnMut(&[u8]) -> Result<(), String>) -> Result<(), ReadError> {
-        let failed = |reason: String| ReadError { what: topic.to_owned(), reason };
         for (partition, end) in self.ends.iter().filter(|(p, _)| *p.topic == *topic) {
-            let mut reader = self.broker.reader().map_err(|e| failed(e.to_string()))?;
-            let (low, _) = self.broker.watermarks(partition).map_err(|e| failed(e.to_string()))?;
-            let mut next = low;
-            reader.assign(&[(partition.clone(), next)]).map_err(|e| failed(e.to_string()))?;
-            while next < *end {
-                let fetched = reader.poll(PATIENCE).map_err(|e| failed(e.to_string()))?;
-                if fetched.is_empty() {
-                    return Err(failed(format!("{partition} should reach offset {end} but stops at {next}")));
-                }
-                for piece in fetched {
-                    for record in piece.batch.iter().filter(|r| r.offset < *end) {
-                        let Some(value) = record.value else { continue };
-                        each(value).map_err(|e| failed(format!("{partition} at offset {}: {e}", record.offset)))?;
-                    }
-                    next = piece.batch.next_offset();
-                }
-            }
+            self.read_partition(partition, *end, each)?;
         }
         Ok(())
+    }
+
+    /// Gives the offset at which the partition began when it was read.
+    fn read_partition(
+        &self,
+        partition: &TopicPartition,
+        end: i64,
+        each: &mut dyn FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<i64, ReadError> {
+        let failed = |reason: String| ReadError { what: partition.topic.to_string(), reason };
+        let mut reader = self.broker.reader().map_err(|e| failed(e.to_string()))?;
+        let (low, _) = self.broker.watermarks(partition).map_err(|e| failed(e.to_string()))?;
+        let mut next = low;
+        reader.assign(&[(partition.clone(), next)]).map_err(|e| failed(e.to_string()))?;
+        while next < end {
+            let fetched = reader.poll(PATIENCE).map_err(|e| failed(e.to_string()))?;
+            if fetched.is_empty() {
+                return Err(failed(format!("{partition} should reach offset {end} but stops at {next}")));
+            }
+            for piece in fetched {
+                for record in piece.batch.iter().filter(|r| r.offset < end) {
+                    let Some(value) = record.value else { continue };
+                    each(value).map_err(|e| failed(format!("{partition} at offset {}: {e}", record.offset)))?;
+                }
+                next = piece.batch.next_offset();
+            }
+        }
+        Ok(low)
     }
 }
 
@@ -83,6 +98,23 @@ impl EventLog for BrokerEventLog {
 
     fn user_events(&self, each: &mut dyn FnMut(UserEvent)) -> Result<(), ReadError> {
         self.read(USER_EVENTS, &mut |bytes| self.decode(bytes, UserEvent::decode_with).map(&mut *each))
+    }
+
+    fn outcomes(&self, each: &mut dyn FnMut(u32, Outcome)) -> Result<i64, ReadError> {
+        let mut since = i64::MIN;
+        for (partition, end) in self.ends.iter().filter(|(p, _)| *p.topic == *COMMAND_OUTCOMES) {
+            let mut first = None;
+            let low = self.read_partition(partition, *end, &mut |bytes| {
+                let outcome = self.decode(bytes, Outcome::decode_with)?;
+                first.get_or_insert(outcome.decided_at());
+                each(partition.partition, outcome);
+                Ok(())
+            })?;
+            if low > 0 {
+                since = since.max(first.map_or(i64::MAX, |first| first.saturating_add(OUT_OF_ORDER_MS)));
+            }
+        }
+        Ok(since)
     }
 }
 

@@ -22,6 +22,9 @@ pub(crate) const COMMENT: &str = "id, project_id, ticket_id, author_id, content,
 /// Columns of a user.
 pub(crate) const USER: &str = "id, email, name, role, source, login, sequence, created_at";
 
+/// Columns of an outcome.
+pub(crate) const OUTCOME_ROW: &str = "command_id, decided_at, failed, outcome";
+
 pub(crate) const OUTCOME: &str = "SELECT outcome FROM outcomes WHERE command_id = $1";
 pub(crate) const PROJECT_SEQUENCE: &str = "SELECT sequence FROM project_sequences WHERE project_id = $1";
 pub(crate) const ANY_SEQUENCE: &str = "SELECT coalesce((SELECT sequence FROM project_sequences WHERE project_id = $1), \
@@ -177,6 +180,15 @@ macro_rules! row_readers {
                 login: row.try_get(5)?,
                 sequence: row.try_get(6)?,
                 created_at: row.try_get(7)?,
+            })
+        }
+
+        pub(super) fn outcome(row: &$row) -> Result<schemas::reader::OutcomeRow, sqlx::Error> {
+            Ok(schemas::reader::OutcomeRow {
+                command_id: row.try_get(0)?,
+                decided_at: row.try_get(1)?,
+                failed: row.try_get(2)?,
+                bytes: row.try_get(3)?,
             })
         }
     };

@@ -1,16 +1,17 @@
-//! What stores and read model should hold, recomputed from the events alone. Pure: whoever reads the log feeds it.
+//! What stores and read model should hold, recomputed from events and outcomes alone. Pure: whoever reads the log feeds it.
 
 use std::collections::BTreeMap;
 
-use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow};
-use schemas::{TicketCreated, TicketEvent, TicketUpdated, UserEvent, UserState};
+use schemas::reader::{CommentRow, MemberRow, OutcomeRow, ProjectRow, TicketRow, UserRow};
+use schemas::{Outcome, TicketCreated, TicketEvent, TicketUpdated, UserEvent, UserState};
 use uuid::Uuid;
 
 use crate::evolve;
 use crate::model::ProjectModel;
+use crate::pipeline::COMMAND_MEMORY_MS;
 use crate::user::evolve_user;
 
-/// Everything that follows from the events so far, in the order of keys.
+/// Everything that follows from what was read so far, in the order of keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fold {
     /// What the stores hold of each project.
@@ -27,6 +28,11 @@ pub struct Fold {
     pub comment_rows: BTreeMap<Uuid, CommentRow>,
     /// Users of the read model, by id.
     pub user_rows: BTreeMap<Uuid, UserRow>,
+    /// Outcomes of the read model, by command and partition: an id that was used for commands on several partitions was decided on
+    /// each, and any of these may have come first.
+    pub outcome_rows: BTreeMap<(Uuid, u32), OutcomeRow>,
+    /// Outcomes that were decided before this may be gone from the log.
+    pub outcomes_since: i64,
     /// Events that do not follow from those before them: gaps, and changes of what is not there.
     pub contradictions: Vec<String>,
 }
@@ -56,6 +62,20 @@ impl Fold {
         };
         self.user_rows.insert(row.id, row);
         self.users.insert(key, user);
+    }
+
+    /// Takes in an outcome of this partition. What decided a command stays; that it failed stands until it is decided.
+    pub fn outcome(&mut self, partition: u32, outcome: &Outcome) {
+        let key = (outcome.command_id(), partition);
+        let forgotten = |earlier: &OutcomeRow| earlier.decided_at < outcome.decided_at() - COMMAND_MEMORY_MS;
+        let stands = |earlier: &OutcomeRow| !earlier.failed && !forgotten(earlier);
+        if outcome.duplicate() || self.outcome_rows.get(&key).is_some_and(stands) {
+            return;
+        }
+        match OutcomeRow::of(outcome) {
+            Ok(row) => drop(self.outcome_rows.insert(key, row)),
+            Err(error) => self.contradictions.push(format!("the outcome of {}: {error}", key.0)),
+        }
     }
 
     fn row(&mut self, event: TicketEvent) {

@@ -1,15 +1,16 @@
 //! Compares stores and read model with what the events say they hold. Pure but for the readers it is given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use schemas::reader::{EventLog, ReadError, ReadModel, Stores};
-use schemas::{CommentState, HandleState, ProjectCounters, Record, frame};
+use schemas::reader::{EventLog, OutcomeRow, ReadError, ReadModel, Stores};
+use schemas::{CommentState, HandleState, Outcome, ProjectCounters, Record, frame};
 use uuid::Uuid;
 
 use crate::fold::Fold;
 use crate::keys::{CommentKey, ExternalKey, HandleKey, KeyBytes, MemberKey, TicketKey};
 use crate::model::ProjectModel;
+use crate::pipeline::COMMAND_MEMORY_MS;
 use crate::stores::{COMMENTS, COUNTERS, EXTERNALS, HANDLES, MEMBERS, PROJECTS, TICKETS};
 use crate::user_processor::USERS;
 
@@ -62,6 +63,7 @@ pub fn fold(log: &dyn EventLog) -> Result<Fold, ReadError> {
     let mut fold = Fold::default();
     log.ticket_events(&mut |event| fold.ticket_event(event))?;
     log.user_events(&mut |event| fold.user_event(&event))?;
+    fold.outcomes_since = log.outcomes(&mut |partition, outcome| fold.outcome(partition, &outcome))?;
     Ok(fold)
 }
 
@@ -136,6 +138,16 @@ pub fn verify_read_model(
     let mut rows = Rows::new("users", &fold.user_rows);
     read_model.users(&mut |row| rows.found(&row.id, &row, each))?;
     rows.missing(each);
+    let mut outcomes = Outcomes::new(fold);
+    read_model.outcomes(&mut |row| {
+        let key = row.command_id;
+        if let Some(problem) = outcomes.found(&row) {
+            each(Difference { place: OUTCOMES, key: key.to_string(), problem });
+        }
+    })?;
+    for key in outcomes.missing {
+        each(Difference { place: OUTCOMES, key: key.to_string(), problem: Problem::Missing });
+    }
     Ok(())
 }
 
@@ -171,6 +183,59 @@ impl<'f, K: Ord + Debug, R: PartialEq + Debug> Rows<'f, K, R> {
     fn missing(self, each: &mut dyn FnMut(Difference)) {
         for key in self.expected.keys() {
             each(Difference { place: self.place, key: format!("{key:?}"), problem: Problem::Missing });
+        }
+    }
+}
+
+const OUTCOMES: &str = "outcomes";
+
+/// The table of outcomes, which neither it nor the log keeps for ever.
+///
+/// What was decided longer ago than commands are remembered is on its way out of the table: it may be there or not, and
+/// may stand in the place of what the same command was answered later. A row that the log does not have is wrong only if the log has all
+/// that were decided then.
+struct Outcomes<'f> {
+    fold: &'f Fold,
+    kept_from: i64,
+    missing: BTreeSet<Uuid>,
+}
+
+impl<'f> Outcomes<'f> {
+    fn new(fold: &'f Fold) -> Self {
+        let newest = fold.outcome_rows.values().map(|row| row.decided_at).max();
+        let kept_from = newest.map_or(i64::MIN, |newest| newest - COMMAND_MEMORY_MS);
+        let kept = fold.outcome_rows.iter().filter(|(_, row)| row.decided_at >= kept_from);
+        Self { fold, kept_from, missing: kept.map(|((command, _), _)| *command).collect() }
+    }
+
+    fn found(&mut self, row: &OutcomeRow) -> Option<Problem> {
+        self.missing.remove(&row.command_id);
+        let differs =
+            |expected: &OutcomeRow| Problem::Differs { expected: format!("{expected:?}"), found: format!("{row:?}") };
+        // As it would be written today: the schema may have grown since.
+        let told = Outcome::decode(&row.bytes).and_then(|outcome| OutcomeRow::of(&outcome));
+        let ranged = self.fold.outcome_rows.range((row.command_id, 0)..=(row.command_id, u32::MAX));
+        let mut candidates: Vec<&OutcomeRow> = ranged.map(|(_, row)| row).collect();
+        // Where it was decided on one partition, that it failed on another does not stand.
+        let decided = candidates.iter().any(|row| !row.failed);
+        candidates.retain(|row| !decided || !row.failed);
+        let told = match told {
+            Ok(told) => told,
+            Err(error) => {
+                let expected = candidates.first().map_or_else(|| "an outcome".to_owned(), |row| format!("{row:?}"));
+                return Some(Problem::Differs { expected, found: format!("unreadable: {error}") });
+            }
+        };
+        let columns = (row.command_id, row.decided_at, row.failed);
+        if columns != (told.command_id, told.decided_at, told.failed) {
+            return Some(differs(&told));
+        }
+        if row.decided_at < self.kept_from || candidates.contains(&&told) {
+            return None;
+        }
+        match candidates.first() {
+            Some(expected) => Some(differs(expected)),
+            None => (row.decided_at >= self.fold.outcomes_since).then_some(Problem::Unexpected),
         }
     }
 }

@@ -5,6 +5,7 @@
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
+    clippy::cloned_ref_to_slice_refs,
     reason = "a test may fail where it stands"
 )]
 
@@ -15,12 +16,17 @@ use std::collections::BTreeMap;
 
 use common::*;
 use processors::stores::PROJECT_STORES;
-use processors::{Fold, PipelineConfig, Problem, USERS, pipeline, verify_log, verify_read_model, verify_stores};
+use processors::{
+    COMMAND_MEMORY_MS, Fold, PipelineConfig, Problem, USERS, pipeline, verify_log, verify_read_model, verify_stores,
+};
 use rstest::rstest;
-use schemas::reader::{CommentRow, MemberRow, ProjectRow, ReadError, ReadModel, Stores, TicketRow, UserRow};
-use schemas::topics::{TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
-use schemas::{RegisterUser, TicketEvent, UserCommand, UserEvent, ids};
+use schemas::reader::{
+    CommentRow, MemberRow, OutcomeRow, ProjectRow, ReadError, ReadModel, Stores, TicketRow, UserRow,
+};
+use schemas::topics::{COMMAND_OUTCOMES, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
+use schemas::{CommandAccepted, CommandFailed, Outcome, RegisterUser, TicketEvent, UserCommand, UserEvent, ids};
 use topology::TestDriver;
+use uuid::Uuid;
 
 /// Stores, copied out of a driver, so that they can be damaged.
 struct Copied(BTreeMap<String, BTreeMap<Vec<u8>, Vec<u8>>>);
@@ -54,6 +60,10 @@ impl ReadModel for Table {
     }
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {
         self.0.borrow().user_rows.values().cloned().for_each(each);
+        Ok(())
+    }
+    fn outcomes(&self, each: &mut dyn FnMut(OutcomeRow)) -> Result<(), ReadError> {
+        self.0.borrow().outcome_rows.values().cloned().for_each(each);
         Ok(())
     }
 }
@@ -100,6 +110,10 @@ fn played() -> (Copied, Fold) {
     for record in driver.all(USER_EVENTS) {
         fold.user_event(&UserEvent::decode(record.value.as_deref().unwrap()).unwrap());
     }
+    for record in driver.all(COMMAND_OUTCOMES) {
+        fold.outcome(record.partition, &Outcome::decode(record.value.as_deref().unwrap()).unwrap());
+    }
+    assert_eq!(fold.outcome_rows.len(), 15);
     let stores = PROJECT_STORES.into_iter().chain([USERS]);
     (Copied(stores.map(|s| (s.to_owned(), driver.store_entries(s).unwrap())).collect()), fold)
 }
@@ -160,6 +174,12 @@ fn should_find_a_damaged_entry_of_each_store(
 #[case::ticket_too_many(|f: &mut Fold| drop(f.ticket_rows.insert((OWNER, 9), TicketRow { number: 9, ..TicketRow::default() })), "tickets")]
 #[case::comment(|f: &mut Fold| f.comment_rows.values_mut().for_each(|r| r.content.push('x')), "comments")]
 #[case::user(|f: &mut Fold| f.user_rows.values_mut().for_each(|r| r.name.push('x')), "users")]
+#[case::outcome(|f: &mut Fold| f.outcome_rows.values_mut().for_each(|r| r.failed = !r.failed), "outcomes")]
+#[case::outcome_moved(|f: &mut Fold| f.outcome_rows.values_mut().for_each(|r| r.decided_at = 0), "outcomes")]
+#[case::outcome_broken(|f: &mut Fold| f.outcome_rows.values_mut().for_each(|r| r.bytes.truncate(9)), "outcomes")]
+#[case::outcome_gone(|f: &mut Fold| f.outcome_rows.clear(), "outcomes")]
+#[case::outcome_too_many(|f: &mut Fold| drop(f.outcome_rows.insert((OWNER, 9), row(&accepted(OWNER, AT, 1)))), "outcomes")]
+#[case::outcome_other(|f: &mut Fold| f.outcome_rows.values_mut().for_each(|r| *r = row(&accepted(r.command_id, r.decided_at, 999))), "outcomes")]
 fn should_find_a_damaged_row_of_each_table(#[case] damage: fn(&mut Fold), #[case] table: &str) {
     let (_, fold) = played();
     let damaged = Table(RefCell::new(fold.clone()));
@@ -179,4 +199,73 @@ fn should_find_a_gap_in_the_log() {
     let mut found = Vec::new();
     verify_log(&fold, &mut |d| found.push(d.to_string()));
     assert!(matches!(&found[..], [one] if one.contains("but 3 is next")), "{found:?}");
+}
+
+fn accepted(command_id: Uuid, decided_at: i64, sequence: i64) -> Outcome {
+    CommandAccepted { command_id, decided_at, sequence, ..CommandAccepted::default() }.into()
+}
+
+fn failed(command_id: Uuid, decided_at: i64) -> Outcome {
+    CommandFailed { command_id, decided_at, ..CommandFailed::default() }.into()
+}
+
+fn row(outcome: &Outcome) -> OutcomeRow {
+    OutcomeRow::of(outcome).unwrap()
+}
+
+/// What is wrong with a table of these outcomes, if the log has those, each on a partition, and all since then.
+fn outcome_problems(log: &[(u32, Outcome)], since: i64, table: &[Outcome]) -> Vec<(Uuid, &'static str)> {
+    let mut expected = Fold { outcomes_since: since, ..Fold::default() };
+    log.iter().for_each(|(partition, outcome)| expected.outcome(*partition, outcome));
+    let rows = table.iter().zip(0..).map(|(outcome, n)| ((outcome.command_id(), n), row(outcome))).collect();
+    let found = Table(RefCell::new(Fold { outcome_rows: rows, ..Fold::default() }));
+    let mut problems = Vec::new();
+    let mut note = |difference: processors::Difference| {
+        let problem = match difference.problem {
+            Problem::Missing => "missing",
+            Problem::Unexpected => "unexpected",
+            _ => "differs",
+        };
+        problems.push((difference.key.parse().unwrap(), problem));
+    };
+    verify_read_model(&expected, &found, &mut note).unwrap();
+    problems
+}
+
+#[test]
+fn should_take_the_first_decision_of_a_command_for_its_outcome() {
+    let [a, b] = [accepted(OWNER, AT, 1), accepted(OWNER, AT, 2)];
+    let again = b.clone().with_duplicate(true);
+    let log = [(0, failed(OWNER, AT)), (0, a.clone()), (0, again), (0, failed(OWNER, AT + 1))];
+    assert_eq!(outcome_problems(&log, i64::MIN, &[a.clone()]), []);
+    assert_eq!(outcome_problems(&log, i64::MIN, &[b.clone()]), [(OWNER, "differs")]);
+    assert_eq!(outcome_problems(&log, i64::MIN, &[failed(OWNER, AT)]), [(OWNER, "differs")]);
+    // The same id on two partitions: each decides, and either may have come first; but a failure has not.
+    let log = [(0, a.clone()), (1, b.clone()), (2, failed(OWNER, AT))];
+    assert_eq!(outcome_problems(&log, i64::MIN, &[a]), []);
+    assert_eq!(outcome_problems(&log, i64::MIN, &[b]), []);
+    assert_eq!(outcome_problems(&log, i64::MIN, &[failed(OWNER, AT)]), [(OWNER, "differs")]);
+}
+
+#[test]
+fn should_not_hold_outcomes_to_more_than_log_and_table_keep() {
+    let old = AT - COMMAND_MEMORY_MS - 1;
+    let newest = (0, accepted(OWNER, AT, 1));
+    let is = |log: &[(u32, Outcome)], since, table: &[Outcome]| {
+        let (log, table) = ([log, &[newest.clone()]].concat(), [table, &[newest.1.clone()]].concat());
+        outcome_problems(&log, since, &table)
+    };
+    let [gone, edge] = [accepted(MEMBER, old, 1), accepted(MEMBER, old + 1, 1)];
+    // Longer ago than commands are remembered: in the table or not.
+    assert_eq!(is(&[(0, gone.clone())], i64::MIN, &[]), []);
+    assert_eq!(is(&[(0, gone.clone())], i64::MIN, &[gone.clone()]), []);
+    assert_eq!(is(&[(0, edge.clone())], i64::MIN, &[]), [(MEMBER, "missing")]);
+    // The log may have lost what is older than that; who knows what else it had.
+    assert_eq!(is(&[], old + 2, &[edge.clone()]), []);
+    assert_eq!(is(&[], i64::MAX, &[edge.clone()]), []);
+    assert_eq!(is(&[], old + 1, &[edge]), [(MEMBER, "unexpected")]);
+    // Decided anew after it was forgotten, while what it was answered before is still in its place.
+    let anew = accepted(MEMBER, AT, 7);
+    assert_eq!(is(&[(0, gone.clone()), (0, anew.clone())], i64::MIN, &[gone.clone()]), []);
+    assert_eq!(is(&[(0, gone), (0, anew.clone())], i64::MIN, &[anew]), []);
 }

@@ -5,7 +5,9 @@
 
 use uuid::Uuid;
 
+use crate::error::SchemaError;
 use crate::event::{TicketEvent, UserEvent};
+use crate::outcome::Outcome;
 
 /// Why something could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,14 @@ pub trait EventLog {
     /// # Errors
     /// As [`Self::ticket_events`].
     fn user_events(&self, each: &mut dyn FnMut(UserEvent)) -> Result<(), ReadError>;
+
+    /// Hands over every outcome that the log still has, with the number of its partition, those of one partition in their order. Outcomes
+    /// are not kept for ever: gives the time since when, by the outcomes' own, all that were decided are among them;
+    /// [`i64::MIN`] if none was lost, [`i64::MAX`] if that cannot be known.
+    ///
+    /// # Errors
+    /// As [`Self::ticket_events`].
+    fn outcomes(&self, each: &mut dyn FnMut(u32, Outcome)) -> Result<i64, ReadError>;
 }
 
 /// The state stores of all tasks.
@@ -72,6 +82,12 @@ pub trait ReadModel {
     /// # Errors
     /// The table cannot be read.
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError>;
+
+    /// Hands over every outcome.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    fn outcomes(&self, each: &mut dyn FnMut(OutcomeRow)) -> Result<(), ReadError>;
 }
 
 /// A project in the read model. Times are in milliseconds since 1970-01-01T00:00Z, here and in the other rows.
@@ -201,4 +217,46 @@ pub struct UserRow {
     pub sequence: i64,
     /// When the user became known.
     pub created_at: i64,
+}
+
+/// An outcome in the read model.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct OutcomeRow {
+    /// Id of the command.
+    pub command_id: Uuid,
+    /// When it was decided.
+    pub decided_at: i64,
+    /// Whether the command could not be processed.
+    pub failed: bool,
+    /// The whole outcome, framed under the ids in the code.
+    pub bytes: Vec<u8>,
+}
+
+impl OutcomeRow {
+    /// The row that an outcome becomes.
+    ///
+    /// # Errors
+    /// It cannot be encoded.
+    pub fn of(outcome: &Outcome) -> Result<Self, SchemaError> {
+        let mut bytes = Vec::new();
+        outcome.encode(&mut bytes)?;
+        let (command_id, decided_at) = (outcome.command_id(), outcome.decided_at());
+        Ok(Self { command_id, decided_at, failed: matches!(outcome, Outcome::Failed(_)), bytes })
+    }
+}
+
+/// With what the bytes say, or that they say nothing.
+impl std::fmt::Debug for OutcomeRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let outcome = match Outcome::decode(&self.bytes) {
+            Ok(outcome) => format!("{outcome:?}"),
+            Err(error) => format!("unreadable: {error}"),
+        };
+        f.debug_struct("OutcomeRow")
+            .field("command_id", &self.command_id)
+            .field("decided_at", &self.decided_at)
+            .field("failed", &self.failed)
+            .field("outcome", &format_args!("{outcome}"))
+            .finish()
+    }
 }

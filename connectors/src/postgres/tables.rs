@@ -1,14 +1,14 @@
 //! The read model as `verify` reads it: every row of every table, in bounded memory, all from one moment.
 
 use parking_lot::Mutex;
-use schemas::reader::{CommentRow, MemberRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow};
+use schemas::reader::{CommentRow, MemberRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 use tokio::runtime::Runtime;
 use topology::broker::TopicPartition;
 
 use super::{PostgresConfig, migrate, rows, store};
-use crate::sql::{CARD, COMMENT, MEMBER, PROJECT, TICKET_REST, USER};
+use crate::sql::{CARD, COMMENT, MEMBER, OUTCOME_ROW, PROJECT, TICKET_REST, USER};
 
 /// Rows that are held in memory at once.
 const PAGE: usize = 1_000;
@@ -98,6 +98,10 @@ impl ReadModel for PostgresTables {
 
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {
         self.scan("users", &format!("SELECT {USER} FROM users ORDER BY id"), rows::user, each)
+    }
+
+    fn outcomes(&self, each: &mut dyn FnMut(OutcomeRow)) -> Result<(), ReadError> {
+        self.scan("outcomes", &format!("SELECT {OUTCOME_ROW} FROM outcomes"), rows::outcome, each)
     }
 }
 

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use parking_lot::Mutex;
-use schemas::reader::{CommentRow, MemberRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow};
+use schemas::reader::{CommentRow, MemberRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection};
 use tokio::runtime::Runtime;
 
 use super::rows;
-use crate::sql::{CARD, COMMENT, MEMBER, PROJECT, TICKET_REST, USER};
+use crate::sql::{CARD, COMMENT, MEMBER, OUTCOME_ROW, PROJECT, TICKET_REST, USER};
 
 /// Rows that are held in memory at once.
 const PAGE: u32 = 1_000;
@@ -109,6 +109,10 @@ impl ReadModel for SqliteTables {
 
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {
         self.scan("users", "users", &["id"], USER, rows::user, each)
+    }
+
+    fn outcomes(&self, each: &mut dyn FnMut(OutcomeRow)) -> Result<(), ReadError> {
+        self.scan("outcomes", "outcomes", &["rowid"], OUTCOME_ROW, rows::outcome, each)
     }
 }
 

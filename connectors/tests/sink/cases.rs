@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use connectors::read_model::{TicketOrder, TicketQuery};
 use connectors::sink::{SinkError, SinkHandle, SinkOptions, SinkPoint, SinkStatus};
-use schemas::{CommandFailed, TicketDeleted, TicketEvent, UserCreated, ids, topics};
+use schemas::reader::OutcomeRow;
+use schemas::{CommandFailed, Outcome, TicketDeleted, TicketEvent, UserCreated, ids, topics};
 use topology::broker::{TopicPartition, partition_for_key};
 use uuid::Uuid;
 
@@ -252,7 +253,7 @@ pub(crate) async fn should_keep_the_first_outcome_of_a_command_but_replace_a_fai
         tokio::task::yield_now().await;
     }
     let first = model.outcome(Uuid::from_u128(1)).await.expect("an answer").expect("there");
-    assert!(matches!(first, schemas::Outcome::Accepted(ref a) if a.number == Some(7) && !a.duplicate), "{first:?}");
+    assert!(matches!(first, Outcome::Accepted(ref a) if a.number == Some(7) && !a.duplicate), "{first:?}");
     assert_eq!(model.outcome(Uuid::from_u128(3)).await.expect("an answer"), None);
 }
 
@@ -349,10 +350,15 @@ pub(crate) async fn should_hand_every_row_to_verify(kind: Kind) {
     for n in 1..=2_100 {
         log.event(ticket("WEB", n + 2, n));
     }
+    let outcomes: Vec<_> = (1..=2_001).map(|n| Outcome::from(accepted(n))).collect();
+    outcomes.iter().for_each(|outcome| log.outcome(outcome.clone(), 0));
     log.event(comment("WEB", 2_103, 1, "first"));
     let model = home.open().await;
     let _sink = model.start(SinkOptions::default());
     reach(&*model, "WEB", 2_103).await;
+    while model.outcome(Uuid::from_u128(2_001)).await.expect("an answer").is_none() {
+        tokio::task::yield_now().await;
+    }
     // They block.
     let check = std::thread::spawn(move || {
         let tables = home.tables();
@@ -362,6 +368,10 @@ pub(crate) async fn should_hand_every_row_to_verify(kind: Kind) {
         tables.tickets(&mut |row| numbers.push(row.number)).expect("read");
         tables.comments(&mut |_| comments += 1).expect("read");
         tables.users(&mut |_| panic!("no users")).expect("read");
+        let mut rows = Vec::new();
+        tables.outcomes(&mut |row| rows.push(row)).expect("read");
+        rows.sort_unstable_by_key(|row| row.command_id);
+        assert_eq!(rows, outcomes.iter().map(|outcome| OutcomeRow::of(outcome).expect("encoded")).collect::<Vec<_>>());
         numbers.sort_unstable();
         assert_eq!((projects, members, comments), (2_103, 1, 1));
         assert_eq!(numbers, (1..=2_100).collect::<Vec<_>>());
