@@ -195,6 +195,8 @@ impl Worker {
         let (key, channel) = (self.options.epoch_key(), self.options.reload_channel());
         let set = |mut to: Connected| async move {
             let mut calls = ::redis::pipe();
+            // A server that is full still deletes, and where there is no epoch nothing counts.
+            calls.cmd("DEL").arg(&key).ignore();
             calls.cmd("SET").arg(key).arg(new_epoch(&to.run_id)).ignore();
             calls.cmd("PUBLISH").arg(channel).arg("reload").ignore();
             calls.exec_async(&mut to.connection).await

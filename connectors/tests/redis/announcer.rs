@@ -164,3 +164,51 @@ async fn should_say_that_much_was_missed_rather_than_keep_all_of_it_for_a_frozen
     assert!(!matches!(returned(&api).await, Lookup::Hit(_)));
     tokio::time::timeout(LONG, misses.changed()).await.expect("everyone is told").expect("it lives");
 }
+
+#[tokio::test]
+async fn should_outdate_boards_in_a_full_redis_and_fill_it_again_when_there_is_room() {
+    let redis = OwnRedis::new(&[]);
+    let sink = start(&redis).await;
+    let live = Arc::new(Live::default());
+    let _listening = listen(&redis, &live).await;
+    let mut feed = live.subscribe();
+    let api = process(redis.url());
+    let held = permit(&api).await;
+    assert!(api.fill(held.clone(), board(3)).await);
+    redis.fill_up();
+    assert_eq!(found(&api).await, Some(3), "it is right, and still there");
+    assert!(!api.fill(held, board(4)).await);
+    commit(&sink, 4..=4);
+    sink.flushed().await;
+    assert!(!matches!(api.look_up(PROJECT).await, Lookup::Hit(_)));
+    let heard = tokio::time::timeout(LONG, feed.recv()).await.expect("in time").expect("not behind");
+    assert_eq!(heard, event(4), "events need no room");
+    redis.make_room();
+    settled(&sink).await;
+    let Lookup::Miss(permit) = returned(&api).await else { panic!("an old board") };
+    assert!(api.fill(permit, board(4)).await);
+    assert_eq!(found(&api).await, Some(4));
+    commit(&sink, 5..=5);
+    sink.flushed().await;
+    assert!(!matches!(returned(&api).await, Lookup::Hit(_)));
+}
+
+#[tokio::test]
+async fn should_let_no_board_count_if_a_full_redis_takes_no_epoch() {
+    let redis = OwnRedis::new(&[]);
+    let sink = start(&redis).await;
+    let api = process(redis.url());
+    assert!(api.fill(permit(&api).await, board(3)).await);
+    redis.fill_up();
+    // Sequence 4 is committed; the sink is killed before it tells anyone, and the next one can write nothing to Redis.
+    drop(sink);
+    let next = RedisAnnouncer::start(options(redis.url())).unwrap();
+    next.flushed().await;
+    assert!(!*next.settled().borrow(), "it was told that there is no room");
+    assert!(matches!(api.look_up(PROJECT).await, Lookup::Away));
+    redis.make_room();
+    settled(&next).await;
+    let Lookup::Miss(permit) = returned(&api).await else { panic!("an old board") };
+    assert!(api.fill(permit, board(4)).await);
+    assert_eq!(found(&api).await, Some(4));
+}
