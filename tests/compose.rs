@@ -240,6 +240,19 @@ fn should_reach_each_server_by_its_name_and_inner_port() {
 }
 
 #[test]
+fn should_run_the_binary_without_compilers_and_not_as_root() {
+    let dockerfile = read("docker/Dockerfile");
+    let (_, last) = dockerfile.rsplit_once("\nFROM ").unwrap();
+    assert!(dockerfile.matches("\nFROM ").count() > 1 && last.contains("COPY --from=build "), "{dockerfile}");
+    assert!(last.starts_with("debian:") && !last.contains("cargo"), "{last}");
+    let user = last.lines().filter_map(|line| line.strip_prefix("USER ")).next_back().unwrap();
+    assert!(last.contains(&format!("useradd --system --uid 10001 --no-create-home {user} ")), "{user}");
+    let toolchain = read("rust-toolchain.toml");
+    let version = toolchain.lines().find_map(|line| line.strip_prefix("channel = \"")?.strip_suffix('"')).unwrap();
+    assert!(dockerfile.contains(&format!("FROM rust:{version}")), "{version}");
+}
+
+#[test]
 fn should_find_each_difference_of_settings() {
     let of = |text: &str| properties(text);
     let own = ["KAFKA_NODE_ID".to_owned()];

@@ -102,6 +102,8 @@ async fn should_leave_to_another_gateway_what_that_one_is_told() {
     let mut again = other.submit(&command(1)).await.expect("submitted");
     log.outcome(accepted(1), partition());
     log.answer(b"a third", accepted(1), partition());
+    // Not even looked at.
+    log.answer_with(b"a third", Uuid::from_u128(1), b"nobody can read this", partition());
     log.answer(other.reply_to(), Outcome::from(accepted(1)).with_duplicate(true), partition());
     assert!(again.outcome().await.expect("an outcome").duplicate());
     assert!(one.is_pending(Uuid::from_u128(1)), "no outcome of its own has come");

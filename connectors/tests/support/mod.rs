@@ -121,10 +121,14 @@ impl Log {
         let outcome = outcome.into();
         let mut value = Vec::new();
         outcome.encode(&mut value).expect("encoded");
+        self.answer_with(reply_to, outcome.command_id(), &value, partition);
+    }
+
+    /// As [`Self::answer`], with any bytes in the outcome's place.
+    pub(crate) fn answer_with(&self, reply_to: &[u8], command: Uuid, value: &[u8], partition: u32) {
         let mut headers = Headers::new();
         headers.push(topics::REPLY_TO_HEADER, reply_to);
-        let key = outcome.command_id().to_string();
-        self.append_with(&headers, topics::COMMAND_OUTCOMES, partition, &key, Some(&value));
+        self.append_with(&headers, topics::COMMAND_OUTCOMES, partition, &command.to_string(), Some(value));
     }
 }
 
