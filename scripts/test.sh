@@ -29,3 +29,4 @@ run() {
 }
 run cargo test --workspace --locked
 run cargo test --locked -p syncroboard --features injected-bugs --test simulation
+run cargo test --locked -p syncroboard --features kill-points --test apart kill_points

@@ -10,6 +10,8 @@ mod dlq;
 mod exit;
 mod import;
 mod instance;
+#[cfg(feature = "kill-points")]
+mod kill_points;
 mod lag;
 mod late_gateway;
 mod metrics;

@@ -120,6 +120,8 @@ async fn fill(servers: &str, config: &Config) -> Result<ExitCode, Failed> {
             client_id: instance.id().to_owned(),
             announce: redis.map(|redis| redis as Arc<dyn Announce>).into_iter().collect(),
             watch: Some(instruments.clone()),
+            #[cfg(feature = "kill-points")]
+            fault: crate::kill_points::sink(),
             ..SinkOptions::default()
         };
         start(&target, &broker, &options, &stage).await

@@ -83,6 +83,10 @@ pub(crate) fn streams_config(config: &Config, instance_id: &str, state_dir: Path
     streams.threads = worker.threads;
     streams.commit_interval_ms = worker.commit_interval_ms;
     streams.max_record_bytes = streams.max_record_bytes.min(MAX_RECORD_BYTES);
+    #[cfg(feature = "kill-points")]
+    {
+        streams.steps = crate::kill_points::worker();
+    }
     streams
 }
 

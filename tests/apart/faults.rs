@@ -100,7 +100,7 @@ fn should_tell_anywhere_what_became_of_a_command_whose_process_died() {
 }
 
 /// How many records of all partitions are done, as the database and as the group has it.
-fn reached(site: &Site) -> (i64, i64) {
+pub(crate) fn reached(site: &Site) -> (i64, i64) {
     let sql = "SELECT coalesce(sum(next_offset), 0)::bigint FROM read_model.sink_offsets";
     let database = psql(site.postgres.url(), sql).trim().parse().unwrap();
     let broker = site.broker();
@@ -124,7 +124,9 @@ fn should_go_on_from_the_database_when_sinks_die_between_its_commit_and_that_of_
     for n in 0..6 {
         // Answered with 201: it is in the database. The group is told once a second.
         assert_eq!(create(&parts.apis[n % 2], &token, &n.to_string(), "x").0, 201);
-        parts.sinks.iter_mut().for_each(Server::kill);
+        for sink in &mut parts.sinks {
+            sink.kill();
+        }
         let (database, group) = reached(&site);
         between += usize::from(database > group);
         parts.sinks = [(); 2].map(|()| site.sink());

@@ -15,6 +15,8 @@
 mod board;
 mod cases;
 mod faults;
+#[cfg(feature = "kill-points")]
+mod kill_points;
 #[path = "../kill/load.rs"]
 #[allow(dead_code, reason = "shared with tests/kill, which uses the rest")]
 mod load;

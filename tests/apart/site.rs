@@ -96,7 +96,12 @@ impl Site {
 
     /// A process that has not said anything yet.
     pub(crate) fn launch(&self, arguments: &[&str]) -> Server {
-        Home::spawn(self.home.command(arguments).envs(&self.settings))
+        self.launch_with(arguments, &[])
+    }
+
+    /// As [`Self::launch`], with more in its environment.
+    pub(crate) fn launch_with(&self, arguments: &[&str], more: &[(&str, &str)]) -> Server {
+        Home::spawn(self.home.command(arguments).envs(&self.settings).envs(more.iter().copied()))
     }
 
     /// Runs a command to its end.

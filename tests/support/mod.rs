@@ -126,7 +126,13 @@ impl Server {
 
     /// Waits for a line on standard output.
     pub(crate) fn wait_for_output(&mut self, part: &str) -> String {
-        wait_for(&self.output, part).unwrap_or_else(|why| self.give_up(&format!("no {part:?} on its output: {why}")))
+        wait_for(&self.output, part, PATIENCE)
+            .unwrap_or_else(|why| self.give_up(&format!("no {part:?} on its output: {why}")))
+    }
+
+    /// Whether a line comes on standard output within this time.
+    pub(crate) fn says(&self, part: &str, within: Duration) -> bool {
+        wait_for(&self.output, part, within).is_ok()
     }
 
     /// Waits for a line in its log.
@@ -147,10 +153,10 @@ impl Server {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// SIGKILL, and waits until the process is gone.
-    pub(crate) fn kill(&mut self) {
+    /// SIGKILL, and waits until the process is gone; what it ended with.
+    pub(crate) fn kill(&mut self) -> ExitStatus {
         self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.wait().unwrap()
     }
 
     /// SIGTERM; does not wait.
@@ -257,8 +263,8 @@ impl Drop for Server {
     }
 }
 
-fn wait_for(lines: &Receiver<String>, part: &str) -> Result<String, RecvTimeoutError> {
-    let end = Instant::now() + PATIENCE;
+fn wait_for(lines: &Receiver<String>, part: &str, within: Duration) -> Result<String, RecvTimeoutError> {
+    let end = Instant::now() + within;
     loop {
         let line = lines.recv_timeout(end.saturating_duration_since(Instant::now()))?;
         if line.contains(part) {

@@ -34,7 +34,7 @@ pub(crate) use thread::start;
 pub use thread::{SinkHandle, SinkStatus};
 pub use watch::SinkWatch;
 
-/// A place in a sink's work where a test can make it fail.
+/// A place in a sink's work where a test can make it fail, or kill it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SinkPoint {
     /// The offsets are moved in the open transaction, the rows are not written.
@@ -43,6 +43,8 @@ pub enum SinkPoint {
     BeforeCommit,
     /// The transaction is committed, no one was told.
     AfterCommit,
+    /// Those who wait were told; the group is about to be. One that fails here has not told it.
+    BeforeGroup,
 }
 
 /// How a sink runs.

@@ -188,7 +188,8 @@ impl Sink {
         if self.untold.take().is_none() {
             return;
         }
-        if let Err(error) = self.consumer.commit(&self.positions()) {
+        let reached = self.options.reach(SinkPoint::BeforeGroup);
+        if let Err(error) = reached.and_then(|()| Ok(self.consumer.commit(&self.positions())?)) {
             tracing::debug!(%error, "the sink's group was not told how far the database is");
         }
     }
