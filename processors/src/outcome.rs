@@ -22,7 +22,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Accepted, framed. `sequence` is the project's after the command.
+    /// Accepted, framed. `sequence` is the project's after the command, or the user's.
     ///
     /// # Errors
     /// The outcome does not fit its schema.

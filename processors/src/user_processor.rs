@@ -81,11 +81,12 @@ impl Wired {
         match decide_user(known.as_deref(), command, answer.decided_at) {
             Ok(event) => {
                 let (key, user) = evolve_user(&event);
-                let user_id = user.user_id;
+                let (user_id, sequence) = (user.user_id, user.sequence);
                 self.users.put(ctx, &key, user)?;
                 ctx.forward(self.events, Record::new(user_id, event, answer.decided_at));
                 let accepted = Accepted { user_id: Some(user_id), ..Accepted::default() };
-                answer.accepted(&accepted, 0).map_err(schema)
+                // So that whoever sent it can wait until the user can be read.
+                answer.accepted(&accepted, sequence).map_err(schema)
             }
             Err(rejection) => answer.rejected(&rejection, 0).map_err(schema),
         }

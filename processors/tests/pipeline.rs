@@ -155,6 +155,7 @@ fn should_register_a_user_once() {
     let answers = outcomes(&mut driver);
     assert_eq!(answers.iter().map(code).collect::<Vec<_>>(), ["accepted", "accepted", "email_taken"]);
     assert!(answers[1].duplicate());
+    assert_eq!(answers[0].sequence(), 1, "the user's own, which whoever sent it can wait for");
     let records = driver.all(USER_EVENTS);
     let [record] = &records[..] else { panic!("{records:?}") };
     assert_eq!(record.key.as_deref(), Some(ids::user_id("ana@example.org").to_string().as_bytes()));
