@@ -55,7 +55,6 @@ fn serve(redis: &str) {
         for number in 1..=TICKETS {
             world.ticket(number, "A title of sixty characters, as people write them, more or less");
         }
-        world.model.tables().column_page = 100;
         let parts = Parts {
             gateway: world.log.clone(),
             read_model: world.model.clone(),

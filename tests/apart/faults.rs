@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use schemas::ids;
 use serde_json::json;
 use topology::broker::TopicPartition;
 
+use crate::exposition::scrape;
 use crate::load::seed;
-use crate::site::{Scene, Site, wait_until};
+use crate::site::{Parts, Scene, Site, wait_until};
 use crate::support::services::psql;
 use crate::support::{Home, Server, http, text};
 
@@ -69,6 +71,60 @@ fn should_say_which_part_is_missing_and_come_back_by_itself() {
     site.redis.start();
     assert_eq!(create(api, &token, "2", "with Redis").0, 201);
     assert_eq!(api.columns(&token, "WEB")[0], ("OPEN".to_owned(), 2));
+    // One that hears and does not answer is not waited for.
+    site.redis.signal("STOP");
+    assert_eq!(create(api, &token, "3", "with a frozen Redis").0, 201);
+    for _ in 0..20 {
+        assert_eq!(api.columns(&token, "WEB")[0], ("OPEN".to_owned(), 3));
+    }
+    wait_until(api, 200);
+    site.redis.signal("CONT");
+    site.verifies();
+}
+
+#[test]
+fn should_answer_right_while_redis_is_full_and_cache_again_when_there_is_room() {
+    let site = Site::new();
+    let mut parts = site.start();
+    let token = site.token();
+    make_project(&parts.apis[0], &token);
+    let boards_cached = |parts: &Parts| -> f64 {
+        let samples = parts.apis.iter().flat_map(|api| scrape(&api.url));
+        let fills = samples.filter(|sample| sample.metric == "syncroboard_board_cache_fills_total");
+        fills.filter(|sample| sample.labels["result"] == "taken").map(|sample| sample.value).sum()
+    };
+    let mut tickets = 0_u64;
+    let mut write_and_read = |parts: &Parts| {
+        for n in 0..4 {
+            tickets += 1;
+            assert_eq!(create(&parts.apis[n % 2], &token, &format!("k{tickets}"), "x").2["number"], tickets);
+            let sequence = parts.apis[0].get(&token, "/projects/WEB")["sequence"].as_i64().unwrap();
+            // Twice each: whoever caches would have it by then.
+            for api in parts.apis.iter().chain(&parts.apis) {
+                let board = api.get_since(&token, "/projects/WEB/board", ids::project_id("WEB"), sequence);
+                assert_eq!(board["columns"][0]["count"], tickets, "{board}");
+            }
+        }
+    };
+    write_and_read(&parts);
+    site.redis.fill_up();
+    write_and_read(&parts);
+    // One that takes over has to say that nothing cached counts, and there is no room for that either.
+    for sink in &mut parts.sinks {
+        sink.kill();
+    }
+    parts.sinks = [(); 2].map(|()| site.sink());
+    write_and_read(&parts);
+    for api in &parts.apis {
+        wait_until(api, 200);
+    }
+    let before = boards_cached(&parts);
+    site.redis.make_room();
+    let end = Instant::now() + PATIENCE;
+    while boards_cached(&parts) <= before {
+        assert!(Instant::now() < end, "nothing is cached any more");
+        write_and_read(&parts);
+    }
     site.verifies();
 }
 
@@ -158,10 +214,14 @@ fn should_find_a_damage_in_the_tables_and_nothing_before() {
     // Puts the board into the cache, where it stays what it was.
     parts.apis[0].columns(&token, "WEB");
     psql(site.postgres.url(), "UPDATE read_model.tickets SET title = 'Forged'");
+    let one = "(SELECT command_id FROM read_model.outcomes LIMIT 1)";
+    let damage = format!("UPDATE read_model.outcomes SET outcome = '\\x00' WHERE command_id = {one}");
+    psql(site.postgres.url(), &damage);
     let verified = site.run(&["verify"]);
     let said = text(&verified);
     assert_eq!(verified.status.code(), Some(1), "{said}");
-    assert!(said.contains("2 differences") && said.contains("Forged") && said.contains("cached board"), "{said}");
+    assert!(said.contains("3 differences") && said.contains("Forged") && said.contains("cached board"), "{said}");
+    assert!(said.lines().any(|line| line.contains("outcomes") && line.contains("unreadable")), "{said}");
     let rebuilt = site.run(&["sink", "rebuild"]);
     assert_eq!(rebuilt.status.code(), Some(0), "{}", text(&rebuilt));
     site.verifies();

@@ -14,6 +14,8 @@
 #[path = "../kill/board.rs"]
 mod board;
 mod cases;
+#[path = "../support/exposition.rs"]
+mod exposition;
 mod faults;
 #[cfg(feature = "kill-points")]
 mod kill_points;

@@ -1,21 +1,64 @@
-//! The cases of `cases.rs`, on one process and on the parts.
+//! The cases of `cases`, on one process and on the parts.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::cases::Client;
+use crate::cases::{CASES, Installation, pass_on};
+use crate::exposition::{Sample, scrape};
 use crate::log;
 use crate::proxy::RoundRobin;
 use crate::site::{Parts, Site};
-use crate::support::{Home, Server, http};
+use crate::support::Home;
 
 /// How long sinks may take to have read the last marker of a transaction.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
-fn should_answer_every_case_in_one_process() {
+fn should_answer_every_case_in_one_process_and_have_one_for_every_route() {
     let home = Home::new();
     let server = home.start();
-    Client::new(&server.url, |arguments| home.run(arguments)).passes_every_case();
+    pass_on(&Installation::new(&server.url, |arguments| home.run(arguments)));
+    // Those with a success of at least one request.
+    let requests = scrape(&server.url).into_iter().filter(|sample| sample.metric == "syncroboard_http_requests_total");
+    let answered: BTreeSet<String> = requests
+        .filter(|sample| sample.labels["status"].starts_with(['2', '3']))
+        .map(|sample| format!("{} {}", sample.labels["method"], sample.labels["route"]))
+        .collect();
+    let routes = routes();
+    assert!(routes.len() > 25, "{routes:?}");
+    let left_out: Vec<_> = routes.difference(&answered).collect();
+    assert!(left_out.is_empty(), "no case asks {left_out:?}");
+}
+
+/// Method and path of everything that the router has.
+fn routes() -> BTreeSet<String> {
+    let router = include_str!("../../api/src/router.rs");
+    let routes = router.lines().filter_map(|line| line.trim().strip_prefix(".route(\""));
+    let each = routes.flat_map(|route| {
+        let (path, handlers) = route.split_once('"').unwrap();
+        let methods = ["get", "post", "put", "patch", "delete"].into_iter();
+        let asked = methods.filter(|method| {
+            let handlers = handlers.replace('.', " ");
+            handlers.contains(&format!(" {method}("))
+        });
+        asked.map(|method| format!("{} {path}", method.to_uppercase())).collect::<Vec<_>>()
+    });
+    each.collect()
+}
+
+#[test]
+fn should_try_every_case_that_is_written_down() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apart/cases");
+    let mut written = BTreeSet::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let cases = text.lines().filter_map(|line| line.strip_prefix("pub(super) fn ")?.split_once('('));
+        written.extend(cases.map(|(case, _)| format!("{module}::{case}")));
+    }
+    let tried: BTreeSet<_> = CASES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!((written, CASES.len()), (tried.clone(), tried.len()));
 }
 
 #[test]
@@ -23,44 +66,38 @@ fn should_answer_every_case_with_two_api_processes_behind_a_round_robin() {
     let site = Site::new();
     let parts = site.start();
     let proxy = RoundRobin::new(&parts.apis.each_ref().map(|api| api.url.clone()));
-    Client::new(&proxy.url, |arguments| site.run(arguments)).passes_every_case();
+    pass_on(&Installation::new(&proxy.url, |arguments| site.run(arguments)));
     let served = proxy.served();
-    assert!(served.iter().all(|served| *served > 30), "{served:?} were served by each");
+    assert!(served.iter().all(|served| *served > 200), "{served:?} were served by each");
     site.verifies();
     tell_what_they_did(&site, &parts);
-}
-
-/// Name and labels, and the value, of each sample of a sink's own metrics.
-fn samples(sink: &Server) -> Vec<(String, f64)> {
-    let text = http().get(format!("{}/metrics", sink.url)).send().unwrap().text().unwrap();
-    let lines = text.lines().filter(|line| line.starts_with("syncroboard_sink_"));
-    lines
-        .map(|line| line.rsplit_once(' ').unwrap())
-        .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
-        .collect()
 }
 
 /// Each metric of a sink that is documented is there, together the sinks have written each record once, and nothing is left.
 fn tell_what_they_did(site: &Site, parts: &Parts) {
     let end = Instant::now() + PATIENCE;
     let samples = loop {
-        let samples: Vec<_> = parts.sinks.iter().flat_map(samples).collect();
-        let lag: f64 = samples.iter().filter(|(name, _)| name.contains("_lag_")).map(|(_, value)| value).sum();
+        let samples: Vec<Sample> = parts.sinks.iter().flat_map(|sink| scrape(&sink.url)).collect();
+        let lag: f64 = samples.iter().filter(|s| s.metric.starts_with("syncroboard_sink_lag_")).map(|s| s.value).sum();
         if lag <= 0.0 {
             break samples;
         }
-        assert!(Instant::now() < end, "there is lag, though no one writes: {samples:?}");
+        assert!(Instant::now() < end, "there is lag, though no one writes: {lag}");
     };
     let documented = include_str!("../../docs/operating.md");
     let rows = documented.lines().filter(|line| line.starts_with("| `syncroboard_sink_"));
     let names: Vec<_> = rows.map(|row| row.split('`').nth(1).unwrap()).collect();
     assert!(names.len() > 4, "{names:?}");
     for name in names {
-        assert!(samples.iter().any(|(sample, _)| sample.starts_with(name)), "{name} is not shown");
+        assert!(samples.iter().any(|sample| sample.metric.starts_with(name)), "{name} is not shown");
     }
-    let sum = |part: &str| samples.iter().filter(|(name, _)| name.contains(part)).map(|(_, value)| value).sum::<f64>();
+    let sum = |metric: &str, label: &str, value: &str| {
+        let of =
+            samples.iter().filter(|s| s.metric == format!("syncroboard_sink_{metric}") && s.labels[label] == value);
+        of.map(|sample| sample.value).sum::<f64>()
+    };
     let events = log::read(&*site.broker()).events.len();
-    let written = sum("records_total{topic=\"ticket.events\"}");
+    let written = sum("records_total", "topic", "ticket.events");
     assert!((written - events as f64).abs() < 0.5, "{events} events, {written} written");
-    assert!(sum("state{state=\"RUNNING\"}") > 1.5, "{samples:?}");
+    assert!(sum("state", "state", "RUNNING") > 1.5);
 }

@@ -1,49 +1,10 @@
-//! Tokens, and the registration of whoever comes with one for the first time.
+//! The registration of whoever comes with a token for the first time.
 
-use axum::body::Body;
-use axum::http::{Method, Request};
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, World, accepted, user};
 use schemas::{CommandRejected, Outcome, UserCommand, ids};
-
-#[tokio::test]
-async fn should_refuse_whatever_is_no_valid_bearer_token() {
-    let world = World::new();
-    let good = world.token("ada");
-    let (_, rest) = good.split_once('.').unwrap();
-    // {"alg":"none","typ":"JWT"} before the same claims.
-    let unsigned = format!("Bearer eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{rest}");
-    let table = [
-        (None, "token_missing"),
-        (Some("Basic YTpi".to_owned()), "token_missing"),
-        (Some("Bearer x".to_owned()), "token_invalid"),
-        (Some(unsigned), "token_invalid"),
-        (Some(format!("Bearer {}", World::new().token("ada"))), "token_invalid"),
-    ];
-    for (header, code) in table {
-        for (method, path) in
-            [(Method::GET, "/projects"), (Method::POST, "/projects"), (Method::POST, "/commands:bulk")]
-        {
-            let mut request = Request::builder().method(method).uri(path);
-            if let Some(header) = &header {
-                request = request.header("authorization", header);
-            }
-            let reply = world.request(request.body(Body::empty()).unwrap()).await;
-            reply.problem(401, code);
-            assert!(reply.header("www-authenticate").starts_with("Bearer"));
-        }
-    }
-    assert!(world.log.sent().is_empty());
-}
-
-#[tokio::test]
-async fn should_not_take_the_cookie_of_the_pages_for_requests_of_programs() {
-    let world = World::new();
-    let request = Request::post("/projects").header("cookie", format!("syncroboard_session={}", world.token("ada")));
-    let reply = world.request(request.body(Body::from("{}")).unwrap()).await;
-    reply.problem(401, "token_missing");
-}
 
 #[tokio::test]
 async fn should_register_a_user_before_the_first_command_and_only_once() {

@@ -10,9 +10,8 @@ use connectors::gateway::GatewayError;
 use schemas::{CommandAccepted, Outcome, TicketCommand};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
-use crate::support::{Answer, World, accepted, rejected, user};
+use crate::support::{Answer, World, accepted};
 
 async fn pour(world: &World, who: &str, lines: &str) -> Vec<Value> {
     let request = Request::builder()
@@ -35,28 +34,6 @@ fn title(command: &TicketCommand) -> String {
         TicketCommand::CreateTicket(command) => command.title.clone(),
         other => panic!("{other:?}"),
     }
-}
-
-#[tokio::test]
-async fn should_answer_each_line_in_order_with_what_became_of_it() {
-    let world = World::new();
-    world.log.decide(|command| match title(command).as_str() {
-        "bad" => Answer::Outcome(rejected(command, "title_too_long", &[])),
-        "twice" => {
-            let id = command.command_id();
-            Answer::Outcome(accepted(command, 7).with_duplicate(id != Uuid::nil()))
-        }
-        _ => Answer::Outcome(accepted(command, 6)),
-    });
-    let lines = format!("{}\n\n{}not json\n{}", create("good").trim(), create("bad"), create("twice").trim());
-    let results = pour(&world, "ada", &lines).await;
-    let seen: Vec<_> =
-        results.iter().map(|one| (one["line"].as_i64().unwrap(), one["status"].as_str().unwrap())).collect();
-    assert_eq!(seen, [(1, "accepted"), (3, "rejected"), (4, "invalid"), (5, "accepted")]);
-    assert_eq!(results[0]["result"]["code"], "WEB-6");
-    assert!(results[0].get("duplicate").is_none());
-    assert_eq!((&results[1]["code"], &results[2]["code"]), (&json!("title_too_long"), &json!("json_invalid")));
-    assert_eq!(results[3]["duplicate"], true);
 }
 
 #[tokio::test]
@@ -148,24 +125,4 @@ async fn should_say_so_when_no_outcome_comes_or_the_log_is_closed() {
     world.log.decide(|_| Answer::Refused(GatewayError::Closed("over".to_owned())));
     let results = pour(&world, "ada", &create("x")).await;
     assert_eq!((&results[0]["status"], &results[0]["code"]), (&json!("timeout"), &json!("unavailable")));
-}
-
-#[tokio::test]
-async fn should_let_only_administrators_speak_for_others() {
-    let world = World::new();
-    world.log.decide(|command| Answer::Outcome(accepted(command, 1)));
-    let line =
-        json!({ "type": "CreateTicket", "project": "WEB", "title": "x", "actor": "bob@example.org" }).to_string();
-    let results = pour(&world, "ada", &line).await;
-    assert_eq!((&results[0]["status"], &results[0]["code"]), (&json!("invalid"), &json!("actor_forbidden")));
-    pour(&world, "root", &line).await;
-    assert_eq!(world.log.only().actor_id(), user("bob"));
-}
-
-#[tokio::test]
-async fn should_leave_out_a_line_over_the_limit_and_go_on() {
-    let world = World::with(|limits| limits.body_bytes = 200);
-    world.log.decide(|command| Answer::Outcome(accepted(command, 1)));
-    let results = pour(&world, "ada", &format!("{}{}", create(&"x".repeat(300)), create("ok"))).await;
-    assert_eq!((&results[0]["code"], &results[1]["status"]), (&json!("line_too_long"), &json!("accepted")));
 }

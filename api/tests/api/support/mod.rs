@@ -84,7 +84,7 @@ impl World {
             secret: secret.clone(),
             metrics: prometheus::Registry::new(),
             readiness: Arc::new(move || readiness.clone()),
-            verify: Arc::new(|| Box::pin(async { Ok(vec!["store tickets WEB-1: missing".to_owned()]) })),
+            verify: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
             limits,
         };
         let app = router(AppState::new(parts).unwrap());

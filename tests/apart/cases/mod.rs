@@ -1,0 +1,122 @@
+//! What clients of the REST API rely on, told once and tried on one process and on two behind a round-robin: one module for
+//! each part of the URL tree. What only a made-up log or read model can bring about is tested in `api/tests/api`.
+//!
+//! Each case has a project and people of its own, so that they can follow one another on one installation.
+
+mod auth;
+mod board;
+mod bulk;
+mod commands;
+mod health;
+mod members;
+mod pages;
+mod problems;
+mod projects;
+mod stage;
+mod tickets;
+mod users;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+pub(crate) use stage::Installation;
+use stage::Stage;
+
+/// How long what is promised without a time may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+type Case = fn(&Stage<'_>);
+
+macro_rules! cases {
+    ($($module:ident { $($case:ident)+ })+) => {
+        &[$($((concat!(stringify!($module), "::", stringify!($case)), $module::$case as Case),)+)+]
+    };
+}
+
+/// Every case, by its module and its name.
+pub(crate) const CASES: &[(&str, Case)] = cases! {
+    auth {
+        should_refuse_whatever_is_no_valid_bearer_token
+        should_not_take_the_cookie_of_the_pages_for_requests_of_programs
+        should_register_a_user_with_the_first_command
+    }
+    board {
+        should_show_what_a_write_has_answered_wherever_it_is_asked
+        should_give_columns_with_counts_and_a_cursor_that_the_ticket_list_takes
+        should_answer_304_to_whoever_has_this_very_board
+        should_wait_for_the_sequence_that_a_reader_has_seen
+    }
+    bulk {
+        should_number_tickets_in_the_order_of_their_lines
+        should_answer_each_line_in_order_with_what_became_of_it
+        should_settle_people_and_memberships_before_what_needs_them
+        should_let_only_administrators_speak_for_others
+        should_leave_out_a_line_over_the_limit_and_go_on
+    }
+    commands {
+        should_answer_202_at_once_to_those_who_prefer_it_and_tell_anywhere_what_became_of_it
+        should_do_once_what_the_same_person_sends_again_with_the_same_key
+        should_show_nothing_of_what_became_of_the_commands_of_others
+    }
+    health {
+        should_be_alive_and_ready_for_anyone
+        should_count_requests_by_route_and_never_by_what_clients_make_up
+        should_verify_itself_for_administrators_only
+    }
+    members {
+        should_list_members_with_their_names
+        should_take_a_new_member_by_id_mail_or_login
+        should_say_what_is_wrong_with_the_name_of_a_new_member
+        should_change_the_member_in_the_path
+        should_let_in_whoever_has_become_a_member_and_no_one_who_was_removed
+    }
+    pages {
+        should_ask_for_a_token_and_show_nothing_without
+        should_exchange_the_token_in_the_address_for_a_cookie
+        should_escape_everything_that_people_write
+        should_forbid_browsers_to_load_or_run_anything_else
+        should_hide_projects_of_others
+        should_lead_on_to_the_rest_of_a_long_column
+        should_show_titles_and_texts_as_they_were_written
+    }
+    problems {
+        should_say_where_a_body_is_wrong
+        should_take_json_only_and_not_too_much_of_it
+        should_answer_problems_for_paths_and_methods_that_are_not_there
+        should_send_careful_headers_and_an_id_with_everything
+    }
+    projects {
+        should_answer_201_with_the_project_once_it_can_be_read
+        should_refuse_a_key_that_is_taken_or_none
+        should_change_what_a_project_says_of_itself
+        should_show_projects_by_id_and_by_key_to_members_and_administrators_only
+    }
+    tickets {
+        should_number_tickets_without_gaps
+        should_create_a_ticket_and_answer_with_it
+        should_name_the_allowed_states_when_a_move_is_illegal
+        should_answer_412_only_to_those_who_named_the_version_in_the_header
+        should_take_the_due_date_away_with_null
+        should_find_a_ticket_by_id_and_by_code_for_reading_and_writing
+        should_page_through_tickets_and_refuse_what_is_no_filter
+        should_comment_and_list_comments
+        should_delete_for_maintainers_and_never_give_the_number_again
+    }
+    users {
+        should_show_people_to_themselves_and_to_administrators
+        should_register_placeholders
+    }
+};
+
+/// Runs every case, also after one that fails.
+pub(crate) fn pass_on(installation: &Installation<'_>) {
+    let mut failed = Vec::new();
+    for (number, (name, case)) in CASES.iter().enumerate() {
+        println!("case: {name}");
+        let stage = Stage::new(installation, number);
+        if catch_unwind(AssertUnwindSafe(|| case(&stage))).is_err() {
+            failed.push(*name);
+        }
+    }
+    assert!(failed.is_empty(), "these cases failed: {failed:#?}");
+}

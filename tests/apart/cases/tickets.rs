@@ -1,0 +1,162 @@
+//! `/projects/{id}/tickets`, `/tickets/{id}` and what is below it.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::stage::Stage;
+
+pub(super) fn should_number_tickets_without_gaps(stage: &Stage<'_>) {
+    let (web, ada, _) = stage.project();
+    let numbers: Vec<_> = (0..20).map(|n| ada.ticket(&web, &format!("{n}"))["number"].as_i64()).collect();
+    assert_eq!(numbers, (1..=20).map(Some).collect::<Vec<_>>());
+}
+
+pub(super) fn should_create_a_ticket_and_answer_with_it(stage: &Stage<'_>) {
+    let (web, ada, bob) = stage.project();
+    let body = json!({ "title": "The board flickers", "priority": "HIGH", "labels": ["ui"], "description": "Often.",
+                       "assigneeId": bob.id(), "dueDate": "2026-01-31" });
+    let reply = ada.post(&format!("/projects/{web}/tickets"), body);
+    reply.is(201);
+    assert_eq!((reply.header("location"), reply.header("etag")), (format!("/tickets/{web}-1").as_str(), "\"1\""));
+    let ticket = reply.json();
+    for (field, value) in [
+        ("projectId", json!(schemas::ids::project_id(&web))),
+        ("number", json!(1)),
+        ("code", json!(format!("{web}-1"))),
+        ("title", json!("The board flickers")),
+        ("description", json!("Often.")),
+        ("priority", json!("HIGH")),
+        ("labels", json!(["ui"])),
+        ("status", json!("OPEN")),
+        ("reporterId", json!(ada.id())),
+        ("assigneeId", json!(bob.id())),
+        ("dueDate", json!("2026-01-31T00:00:00.000Z")),
+        ("external", Value::Null),
+        ("imported", json!(false)),
+        ("version", json!(1)),
+    ] {
+        assert_eq!(ticket[field], value, "{field}");
+    }
+    assert_eq!(ticket["createdAt"], ticket["updatedAt"]);
+    assert_eq!(bob.get(&format!("/tickets/{web}-1")).json(), ticket);
+}
+
+pub(super) fn should_name_the_allowed_states_when_a_move_is_illegal(stage: &Stage<'_>) {
+    let (web, ada, bob) = stage.project();
+    ada.ticket(&web, "x");
+    let refused = bob.patch(&format!("/tickets/{web}-1/status"), json!({ "status": "DONE" }));
+    assert_eq!(refused.problem(409, "transition_illegal")["allowed"], json!(["IN_PROGRESS"]));
+}
+
+pub(super) fn should_answer_412_only_to_those_who_named_the_version_in_the_header(stage: &Stage<'_>) {
+    let (web, ada, bob) = stage.project();
+    ada.ticket(&web, "x");
+    let path = format!("/tickets/{web}-1");
+    let seen = bob.get(&path).header("etag").to_owned();
+    let update =
+        |title: &str, version: &str| bob.send("PATCH", &path, &json!({ "title": title }), &[("if-match", version)]);
+    update("first", &seen).is(200);
+    update("second", &seen).problem(412, "version_conflict");
+    update("third", &format!("W/{seen}")).problem(400, "header_invalid");
+    bob.patch(&path, json!({ "title": "fourth", "expectedVersion": 1 })).problem(409, "version_conflict");
+    assert_eq!(ada.get(&path).json()["title"], "first");
+}
+
+pub(super) fn should_take_the_due_date_away_with_null(stage: &Stage<'_>) {
+    let (web, _, bob) = stage.project();
+    bob.ticket(&web, "x");
+    let path = format!("/tickets/{web}-1");
+    for (body, due) in [
+        (json!({ "dueDate": "2026-01-31" }), json!("2026-01-31T00:00:00.000Z")),
+        (json!({ "title": "y" }), json!("2026-01-31T00:00:00.000Z")),
+        (json!({ "dueDate": null }), Value::Null),
+    ] {
+        let reply = bob.patch(&path, body);
+        reply.is(200);
+        assert_eq!((&reply.json()["dueDate"], &bob.get(&path).json()["dueDate"]), (&due, &due));
+    }
+}
+
+pub(super) fn should_find_a_ticket_by_id_and_by_code_for_reading_and_writing(stage: &Stage<'_>) {
+    let (web, ada, bob) = stage.project();
+    let eve = stage.person("eve");
+    let id = ada.ticket(&web, "one")["id"].as_str().unwrap().to_owned();
+    for id in [id, format!("{web}-1")] {
+        assert_eq!(bob.get(&format!("/tickets/{id}")).json()["title"], "one");
+        eve.get(&format!("/tickets/{id}")).problem(404, "ticket_not_found");
+        let path = format!("/tickets/{id}/assignee");
+        let assigned = bob.send("PUT", &path, &json!({ "assigneeId": ada.id() }), &[]);
+        assert_eq!((assigned.status, &assigned.json()["assigneeId"]), (200, &json!(ada.id())));
+        let unassigned = bob.delete(&path);
+        assert_eq!((unassigned.status, &unassigned.json()["assigneeId"]), (200, &Value::Null));
+    }
+    let (lower, zero, next) = (format!("{}-1", web.to_lowercase()), format!("{web}-0"), format!("{web}-2"));
+    for id in ["%00", &lower, &web, &zero, &next, &Uuid::nil().to_string()] {
+        bob.get(&format!("/tickets/{id}")).problem(404, "ticket_not_found");
+    }
+}
+
+pub(super) fn should_page_through_tickets_and_refuse_what_is_no_filter(stage: &Stage<'_>) {
+    let (web, ada, bob) = stage.project();
+    ada.tickets(&web, 7);
+    let mut seen = Vec::new();
+    let mut path = format!("/projects/{web}/tickets?limit=3");
+    loop {
+        let page = bob.get(&path);
+        seen.extend(page.items().iter().filter_map(|ticket| ticket["number"].as_i64()));
+        let page = page.json();
+        let Some(cursor) = page["nextCursor"].as_str() else { break };
+        path = format!("/projects/{web}/tickets?limit=3&cursor={cursor}");
+    }
+    assert_eq!(seen, [7, 6, 5, 4, 3, 2, 1]);
+    bob.patch(&format!("/tickets/{web}-3/status"), json!({ "status": "IN_PROGRESS" })).is(200);
+    for (query, numbers) in [
+        ("status=IN_PROGRESS", vec![3]),
+        ("assignee=none&limit=2", vec![7, 6]),
+        ("assignee=me", vec![]),
+        ("priority=HIGH", vec![]),
+        ("sort=updated&limit=1", vec![3]),
+    ] {
+        let found = bob.get(&format!("/projects/{web}/tickets?{query}")).items();
+        let found: Vec<_> = found.iter().filter_map(|ticket| ticket["number"].as_i64()).collect();
+        assert_eq!(found, numbers, "{query}");
+    }
+    for (query, code) in [
+        ("limit=0", "query_invalid"),
+        ("limit=many", "query_invalid"),
+        ("sort=age", "query_invalid"),
+        ("assignee=bob", "query_invalid"),
+        ("cursor=s5", "cursor_invalid"),
+        ("colour=red", "query_unknown"),
+    ] {
+        bob.get(&format!("/projects/{web}/tickets?{query}")).problem(400, code);
+    }
+}
+
+pub(super) fn should_comment_and_list_comments(stage: &Stage<'_>) {
+    let (web, ada, bob) = stage.project();
+    ada.ticket(&web, "one");
+    let path = format!("/tickets/{web}-1/comments");
+    let first = bob.post(&path, json!({ "content": "0" }));
+    assert_eq!((first.status, &first.json()["content"]), (201, &json!("0")));
+    for n in 1..5 {
+        let body = json!({ "content": n.to_string(), "parentId": first.json()["id"] });
+        assert_eq!(bob.post(&path, body).json()["parentId"], first.json()["id"]);
+    }
+    let list = ada.get(&path).items();
+    let said: Vec<_> = list.iter().map(|comment| comment["content"].clone()).collect();
+    assert_eq!(said, ["0", "1", "2", "3", "4"]);
+    assert!(list.iter().all(|comment| comment["authorId"] == json!(bob.id())), "{list:?}");
+    stage.person("eve").get(&path).problem(404, "ticket_not_found");
+}
+
+pub(super) fn should_delete_for_maintainers_and_never_give_the_number_again(stage: &Stage<'_>) {
+    let (web, ada, bob) = stage.project();
+    ada.ticket(&web, "x");
+    let path = format!("/tickets/{web}-1");
+    bob.delete(&path).problem(403, "insufficient_role");
+    ada.delete(&path).is(204);
+    ada.get(&path).problem(404, "ticket_not_found");
+    assert_eq!(ada.get(&format!("/projects/{web}/board")).json()["columns"][0]["count"], 0);
+    assert_eq!(ada.ticket(&web, "next")["number"], 2);
+}
