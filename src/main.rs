@@ -12,6 +12,7 @@ mod import;
 mod instance;
 mod lag;
 mod late_gateway;
+mod log;
 mod metrics;
 mod postgres;
 mod print;
@@ -25,6 +26,7 @@ mod stage;
 mod token;
 mod topics;
 mod topology_command;
+mod trace;
 mod verify;
 mod worker;
 
@@ -86,7 +88,7 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return Failed::usage(error.to_string()).report(),
     };
-    config.log.init();
+    log::init(&config.log);
     let done = match cli.command {
         Command::Dev(args) => dev::run(&args, &config),
         Command::Worker(args) => worker::run(&args, &config),

@@ -14,6 +14,7 @@
 #[path = "../kill/board.rs"]
 mod board;
 mod cases;
+mod collector;
 mod faults;
 #[path = "../kill/load.rs"]
 #[allow(dead_code, reason = "shared with tests/kill, which uses the rest")]
@@ -28,3 +29,4 @@ mod site;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;
+mod traces;

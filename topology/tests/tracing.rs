@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail where it stands")]
 
+use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use topology::serde::Utf8;
@@ -130,11 +131,11 @@ impl Span for Page {
     }
 
     fn set(&mut self, name: &'static str, value: Value<'_>) {
-        self.line += &format!(" {name}={value:?}");
+        write!(self.line, " {name}={value:?}").unwrap();
     }
 
     fn fail(&mut self, why: &str) {
-        self.line += &format!(": {why}");
+        write!(self.line, ": {why}").unwrap();
     }
 }
 
