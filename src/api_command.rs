@@ -13,6 +13,7 @@ use schemas::topics::COMMAND_OUTCOMES;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use topology::broker::{Broker, TopicPartition};
+use topology::trace::Tracing;
 
 use crate::broker::{self, BrokerArgs};
 use crate::config::Config;
@@ -22,6 +23,7 @@ use crate::late_gateway::LateGateway;
 use crate::metrics::BrokerCollector;
 use crate::probe::Probe;
 use crate::signals::Signals;
+use crate::trace::{Traces, traced};
 use crate::{postgres, redis, registry};
 
 /// Requests under way when the server is told to stop get so long to end.
@@ -48,11 +50,13 @@ pub(crate) fn run(args: &ApiArgs, config: &Config) -> Result<ExitCode, Failed> {
         ));
     };
     let listen = args.listen.as_ref().unwrap_or(&config.api.listen);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(&servers, listen, config))
+    traced(config, "api", "kafka", |traces| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(serve(&servers, listen, config, traces))
+    })
 }
 
-async fn serve(servers: &str, listen: &str, config: &Config) -> Result<ExitCode, Failed> {
+async fn serve(servers: &str, listen: &str, config: &Config, traces: &Traces) -> Result<ExitCode, Failed> {
     let live = Arc::new(Live::default());
     let read_model = postgres::reader(config, live.clone())?;
     let mut signals = Signals::new()?;
@@ -63,7 +67,7 @@ async fn serve(servers: &str, listen: &str, config: &Config) -> Result<ExitCode,
     // Held until the end: it listens for as long as it lives.
     let _subscriber = redis::subscriber(config, live)?;
     let gateway = Arc::new(LateGateway::new());
-    let opening = tokio::spawn(open_gateway(gateway.clone(), broker.clone(), config.clone()));
+    let opening = tokio::spawn(open_gateway(gateway.clone(), broker.clone(), config.clone(), traces.tracing()));
     let kafka = Probe::start("Kafka", {
         let broker = broker.clone();
         move || ask_kafka(broker.clone())
@@ -87,6 +91,7 @@ async fn serve(servers: &str, listen: &str, config: &Config) -> Result<ExitCode,
     limits.outcome_wait = Duration::from_millis(config.api.outcome_wait_ms);
     limits.command_wait = Duration::from_secs(1);
     let metrics = prometheus::Registry::new();
+    traces.register(&metrics)?;
     metrics.register(Box::new(BrokerCollector::start(&broker)?))?;
     let app = AppState::new(Parts {
         gateway: gateway.clone(),
@@ -96,6 +101,7 @@ async fn serve(servers: &str, listen: &str, config: &Config) -> Result<ExitCode,
         metrics,
         readiness: Arc::new(readiness),
         verify: Arc::new(not_here),
+        tracing: traces.tracing(),
         limits,
     })?;
 
@@ -125,14 +131,15 @@ fn not_here() -> Verification {
 }
 
 /// Opens the gateway as soon as the schema registry and Kafka can be reached and the topics are there, which workers make.
-async fn open_gateway(gateway: Arc<LateGateway>, broker: Arc<dyn Broker>, config: Config) {
+async fn open_gateway(gateway: Arc<LateGateway>, broker: Arc<dyn Broker>, config: Config, tracing: Tracing) {
     let mut told = None;
     loop {
         let why = match registry::open(&config, |why| gateway.waits(why)).await {
             Err(error) => format!("schema registry: {error:#}"),
             Ok(schemas) => {
-                let broker = broker.clone();
-                let opened = tokio::task::spawn_blocking(move || CommandGateway::open(&broker, schemas)).await;
+                let (broker, tracing) = (broker.clone(), tracing.clone());
+                let open = move || CommandGateway::open_traced(&broker, schemas, tracing);
+                let opened = tokio::task::spawn_blocking(open).await;
                 match opened {
                     Ok(Ok(opened)) => return gateway.open(opened),
                     Ok(Err(error @ GatewayError::MissingTopic(_))) => format!("Kafka: {error}: no worker has run yet"),

@@ -19,6 +19,7 @@ pub(crate) struct Config {
     pub(crate) postgres: Postgres,
     pub(crate) redis: Redis,
     pub(crate) sink: Sink,
+    pub(crate) tracing: Tracing,
     pub(crate) log: Log,
 }
 
@@ -159,6 +160,16 @@ pub(crate) struct Sink {
     pub(crate) instance_id: String,
 }
 
+/// Where spans go; without `otlp_endpoint` none are made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Tracing {
+    /// Where a collector takes OTLP by HTTP: `http://host:4318`.
+    pub(crate) otlp_endpoint: String,
+    /// Which share of the requests that come without a trace begins one, from 0 to 1.
+    pub(crate) sample_ratio: f64,
+}
+
 /// What is written to standard error.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
@@ -241,6 +252,12 @@ impl Default for Sink {
     }
 }
 
+impl Default for Tracing {
+    fn default() -> Self {
+        Self { otlp_endpoint: String::new(), sample_ratio: 0.1 }
+    }
+}
+
 /// Without the secret.
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -305,22 +322,21 @@ impl Config {
         if config.postgres.connections == 0 {
             return Err(ConfigError("postgres.connections must be at least 1".to_owned()));
         }
+        let Tracing { otlp_endpoint, sample_ratio } = &config.tracing;
+        if !otlp_endpoint.is_empty() && !otlp_endpoint.starts_with("http://") {
+            return Err(ConfigError(format!(
+                "tracing.otlp_endpoint must begin with http://, not be {otlp_endpoint:?}"
+            )));
+        }
+        if !(0.0..=1.0).contains(sample_ratio) {
+            return Err(ConfigError(format!("tracing.sample_ratio must be from 0 to 1, not {sample_ratio}")));
+        }
         Ok(config)
     }
 }
 
-impl Log {
-    /// Starts logging to standard error.
-    pub(crate) fn init(&self) {
-        let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| self.filter.clone());
-        let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        // A second initialisation can only be that of a test: the first one stays.
-        let _ = if self.json { logs.json().try_init() } else { logs.try_init() };
-    }
-}
-
 /// Every key there is; those that end in `.*` hold keys of the user's own.
-const KNOWN: [&str; 37] = [
+const KNOWN: [&str; 39] = [
     "data.dir",
     "api.listen",
     "api.outcome_wait_ms",
@@ -356,6 +372,8 @@ const KNOWN: [&str; 37] = [
     "redis.call_limit_ms",
     "sink.listen",
     "sink.instance_id",
+    "tracing.otlp_endpoint",
+    "tracing.sample_ratio",
     "log.filter",
     "log.json",
 ];
@@ -401,6 +419,19 @@ mod tests {
         let given = serde_json::json!({"worker": {"treads": 2}});
         let error = refuse_unknown(&given).unwrap_err().to_string();
         assert_eq!(error, "configuration: there is no key `worker.treads`; the nearest one is `worker.threads`");
+    }
+
+    #[test]
+    fn should_refuse_a_collector_that_cannot_be_spoken_to_and_a_share_that_is_none() {
+        let refused = |text: &str| {
+            let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+            std::fs::write(file.path(), text).unwrap();
+            Config::load(Some(file.path())).unwrap_err().to_string()
+        };
+        let error = refused("[tracing]\notlp_endpoint = \"https://collector:4318\"");
+        assert!(error.contains("tracing.otlp_endpoint must begin with http://"), "{error}");
+        let error = refused("[tracing]\nsample_ratio = 1.5");
+        assert!(error.contains("tracing.sample_ratio must be from 0 to 1"), "{error}");
     }
 
     #[test]

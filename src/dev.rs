@@ -27,6 +27,7 @@ use crate::exit::Failed;
 use crate::instance::{Instance, keep_to_cluster};
 use crate::metrics::{self, BrokerCollector, EngineCollector};
 use crate::signals::Signals;
+use crate::trace::{Traces, traced};
 use crate::{registry, sink, verify, worker};
 
 /// Requests under way when the server is told to stop get so long to end.
@@ -49,8 +50,11 @@ pub(crate) struct DevArgs {
 }
 
 pub(crate) fn run(args: &DevArgs, config: &Config) -> Result<ExitCode, Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    Ok(runtime.block_on(serve(args, config))?)
+    let broker = if args.kafka.is_some() { "kafka" } else { "syncroboard" };
+    traced(config, "dev", broker, |traces| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        Ok(runtime.block_on(serve(args, config, traces))?)
+    })
 }
 
 /// How the pipeline runs on a data directory.
@@ -60,7 +64,7 @@ pub(crate) fn streams_config(data: &DataDir, config: &Config) -> StreamsConfig {
     worker::streams_config(config, instance_id, state_dir)
 }
 
-async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
+async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Result<ExitCode> {
     let listen = args.listen.as_ref().unwrap_or(&config.api.listen);
     let mut signals = Signals::new()?;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
@@ -70,7 +74,7 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
     // Held until the end: it keeps another process out of the same stores.
     let mut _instance = None;
     let mut sink_group = sink::sink_group(config);
-    let (broker, streams_config) = match &args.kafka {
+    let (broker, mut streams_config) = match &args.kafka {
         None => (broker::embedded(&data, config)?, streams_config(&data, config)),
         Some(servers) => {
             let broker = broker::kafka(servers, config)?;
@@ -84,6 +88,7 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
             (broker, streams_config)
         }
     };
+    streams_config.tracing = traces.tracing();
     let read_model = SqliteReadModel::open(data.read_model()).await?;
     let schemas = match &args.kafka {
         None => registry::embedded(),
@@ -94,14 +99,20 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
     };
     let boards = Arc::new(LocalBoardCache::default());
     let told: Vec<Arc<dyn Announce>> = vec![boards.clone()];
-    let sink_options =
-        SinkOptions { registry: schemas.clone(), announce: told, group: sink_group, ..SinkOptions::default() };
+    let sink_options = SinkOptions {
+        registry: schemas.clone(),
+        announce: told,
+        group: sink_group,
+        tracing: traces.tracing(),
+        ..SinkOptions::default()
+    };
     let sink = read_model.start_sink(broker.clone(), sink_options)?;
-    let gateway = CommandGateway::open(&broker, schemas.clone())?;
+    let gateway = CommandGateway::open_traced(&broker, schemas.clone(), traces.tracing())?;
     let topology = pipeline(&PipelineConfig { registry: schemas.clone(), ..PipelineConfig::default() })?;
     let streams = Streams::start(&topology, &streams_config, &broker)?;
 
     let registry = prometheus::Registry::new();
+    traces.register(&registry)?;
     let view = streams.view();
     let streams = Arc::new(Mutex::new(Some(streams)));
     registry.register(Box::new(BrokerCollector::start(&broker)?))?;
@@ -119,6 +130,7 @@ async fn serve(args: &DevArgs, config: &Config) -> anyhow::Result<ExitCode> {
         metrics: registry,
         readiness,
         verify: verification(streams.clone(), broker.clone(), schemas, read_model.clone()),
+        tracing: traces.tracing(),
         limits,
     })?;
 

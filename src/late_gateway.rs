@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use api::{Commands, Pending};
 use connectors::gateway::{CommandGateway, GatewayError};
 use schemas::{TicketCommand, UserCommand};
+use topology::trace::Trace;
 use uuid::Uuid;
 
 /// Refuses commands until the gateway is open.
@@ -53,12 +54,12 @@ impl LateGateway {
 }
 
 impl Commands for LateGateway {
-    fn send(&self, command: &TicketCommand) -> Result<Box<dyn Pending>, GatewayError> {
-        Commands::send(self.gateway()?, command)
+    fn send(&self, command: &TicketCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError> {
+        Commands::send(self.gateway()?, command, trace)
     }
 
-    fn send_user(&self, command: &UserCommand) -> Result<Box<dyn Pending>, GatewayError> {
-        Commands::send_user(self.gateway()?, command)
+    fn send_user(&self, command: &UserCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError> {
+        Commands::send_user(self.gateway()?, command, trace)
     }
 
     fn is_pending(&self, command: Uuid) -> bool {

@@ -14,6 +14,7 @@ mod instance;
 mod kill_points;
 mod lag;
 mod late_gateway;
+mod log;
 mod metrics;
 mod postgres;
 mod print;
@@ -27,6 +28,7 @@ mod stage;
 mod token;
 mod topics;
 mod topology_command;
+mod trace;
 mod verify;
 mod worker;
 
@@ -88,7 +90,7 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return Failed::usage(error.to_string()).report(),
     };
-    config.log.init();
+    log::init(&config.log);
     let done = match cli.command {
         Command::Dev(args) => dev::run(&args, &config),
         Command::Worker(args) => worker::run(&args, &config),

@@ -7,6 +7,7 @@ use connectors::board_cache::{BoardCache, CacheStats, CachedBoard, FillPermit, L
 use connectors::live::Live;
 use connectors::read_model::BoxFuture;
 use connectors::redis::{RedisAnnouncer, RedisBoardCache, RedisOptions, RedisSubscriber};
+use topology::trace::Tracing;
 use uuid::Uuid;
 
 use crate::config::Config;
@@ -24,8 +25,9 @@ pub(crate) fn options(config: &Config) -> Option<RedisOptions> {
 }
 
 /// Whom the sink tells, if there is a Redis.
-pub(crate) fn announcer(config: &Config) -> anyhow::Result<Option<Arc<RedisAnnouncer>>> {
-    let Some(options) = options(config) else { return Ok(None) };
+pub(crate) fn announcer(config: &Config, tracing: Tracing) -> anyhow::Result<Option<Arc<RedisAnnouncer>>> {
+    let Some(mut options) = options(config) else { return Ok(None) };
+    options.tracing = tracing;
     Ok(Some(Arc::new(RedisAnnouncer::start(options)?)))
 }
 

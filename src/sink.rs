@@ -21,6 +21,7 @@ use crate::instance::Instance;
 use crate::metrics::{BrokerCollector, SinkCollector, SinkInstruments};
 use crate::signals::Signals;
 use crate::stage::Stage;
+use crate::trace::{Traces, traced};
 use crate::{postgres, redis, registry};
 
 /// How long to wait before what is missing at the start is asked again.
@@ -76,8 +77,10 @@ pub(crate) fn run(args: &SinkArgs, config: &Config) -> Result<ExitCode, Failed> 
         config.sink.listen.clone_from(listen);
     }
     let servers = servers(options, &config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(fill(&servers, &config))
+    traced(&config, "sink", "kafka", |traces| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(fill(&servers, &config, traces))
+    })
 }
 
 fn servers(options: &Options, config: &Config) -> Result<String, Failed> {
@@ -89,7 +92,7 @@ fn servers(options: &Options, config: &Config) -> Result<String, Failed> {
     })
 }
 
-async fn fill(servers: &str, config: &Config) -> Result<ExitCode, Failed> {
+async fn fill(servers: &str, config: &Config, traces: &Traces) -> Result<ExitCode, Failed> {
     let target = postgres::writer(config)?;
     let mut signals = Signals::new()?;
     let listen = &config.sink.listen;
@@ -97,8 +100,9 @@ async fn fill(servers: &str, config: &Config) -> Result<ExitCode, Failed> {
     let instance = Instance::claim(&DataDir::new(&config.data.dir).sinks(), &config.sink.instance_id)?;
     let who = format!("instance={} listen=http://{}/", instance.id(), listener.local_addr()?);
     let broker = broker::kafka(servers, config)?;
-    let redis = redis::announcer(config)?;
+    let redis = redis::announcer(config, traces.tracing())?;
     let metrics = prometheus::Registry::new();
+    traces.register(&metrics)?;
     metrics.register(Box::new(BrokerCollector::start(&broker)?))?;
     if let Some(redis) = redis.clone() {
         api::register_redis(&metrics, move || redis.remote())?;
@@ -122,6 +126,7 @@ async fn fill(servers: &str, config: &Config) -> Result<ExitCode, Failed> {
             watch: Some(instruments.clone()),
             #[cfg(feature = "kill-points")]
             fault: crate::kill_points::sink(),
+            tracing: traces.tracing(),
             ..SinkOptions::default()
         };
         start(&target, &broker, &options, &stage).await

@@ -23,6 +23,7 @@ use crate::instance::{Instance, keep_to_cluster};
 use crate::metrics::{self, BrokerCollector, EngineCollector};
 use crate::signals::Signals;
 use crate::stage::Stage;
+use crate::trace::{Traces, traced};
 use crate::{registry, topics};
 
 /// How long to wait before Kafka is asked again at the start.
@@ -71,8 +72,10 @@ pub(crate) fn run(args: &WorkerArgs, config: &Config) -> Result<ExitCode, Failed
             "a worker runs on Apache Kafka: give --kafka HOST:PORT or kafka.bootstrap_servers (`dev` needs none)",
         ));
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    Ok(runtime.block_on(work(&servers, &config))?)
+    traced(&config, "worker", "kafka", |traces| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        Ok(runtime.block_on(work(&servers, &config, traces))?)
+    })
 }
 
 /// How the pipeline runs as one instance.
@@ -95,15 +98,17 @@ pub(crate) fn make_topics(broker: &dyn Broker, config: &Config) -> Result<(), Br
     topology::make_topics(broker, &topics::external(&broker.topics()?, config.kafka.partitions))
 }
 
-async fn work(servers: &str, config: &Config) -> anyhow::Result<ExitCode> {
+async fn work(servers: &str, config: &Config, traces: &Traces) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new()?;
     let listen = &config.worker.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let root = config.worker.state_dir.clone().unwrap_or_else(|| DataDir::new(&config.data.dir).workers());
     let instance = Instance::claim(&root, &config.worker.instance_id)?;
     let broker = broker::kafka(servers, config)?;
-    let streams_config = streams_config(config, instance.id(), instance.dir().to_owned());
+    let mut streams_config = streams_config(config, instance.id(), instance.dir().to_owned());
+    streams_config.tracing = traces.tracing();
     let registry = prometheus::Registry::new();
+    traces.register(&registry)?;
     registry.register(Box::new(BrokerCollector::start(&broker)?))?;
     let stage = Stage::new();
     let who = format!("instance={} listen=http://{}/", instance.id(), listener.local_addr()?);

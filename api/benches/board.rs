@@ -33,6 +33,7 @@ use bytes::Bytes;
 use connectors::redis::{RedisBoardCache, RedisOptions};
 use serde_json::Value;
 use tokio::net::TcpListener;
+use topology::trace::Tracing;
 
 const TICKETS: i64 = 100;
 const ROUNDS: usize = 5;
@@ -63,6 +64,7 @@ fn serve(redis: &str) {
             metrics: prometheus::Registry::new(),
             readiness: Arc::new(|| Readiness::Ready),
             verify: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
+            tracing: Tracing::off(),
             limits: Limits::default(),
         };
         let body = Bytes::from(world.get("bob", "/projects/WEB/board").await.text);

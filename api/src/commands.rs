@@ -3,21 +3,23 @@
 use connectors::gateway::{CommandGateway, GatewayError, Submitted};
 use connectors::read_model::BoxFuture;
 use schemas::{Outcome, TicketCommand, UserCommand};
+use topology::trace::Trace;
 use uuid::Uuid;
 
 /// Takes commands onto the log.
 pub trait Commands: Send + Sync {
-    /// Hands a command over without waiting; commands of one caller to one project keep their order.
+    /// Hands a command over without waiting; `trace` is what it belongs to. Commands of one caller to one project keep their
+    /// order.
     ///
     /// # Errors
     /// It was not taken: nothing was written.
-    fn send(&self, command: &TicketCommand) -> Result<Box<dyn Pending>, GatewayError>;
+    fn send(&self, command: &TicketCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError>;
 
     /// As [`Self::send`], for a command about a user.
     ///
     /// # Errors
     /// It was not taken: nothing was written.
-    fn send_user(&self, command: &UserCommand) -> Result<Box<dyn Pending>, GatewayError>;
+    fn send_user(&self, command: &UserCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError>;
 
     /// Whether the command was sent here and has no outcome yet.
     fn is_pending(&self, command: Uuid) -> bool;
@@ -33,12 +35,12 @@ pub trait Pending: Send {
 }
 
 impl Commands for CommandGateway {
-    fn send(&self, command: &TicketCommand) -> Result<Box<dyn Pending>, GatewayError> {
-        Self::send(self, command).map(boxed)
+    fn send(&self, command: &TicketCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError> {
+        Self::send(self, command, trace).map(boxed)
     }
 
-    fn send_user(&self, command: &UserCommand) -> Result<Box<dyn Pending>, GatewayError> {
-        Self::send_user(self, command).map(boxed)
+    fn send_user(&self, command: &UserCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError> {
+        Self::send_user(self, command, trace).map(boxed)
     }
 
     fn is_pending(&self, command: Uuid) -> bool {

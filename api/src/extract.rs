@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use topology::trace::Trace;
 use uuid::Uuid;
 
 use crate::auth::{Caller, Identity};
@@ -150,6 +151,8 @@ pub(crate) struct Writer {
     pub(crate) command_id: Uuid,
     pub(crate) correlation_id: Uuid,
     pub(crate) traceparent: Option<String>,
+    /// Where the request stands in its trace.
+    pub(crate) trace: Trace,
     /// The version in `If-Match`.
     pub(crate) if_match: Option<i64>,
     pub(crate) respond_async: bool,
@@ -182,6 +185,7 @@ impl FromRequestParts<AppState> for Writer {
         Ok(Self {
             correlation_id: text(headers, "x-request-id").and_then(hyphenated).unwrap_or(command_id),
             traceparent: text(headers, "traceparent").filter(|value| value.len() <= 128).map(str::to_owned),
+            trace: parts.extensions.get().cloned().unwrap_or_default(),
             if_match: if_match(headers)?,
             respond_async,
             deadline: Instant::now() + wait.map_or(most, |wait| wait.min(most)),

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::problem::Problem;
 use crate::state::AppState;
+use crate::traced::Traced;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -30,11 +31,13 @@ pub(crate) async fn around(State(state): State<AppState>, mut request: Request, 
     if let Ok(value) = HeaderValue::from_str(&id) {
         request.headers_mut().insert(REQUEST_ID, value);
     }
-    let span = tracing::info_span!("request", id, method, route);
+    let traced = Traced::begin(&state, &mut request, &id, method, &route);
+    let span = traced.log_span(&id, method, &route);
     let mut response = guarded(&state, request, next).instrument(span.clone()).await;
     let took = begun.elapsed();
     state.metrics().request(&route, method, response.status().as_str(), took);
     span.in_scope(|| tracing::debug!(status = response.status().as_u16(), took_us = took.as_micros(), "answered"));
+    traced.end(response.status());
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);

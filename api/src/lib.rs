@@ -13,6 +13,7 @@
 //! | `boards` | rendered boards, from the cache if it has them |
 //! | [`auth`] | tokens, and the cookie of the pages |
 //! | `problem`, `rejection` | what goes wrong, as RFC 9457 |
+//! | `traced` | the span of a request, and the trace that it belongs to |
 //! | `pages` | the pages: rendered here, no script |
 //!
 //! What it does not do: it holds no state that matters, knows no database and no broker, and never imports `processors`.
@@ -50,6 +51,7 @@ mod router;
 mod serve;
 mod state;
 mod submit;
+mod traced;
 mod views;
 
 pub use boards::{load_board, register_redis};

@@ -6,6 +6,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use schemas::{Outcome, RegisterUser, UserCommand};
 use tokio::time::timeout_at;
+use topology::trace::Trace;
 use uuid::Uuid;
 
 use crate::auth::Identity;
@@ -38,18 +39,23 @@ impl Registered {
 }
 
 /// Makes sure that the bearer of the token is a user, which costs something only the first time.
-pub(crate) async fn ensure(state: &AppState, identity: &Identity, deadline: Instant) -> Result<(), Problem> {
+pub(crate) async fn ensure(
+    state: &AppState,
+    identity: &Identity,
+    deadline: Instant,
+    trace: &Trace,
+) -> Result<(), Problem> {
     if state.registered().contains(identity.user_id) {
         return Ok(());
     }
     if state.read_model().user(identity.user_id).await?.is_none() {
-        register(state, identity, deadline).await?;
+        register(state, identity, deadline, trace).await?;
     }
     state.registered().insert(identity.user_id);
     Ok(())
 }
 
-async fn register(state: &AppState, identity: &Identity, deadline: Instant) -> Result<(), Problem> {
+async fn register(state: &AppState, identity: &Identity, deadline: Instant, trace: &Trace) -> Result<(), Problem> {
     let command_id = Uuid::new_v5(&NAMESPACE_REGISTRATION, format!("register:{}", identity.email).as_bytes());
     let name =
         if identity.name.is_empty() { identity.email.split('@').next().unwrap_or_default() } else { &identity.name };
@@ -67,7 +73,7 @@ async fn register(state: &AppState, identity: &Identity, deadline: Instant) -> R
         login: None,
         admin: identity.admin,
     });
-    let mut pending = state.gateway().send_user(&command)?;
+    let mut pending = state.gateway().send_user(&command, trace)?;
     let Ok(outcome) = timeout_at(deadline.into(), pending.outcome()).await else {
         return Err(Problem::unavailable("the registration of a new user has no outcome yet"));
     };

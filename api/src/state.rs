@@ -6,6 +6,7 @@ use std::time::Duration;
 use connectors::board_cache::BoardCache;
 use connectors::read_model::{BoxFuture, ReadModel};
 use tokio::sync::watch;
+use topology::trace::Tracing;
 
 use crate::auth::{Identity, Secret, TokenError, Verified};
 use crate::boards::Boards;
@@ -45,6 +46,8 @@ pub struct Parts {
     pub readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
     /// Asked by `POST /verify`.
     pub verify: Arc<dyn Fn() -> Verification + Send + Sync>,
+    /// Who gathers spans, if anyone does.
+    pub tracing: Tracing,
     /// Limits.
     pub limits: Limits,
 }
@@ -154,6 +157,10 @@ impl AppState {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    pub(crate) fn tracing(&self) -> &Tracing {
+        &self.0.parts.tracing
     }
 
     pub(crate) fn registered(&self) -> &Registered {

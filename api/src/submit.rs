@@ -72,10 +72,10 @@ impl From<GatewayError> for Problem {
 
 /// Submits a command and waits until its effect can be read, or answers early.
 pub(crate) async fn submit(state: &AppState, writer: &Writer, command: &Command) -> Result<CommandAccepted, Early> {
-    registration::ensure(state, &writer.identity, writer.deadline).await?;
+    registration::ensure(state, &writer.identity, writer.deadline, &writer.trace).await?;
     let mut pending = match command {
-        Command::Ticket(command) => state.gateway().send(command),
-        Command::User(command) => state.gateway().send_user(command),
+        Command::Ticket(command) => state.gateway().send(command, &writer.trace),
+        Command::User(command) => state.gateway().send_user(command, &writer.trace),
     }
     .map_err(Problem::from)?;
     if writer.respond_async {

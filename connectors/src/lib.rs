@@ -30,3 +30,4 @@ pub mod registry;
 pub mod sink;
 mod sql;
 pub mod sqlite;
+mod traced;

@@ -18,6 +18,7 @@ use connectors::gateway::{CommandGateway, GatewayError};
 use schemas::{CreateTicket, EmbeddedRegistry, Outcome, TicketCommand, ids, topics};
 use support::*;
 use topology::broker::{TopicPartition, partition_for_key};
+use topology::trace::{SpanContext, TRACEPARENT_HEADER, Trace};
 use uuid::Uuid;
 
 fn command(n: u128) -> TicketCommand {
@@ -70,10 +71,32 @@ async fn should_bring_each_command_its_outcome() {
 }
 
 #[tokio::test]
+async fn should_write_the_trace_of_a_command_beside_who_waits_for_it() {
+    let log = Log::new();
+    let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
+    let mut trace = Trace::none();
+    gateway.send(&command(1), &trace).expect("taken");
+    trace.move_to(SpanContext::new(7, 8, false));
+    gateway.send(&command(2), &trace).expect("taken").durable().await.expect("durable");
+    assert_eq!(titles(&log, 2), ["1", "2"]);
+    let mut reader = log.broker.reader().expect("a reader");
+    reader.assign(&[(TopicPartition::new(topics::TICKET_COMMANDS, partition()), 0)]).expect("assigned");
+    let mut headers = Vec::new();
+    while headers.len() < 2 {
+        let fetched = reader.poll(Duration::from_secs(30)).expect("a poll");
+        headers.extend(fetched.iter().flat_map(|fetched| &fetched.batch).map(|record| record.headers.to_owned()));
+    }
+    assert!(headers.iter().all(|headers| headers.last(topics::REPLY_TO_HEADER) == Some(gateway.reply_to())));
+    assert_eq!(headers[0].last(TRACEPARENT_HEADER), None);
+    let parent = b"00-00000000000000000000000000000007-0000000000000008-00";
+    assert_eq!(headers[1].last(TRACEPARENT_HEADER), Some(&parent[..]), "it goes on, sampled or not");
+}
+
+#[tokio::test]
 async fn should_keep_the_order_of_commands_sent_without_waiting() {
     let log = Log::new();
     let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
-    let mut sent: Vec<_> = (0..5_000).map(|n| gateway.send(&command(n)).expect("taken")).collect();
+    let mut sent: Vec<_> = (0..5_000).map(|n| gateway.send(&command(n), &Trace::none()).expect("taken")).collect();
     for submitted in &mut sent {
         submitted.durable().await.expect("durable");
     }

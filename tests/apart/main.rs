@@ -14,6 +14,7 @@
 #[path = "../kill/board.rs"]
 mod board;
 mod cases;
+mod collector;
 #[path = "../support/exposition.rs"]
 mod exposition;
 mod faults;
@@ -32,3 +33,4 @@ mod site;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;
+mod traces;

@@ -66,6 +66,11 @@ impl Site {
         Self { kafka, postgres, redis, home, settings, _one: one }
     }
 
+    /// One more setting of the processes that are started from now on.
+    pub(crate) fn set(&mut self, key: &'static str, value: &str) {
+        self.settings.insert(key, value.to_owned());
+    }
+
     /// Starts everything, and waits until it is ready.
     pub(crate) fn start(&self) -> Parts {
         let migrated = self.run(&["sink", "migrate"]);

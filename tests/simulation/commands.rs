@@ -7,6 +7,7 @@ use schemas::topics::{REPLY_TO_HEADER, TICKET_COMMANDS, USER_COMMANDS};
 use schemas::*;
 use topology::Headers;
 use topology::broker::{TopicPartition, partition_for_key};
+use topology::trace::{SpanContext, TRACEPARENT_HEADER};
 use uuid::Uuid;
 
 use crate::PARTITIONS;
@@ -270,6 +271,11 @@ fn message(rng: &mut SmallRng, topic: &str, key: &str, value: Vec<u8>, id: Uuid,
     let mut headers = Headers::new();
     if rng.random_bool(0.3) {
         headers.push(REPLY_TO_HEADER, format!("api-{}", rng.random_range(0..3)));
+    }
+    // Nobody gathers spans here: traces go on as they came. No draw of its own, which would change every seed's course.
+    let ids = id.as_u128();
+    if ids % 3 == 0 {
+        headers.push(TRACEPARENT_HEADER, SpanContext::new(ids, 1, ids % 2 == 0).traceparent());
     }
     Message {
         partition: TopicPartition::new(topic, partition_for_key(key.as_bytes(), PARTITIONS)),

@@ -1,7 +1,8 @@
 //! What a task produces, batched by partition, until it joins the transaction. A record's outputs can be taken back.
 
-use crate::batch::{BatchBuilder, EncodeHeaders, Mark, RecordBatch};
+use crate::batch::{BatchBuilder, EncodeHeaders, Headers, Mark, RecordBatch};
 use crate::broker::{TopicName, TopicPartition};
+use crate::trace::{Trace, WithTrace};
 
 /// Room that a record's framing may take, beside key, value and headers.
 const OVERHEAD_BYTES: usize = 64;
@@ -81,6 +82,27 @@ impl Collector {
         Ok(())
     }
 
+    /// As [`Self::push`], with the headers of a trace; a record that does not fit with them goes without.
+    #[expect(clippy::too_many_arguments, reason = "those of a record, and where it goes")]
+    pub(crate) fn push_within(
+        &mut self,
+        trace: &Trace,
+        topic: usize,
+        partition: u32,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &Headers,
+    ) -> Result<(), String> {
+        if trace.span().is_some() {
+            let carried = self.push(topic, partition, timestamp, key, value, &WithTrace(headers, trace));
+            if carried.is_ok() {
+                return carried;
+            }
+        }
+        self.push(topic, partition, timestamp, key, value, headers)
+    }
+
     /// Takes back what the current record pushed.
     pub(crate) fn rollback_record(&mut self) {
         for (topic, slot, mark) in self.touched.drain(..) {
@@ -115,7 +137,7 @@ impl Collector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::Headers;
+    use crate::trace::SpanContext;
 
     #[test]
     fn should_take_back_only_what_the_current_record_pushed() {
@@ -135,6 +157,25 @@ mod tests {
         })
         .unwrap();
         assert_eq!(sent, [(0, vec![b"one".to_vec()])]);
+    }
+
+    #[test]
+    fn should_leave_the_trace_behind_where_a_record_fits_only_without_it() {
+        let mut c = Collector::new(&[("a".into(), 1)], 200);
+        let mut trace = Trace::none();
+        trace.move_to(SpanContext::new(1, 2, true));
+        c.begin_record();
+        for size in [50, 130] {
+            c.push_within(&trace, 0, 0, 1, None, Some(&vec![0; size]), &Headers::new()).unwrap();
+        }
+        assert!(c.push_within(&trace, 0, 0, 1, None, Some(&[0; 201]), &Headers::new()).is_err());
+        let mut traced = Vec::new();
+        c.drain(0, |_, b| {
+            traced.extend(b.iter().map(|r| !r.headers.is_empty()));
+            Ok::<_, ()>(())
+        })
+        .unwrap();
+        assert_eq!(traced, [true, false]);
     }
 
     #[test]

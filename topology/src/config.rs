@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use state::StateMemory;
 
 use crate::step::Steps;
+use crate::trace::Tracing;
 
 /// A clock: milliseconds since the Unix epoch.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -43,6 +44,8 @@ pub struct StreamsConfig {
     pub max_dirty_bytes: usize,
     /// The clock on the wall.
     pub clock: Clock,
+    /// Who gathers spans, if anyone does.
+    pub tracing: Tracing,
     /// Where tests let it crash.
     pub steps: Steps,
 }
@@ -61,6 +64,7 @@ impl StreamsConfig {
             max_buffered_records: 5_000,
             max_dirty_bytes: 16 << 20,
             clock: system_clock(),
+            tracing: Tracing::off(),
             steps: Steps::default(),
         }
     }

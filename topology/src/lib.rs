@@ -78,7 +78,7 @@
 //! Layout: `topology` and `sub_topology` declare and check; `plan` resolves topics; `processor`, `store`, `node` and `task` are
 //! what runs for one partition; `stream_thread` polls, processes and commits, `restore` fills stores, `version` refuses what
 //! cannot take over from what runs, `streams` is the instance; `batch` and `broker` are the border to brokers; [`lag`]
-//! watches groups from outside, [`dead_letters`] puts back what failed.
+//! watches groups from outside, [`dead_letters`] puts back what failed, [`trace`] says what records have caused.
 
 mod batch;
 pub mod broker;
@@ -89,6 +89,7 @@ mod config;
 pub mod dead_letters;
 mod describe;
 mod errors;
+mod input;
 mod inspect;
 pub mod lag;
 mod metrics;
@@ -109,6 +110,7 @@ mod task;
 mod test_driver;
 mod topics;
 mod topology;
+pub mod trace;
 mod version;
 
 pub use batch::{

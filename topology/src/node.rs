@@ -143,7 +143,8 @@ impl<K: 'static, V: 'static> SinkNode<K, V> {
             Partitioning::SamePartition => core.id.partition,
             Partitioning::Custom(f) => f(&core.key_bytes, count),
         };
-        core.collector.push(
+        core.collector.push_within(
+            &core.trace,
             self.output,
             partition,
             record.timestamp,

@@ -7,6 +7,7 @@ use crate::errors::TopologyError;
 use crate::sub_topology::{SubTopology, TopicRef};
 use crate::task::TaskPlan;
 use crate::topology::Topology;
+use crate::trace::Tracing;
 
 /// A deleted key's tombstone and a duplicate's memory need no longer than this in an expiring store's changelog, beyond
 /// the store's own retention.
@@ -27,6 +28,7 @@ pub(crate) fn plan(
     application_id: &str,
     existing: &BTreeMap<TopicName, u32>,
     max_record_bytes: usize,
+    tracing: &Tracing,
 ) -> Result<Plan, TopologyError> {
     let inner = &topology.inner;
     let counts = partition_counts(&inner.sub_topologies, existing)?;
@@ -75,6 +77,7 @@ pub(crate) fn plan(
             sources: sub.sources.iter().map(|(_, t)| t.resolve(application_id)).collect(),
             outputs,
             max_record_bytes,
+            tracing: tracing.clone(),
         });
     }
     Ok(Plan { tasks, internal: internal.into_values().collect(), repartitions })

@@ -12,6 +12,7 @@ use crate::collector::Collector;
 use crate::errors::{ProcessingError, TopologyError};
 use crate::record::{Record, RecordMetadata, TaskId};
 use crate::store::{AnyStore, Store, StoreKey};
+use crate::trace::Trace;
 
 /// A step of a topology: takes records one by one, keeps state in its stores, forwards to its children.
 ///
@@ -179,6 +180,8 @@ pub(crate) struct Core {
     pub(crate) topic: TopicName,
     pub(crate) offset: i64,
     pub(crate) timestamp: i64,
+    /// What the record in hand, or nothing, has caused what is written now.
+    pub(crate) trace: Trace,
     pub(crate) stream_time: i64,
     pub(crate) wall_clock: i64,
     pub(crate) partitions: u32,

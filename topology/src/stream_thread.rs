@@ -412,6 +412,7 @@ impl StreamThread {
         steps.reach(Step::BeforeCommit)?;
         let ends = producer.commit()?;
         self.in_transaction = false;
+        self.tasks.iter_mut().for_each(|running| running.task.trace_commit(started.elapsed()));
         steps.reach(Step::AfterCommit)?;
         let now = (self.config.clock)();
         for running in &mut self.tasks {

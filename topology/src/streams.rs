@@ -100,7 +100,7 @@ pub fn internal_topics(
     config: &StreamsConfig,
     existing: &BTreeMap<TopicName, u32>,
 ) -> Result<Vec<TopicSpec>, StreamsError> {
-    Ok(plan(topology, &config.application_id, existing, config.max_record_bytes)?.internal)
+    Ok(plan(topology, &config.application_id, existing, config.max_record_bytes, &config.tracing)?.internal)
 }
 
 impl Streams {
@@ -241,7 +241,7 @@ pub(crate) fn prepare(
     config: &StreamsConfig,
     broker: &dyn Broker,
 ) -> Result<Arc<Plan>, StreamsError> {
-    let plan = plan(topology, &config.application_id, &broker.topics()?, config.max_record_bytes)?;
+    let plan = plan(topology, &config.application_id, &broker.topics()?, config.max_record_bytes, &config.tracing)?;
     version::check(topology, &plan, config, broker)?;
     make_topics(broker, &plan.internal)?;
     Ok(Arc::new(plan))

@@ -2,17 +2,18 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use state::{StoreId, TaskState};
 
-use crate::batch::{Cursor, RecordBatch, RecordRef};
+use crate::batch::{RecordBatch, RecordRef};
 use crate::broker::{TopicName, TopicPartition};
 use crate::collector::Collector;
 use crate::errors::{
     Failure, FailureKind, ProcessingError, Replacement, Response, StreamsError, TopologyError, dead_letter_topic,
     dead_letter_without_content,
 };
+use crate::input::Input;
 use crate::metrics::{Ages, Instruments, NOTHING_WAITS, Shown, TaskMetrics};
 use crate::node::{NodeError, Sourced};
 use crate::processor::{Core, NO_HEADERS, Punctuation, PunctuationType, Schedule};
@@ -20,6 +21,7 @@ use crate::record::TaskId;
 use crate::step::{Step, Steps};
 use crate::sub_topology::TopicRef;
 use crate::topology::{Nodes, Topology};
+use crate::trace::{Following, Trace, Traced, Tracing};
 
 /// No offset is that low.
 const NOTHING_COMMITTED: i64 = -1;
@@ -37,6 +39,7 @@ pub(crate) struct TaskPlan {
     /// Each output as declared, resolved, and its partition count.
     pub(crate) outputs: Vec<(TopicRef, TopicName, u32)>,
     pub(crate) max_record_bytes: usize,
+    pub(crate) tracing: Tracing,
 }
 
 pub(crate) struct Task {
@@ -49,26 +52,12 @@ pub(crate) struct Task {
     outputs: Vec<(TopicRef, TopicName, u32)>,
     steps: Steps,
     metrics: Shown,
+    traced: Traced,
     /// Of the records of the open transaction.
     ages: Ages,
     last_input: usize,
     /// Whether a record or a punctuation has been processed since the last commit.
     worked: bool,
-}
-
-/// A source partition: what was fetched and not yet processed.
-struct Input {
-    partition: TopicPartition,
-    node: usize,
-    batches: VecDeque<RecordBatch>,
-    cursor: Cursor,
-    buffered: usize,
-    /// Timestamp of the next record; `None` when nothing is buffered.
-    head: Option<i64>,
-    /// Offset of the next record to process.
-    position: i64,
-    committed: i64,
-    blocked_until: i64,
 }
 
 /// What became of a call to [`Task::process`].
@@ -109,17 +98,8 @@ impl Task {
                 changelogs.push((id, output));
             }
         }
-        let input = |(node, topic): (usize, &TopicName)| Input {
-            partition: TopicPartition::new(topic.clone(), partition),
-            node,
-            batches: VecDeque::new(),
-            cursor: Cursor::default(),
-            buffered: 0,
-            head: None,
-            position: 0,
-            committed: 0,
-            blocked_until: i64::MIN,
-        };
+        let input =
+            |(node, topic): (usize, &TopicName)| Input::new(TopicPartition::new(topic.clone(), partition), node);
         let inputs: Vec<Input> = sub.sources.iter().map(|s| s.0).zip(&plan.sources).map(input).collect();
         let core = Core {
             id,
@@ -131,6 +111,7 @@ impl Task {
             topic: plan.sources.first().cloned().unwrap_or_else(|| "".into()),
             offset: -1,
             timestamp: 0,
+            trace: Trace::none(),
             stream_time: i64::MIN,
             wall_clock: 0,
             partitions: plan.partitions,
@@ -146,6 +127,7 @@ impl Task {
             outputs: plan.outputs.clone(),
             steps,
             metrics,
+            traced: Traced::new(plan.tracing.clone(), plan.application_id.clone()),
             ages: Ages::default(),
             last_input: usize::MAX,
             worked: false,
@@ -244,7 +226,7 @@ impl Task {
             return Ok(Progress::Idle);
         };
         self.steps.reach(Step::BeforeProcess)?;
-        let Self { core, nodes, inputs, .. } = self;
+        let Self { core, nodes, inputs, traced, .. } = self;
         let input = &mut inputs[chosen];
         let mut cursor = input.cursor;
         let Some(record) = input.batches.front().and_then(|b| b.next(&mut cursor)) else {
@@ -263,14 +245,15 @@ impl Task {
         core.begin(&record, now);
         let node = input.node;
         let sourced = nodes.nodes[node].as_mut().map(|n| n.source(core, &record));
+        if let Some(Sourced::NotYet(why)) = sourced {
+            tracing::info!(task = %core.id, topic = %core.topic, offset = record.offset, "waits: {why}");
+            core.rollback();
+            input.blocked_until = now + NOT_YET_MS;
+            return Ok(Progress::Idle);
+        }
+        let mut following = traced.follow(core);
         let failure = match sourced {
-            None | Some(Sourced::Forwarded) => run(nodes, core).err(),
-            Some(Sourced::NotYet(why)) => {
-                tracing::info!(task = %core.id, topic = %core.topic, offset = record.offset, "waits: {why}");
-                core.rollback();
-                input.blocked_until = now + NOT_YET_MS;
-                return Ok(Progress::Idle);
-            }
+            None | Some(Sourced::Forwarded | Sourced::NotYet(_)) => run(nodes, core).err(),
             Some(Sourced::Bad(why)) => Some(NodeError {
                 node,
                 kind: FailureKind::Deserialization,
@@ -278,10 +261,11 @@ impl Task {
             }),
         };
         if let Some(failure) = failure {
-            handle_failure(&self.topology, core, &self.outputs, &record, failure)?;
+            handle_failure(&self.topology, core, &self.outputs, &record, failure, following.as_mut())?;
             self.metrics.dropped.add(1);
             self.metrics.thread.dropped.add(1);
         }
+        drop(following);
         let next_offset = record.offset + 1;
         input.advance(cursor, next_offset);
         self.worked = true;
@@ -423,10 +407,16 @@ impl Task {
         Ok(())
     }
 
+    /// Tells the traces that went through the transaction that it was committed.
+    pub(crate) fn trace_commit(&mut self, took: Duration) {
+        self.traced.committed(took);
+    }
+
     /// Throws uncommitted work away. The inputs must be started anew; until then there is nothing of them to commit.
     pub(crate) fn abort(&mut self) {
         self.inputs.iter_mut().for_each(Input::rewind);
         self.ages.forget();
+        self.traced.aborted();
         self.worked = false;
         self.core.state.abort();
         self.core.stores.iter_mut().for_each(|s| s.forget());
@@ -441,50 +431,14 @@ impl Task {
     }
 }
 
-impl Input {
-    /// Back to what is committed, with nothing buffered.
-    fn rewind(&mut self) {
-        self.batches.clear();
-        self.cursor = Cursor::default();
-        self.buffered = 0;
-        self.head = None;
-        self.position = self.committed;
-        self.blocked_until = i64::MIN;
-    }
-
-    fn advance(&mut self, cursor: Cursor, next_offset: i64) {
-        self.cursor = cursor;
-        self.position = next_offset;
-        self.buffered -= 1;
-        self.settle();
-    }
-
-    /// Drops batches that are read to their end and finds the next record's timestamp.
-    fn settle(&mut self) {
-        while let Some(batch) = self.batches.front() {
-            let mut cursor = self.cursor;
-            if let Some(record) = batch.next(&mut cursor) {
-                if record.offset < self.position {
-                    self.cursor = cursor;
-                    self.buffered = self.buffered.saturating_sub(1);
-                    continue;
-                }
-                self.head = Some(record.timestamp);
-                return;
-            }
-            self.position = self.position.max(batch.next_offset());
-            self.cursor = Cursor::default();
-            self.batches.pop_front();
-        }
-        self.head = None;
-    }
-}
-
 impl Core {
     fn begin(&mut self, record: &RecordRef<'_>, now: i64) {
         self.begin_scope(now);
         self.offset = record.offset;
         self.timestamp = record.timestamp;
+        if !record.headers.is_empty() {
+            self.trace.read(record.headers.iter());
+        }
         if record.timestamp > self.stream_time {
             self.stream_time = record.timestamp;
             self.state.set_stream_time(record.timestamp);
@@ -493,6 +447,7 @@ impl Core {
 
     fn begin_scope(&mut self, now: i64) {
         self.wall_clock = now;
+        self.trace.forget();
         self.state.begin_record();
         self.collector.begin_record();
     }
@@ -526,6 +481,7 @@ fn handle_failure(
     outputs: &[(TopicRef, TopicName, u32)],
     record: &RecordRef<'_>,
     failed: NodeError,
+    following: Option<&mut Following>,
 ) -> Result<(), StreamsError> {
     core.rollback();
     let (class, message) = match failed.error {
@@ -533,6 +489,9 @@ fn handle_failure(
         ProcessingError::State(source) => return Err(StreamsError::State { task: core.id.clone(), source }),
         ProcessingError::Crash(crash) => return Err(crash.into()),
     };
+    if let Some(following) = following {
+        following.failed(&class, &message);
+    }
     let partition = core.id.partition;
     let failure = Failure {
         kind: failed.kind,
@@ -565,7 +524,7 @@ fn handle_failure(
                 let to = partition % core.collector.partitions(output).max(1);
                 let mut push = |r: &Replacement| {
                     let (key, value) = (r.key.as_deref(), r.value.as_deref());
-                    core.collector.push(output, to, r.timestamp, key, value, &r.headers)
+                    core.collector.push_within(&core.trace, output, to, r.timestamp, key, value, &r.headers)
                 };
                 // A record that just fits may not with its error: that must not stop the line either.
                 match push(&replacement) {

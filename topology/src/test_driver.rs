@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use state::TaskState;
 
@@ -14,6 +15,7 @@ use crate::step::Steps;
 use crate::sub_topology::TopicRef;
 use crate::task::{Progress, Task};
 use crate::topology::Topology;
+use crate::trace::Tracing;
 
 const MAX_RECORD_BYTES: usize = 1 << 20;
 
@@ -68,7 +70,7 @@ impl TestDriver {
             TopicRef::External(name) => Some((name.clone(), partitions)),
             _ => None,
         });
-        let plan = plan(topology, "test", &external.collect(), MAX_RECORD_BYTES)?;
+        let plan = plan(topology, "test", &external.collect(), MAX_RECORD_BYTES, &Tracing::off())?;
         let mut driver = Self {
             topology: topology.clone(),
             plan,
@@ -81,6 +83,13 @@ impl TestDriver {
         };
         driver.start()?;
         Ok(driver)
+    }
+
+    /// Has someone gather the spans of its work.
+    pub fn traced(mut self, tracing: &Tracing) -> Result<Self, StreamsError> {
+        self.plan.tasks.iter_mut().for_each(|plan| plan.tracing = tracing.clone());
+        self.start()?;
+        Ok(self)
     }
 
     /// Leaves commits to [`Self::commit`].
@@ -184,6 +193,7 @@ impl TestDriver {
             })?;
         }
         let now = self.clock;
+        self.tasks.iter_mut().for_each(|task| task.trace_commit(Duration::ZERO));
         self.tasks.iter_mut().try_for_each(|task| task.committed(&ends, now))
     }
 

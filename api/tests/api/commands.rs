@@ -6,6 +6,7 @@ use axum::http::Method;
 use connectors::gateway::GatewayError;
 use schemas::{CommandAccepted, CommandFailed, Outcome};
 use serde_json::json;
+use topology::trace::Trace;
 use uuid::Uuid;
 
 use crate::support::{Answer, World, accepted, web};
@@ -71,4 +72,19 @@ async fn should_tell_of_a_command_that_failed_but_not_why() {
     world.model.tables().outcomes.push(Outcome::Failed(failed));
     let reply = world.get("bob", &format!("/commands/{id}")).await;
     assert_eq!(reply.json(), json!({ "commandId": id, "status": "failed" }));
+}
+
+#[tokio::test]
+async fn should_hand_the_callers_trace_on_with_a_command_and_ignore_one_that_is_malformed() {
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let world = World::new();
+    let headers = [("traceparent", PARENT), ("tracestate", "vendor=1")];
+    let (path, body) = ("/projects/WEB/tickets", json!({ "title": "x" }));
+    world.log.decide(|command| Answer::Outcome(rejected(command, "key_taken", &[])));
+    world.send_with("ada", Method::POST, path, body.clone(), &headers).await;
+    let headers = headers.map(|(name, value)| (name, Some(value.as_bytes())));
+    assert_eq!(world.log.trace(), Trace::of(headers.into_iter()));
+    let malformed = [("traceparent", &PARENT[1..]), ("tracestate", "vendor=1")];
+    world.send_with("ada", Method::POST, path, body, &malformed).await;
+    assert_eq!((world.log.trace(), world.log.sent().len()), (Trace::none(), 2));
 }

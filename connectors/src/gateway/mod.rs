@@ -12,6 +12,7 @@
 
 mod backlog;
 mod outcomes;
+mod sending;
 mod waiters;
 
 use std::cell::RefCell;
@@ -24,9 +25,11 @@ use backlog::Backlog;
 use outcomes::Ear;
 use schemas::topics::REPLY_TO_HEADER;
 use schemas::{Outcome, SchemaError, SchemaRegistry, TicketCommand, UserCommand, topics};
+use sending::Sending;
 use tokio::sync::oneshot;
 use topology::Headers;
 use topology::broker::{Broker, BrokerError, NewRecord, Producer, TopicName, TopicPartition, Waker, partition_for_key};
+use topology::trace::{Trace, Tracing};
 use uuid::Uuid;
 use waiters::Waiters;
 
@@ -94,6 +97,7 @@ pub struct CommandGateway {
     backlog: Arc<Backlog>,
     /// Who waits: this gateway.
     headers: Headers,
+    tracing: Tracing,
     stop: Arc<AtomicBool>,
     wake: Waker,
     listener: Option<JoinHandle<()>>,
@@ -110,6 +114,18 @@ impl CommandGateway {
     /// # Errors
     /// A topic is missing, or the broker cannot be reached.
     pub fn open(broker: &Arc<dyn Broker>, registry: Arc<dyn SchemaRegistry>) -> Result<Arc<Self>, GatewayError> {
+        Self::open_traced(broker, registry, Tracing::off())
+    }
+
+    /// As [`Self::open`], with who gathers the spans of commands that are sent and outcomes that are heard.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_traced(
+        broker: &Arc<dyn Broker>,
+        registry: Arc<dyn SchemaRegistry>,
+        tracing: Tracing,
+    ) -> Result<Arc<Self>, GatewayError> {
         let topics = broker.topics()?;
         let route = |topic: &'static str| {
             let count = *topics.get(topic).ok_or(GatewayError::MissingTopic(topic))?;
@@ -124,7 +140,13 @@ impl CommandGateway {
         let reply_to = Uuid::new_v4().to_string().into_bytes();
         let mut headers = Headers::new();
         headers.push(REPLY_TO_HEADER, reply_to.clone());
-        let ear = Ear { reply_to, registry: registry.clone(), waiters: waiters.clone(), stop: stop.clone() };
+        let ear = Ear {
+            reply_to,
+            registry: registry.clone(),
+            waiters: waiters.clone(),
+            tracing: tracing.clone(),
+            stop: stop.clone(),
+        };
         let (listener, wake) = outcomes::listen(broker, outcomes, ear)?;
         Ok(Arc::new(Self {
             producer: broker.producer()?,
@@ -134,20 +156,22 @@ impl CommandGateway {
             waiters,
             backlog: Arc::new(Backlog::new(MAX_BACKLOG_BYTES)),
             headers,
+            tracing,
             stop,
             wake,
             listener: Some(listener),
         }))
     }
 
-    /// Hands a command to the log without waiting. Commands of one caller to one project keep their order.
+    /// Hands a command to the log without waiting; `trace` is what it belongs to. Commands of one caller to one project keep
+    /// their order.
     ///
     /// # Errors
     /// It was not taken: nothing was written.
-    pub fn send(&self, command: &TicketCommand) -> Result<Submitted, GatewayError> {
+    pub fn send(&self, command: &TicketCommand, trace: &Trace) -> Result<Submitted, GatewayError> {
         let mut key = [0; uuid::fmt::Hyphenated::LENGTH];
         let key = command.project_id().hyphenated().encode_lower(&mut key);
-        self.produce(&self.tickets, command.command_id(), key.as_bytes(), |out| {
+        self.produce(&self.tickets, command.command_id(), key.as_bytes(), trace, |out| {
             command.encode_with(&*self.registry, out)
         })
     }
@@ -156,8 +180,8 @@ impl CommandGateway {
     ///
     /// # Errors
     /// It was not taken: nothing was written.
-    pub fn send_user(&self, command: &UserCommand) -> Result<Submitted, GatewayError> {
-        self.produce(&self.users, command.command_id(), command.user_key().as_bytes(), |out| {
+    pub fn send_user(&self, command: &UserCommand, trace: &Trace) -> Result<Submitted, GatewayError> {
+        self.produce(&self.users, command.command_id(), command.user_key().as_bytes(), trace, |out| {
             command.encode_with(&*self.registry, out)
         })
     }
@@ -168,7 +192,7 @@ impl CommandGateway {
     /// It was not taken, or not written. [`GatewayError::Unavailable`] can mean that it was written nevertheless; as the
     /// command id is the idempotency key, the same command can be sent again.
     pub async fn submit(&self, command: &TicketCommand) -> Result<Submitted, GatewayError> {
-        let mut submitted = self.send(command)?;
+        let mut submitted = self.send(command, &Trace::none())?;
         submitted.durable().await?;
         Ok(submitted)
     }
@@ -178,7 +202,7 @@ impl CommandGateway {
     /// # Errors
     /// As [`Self::submit`].
     pub async fn submit_user(&self, command: &UserCommand) -> Result<Submitted, GatewayError> {
-        let mut submitted = self.send_user(command)?;
+        let mut submitted = self.send_user(command, &Trace::none())?;
         submitted.durable().await?;
         Ok(submitted)
     }
@@ -217,6 +241,7 @@ impl CommandGateway {
         route: &Route,
         command: Uuid,
         key: &[u8],
+        trace: &Trace,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), SchemaError>,
     ) -> Result<Submitted, GatewayError> {
         thread_local!(static VALUE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
@@ -230,7 +255,16 @@ impl CommandGateway {
                 self.waiters.withdraw(command, ticket, &error);
                 error
             };
-            let record = NewRecord { timestamp: now_ms(), key: Some(key), value: Some(value), headers: &self.headers };
+            let sending = Sending::begin(&self.tracing, partition, command, trace);
+            let traced;
+            let headers = match sending.headers(trace, &self.headers) {
+                None => &self.headers,
+                Some(headers) => {
+                    traced = headers;
+                    &traced
+                }
+            };
+            let record = NewRecord { timestamp: now_ms(), key: Some(key), value: Some(value), headers };
             let underway = self.backlog.enter(record.content_bytes(), Instant::now()).map_err(refused)?;
             let (on_durable, durable) = oneshot::channel();
             let waiters = self.waiters.clone();
@@ -240,6 +274,7 @@ impl CommandGateway {
                     Ok(()) => underway.durable(Instant::now()),
                     Err(error) => waiters.withdraw(command, ticket, error),
                 }
+                sending.done(&result);
                 // Whoever sent it may have gone; then no one asks.
                 let _ = on_durable.send(result);
             });

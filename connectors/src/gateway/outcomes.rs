@@ -8,10 +8,12 @@ use std::time::Duration;
 use schemas::topics::REPLY_TO_HEADER;
 use schemas::{Outcome, SchemaError, SchemaRegistry};
 use topology::broker::{Broker, BrokerError, Fetched, Reader, TopicPartition, Waker};
+use topology::trace::Tracing;
 use uuid::Uuid;
 
 use super::GatewayError;
 use super::waiters::Waiters;
+use crate::traced;
 
 /// How long a poll waits when there is nothing; the waker ends it early.
 const IDLE_POLL: Duration = Duration::from_secs(1);
@@ -27,6 +29,7 @@ pub(super) struct Ear {
     pub(super) reply_to: Vec<u8>,
     pub(super) registry: Arc<dyn SchemaRegistry>,
     pub(super) waiters: Arc<Waiters>,
+    pub(super) tracing: Tracing,
     pub(super) stop: Arc<AtomicBool>,
 }
 
@@ -95,11 +98,14 @@ impl Ear {
             if !self.waiters.expects(command, partition) {
                 continue;
             }
+            let span = traced::read(&self.tracing, "receive", &fetched.partition, &record);
             let outcome = decode(&*self.registry, record.value.unwrap_or_default()).map_err(|error| {
                 let at = format!("{} offset {}", fetched.partition, record.offset);
                 tracing::error!(%error, %command, at, "an outcome cannot be read");
                 GatewayError::Unreadable(format!("the outcome at {at} cannot be read: {error}"))
             });
+            // Before whoever waits goes on, so that what it ends has ended after this.
+            drop(span);
             self.waiters.complete(command, partition, outcome);
         }
     }
@@ -132,7 +138,13 @@ mod tests {
         let waiters = Arc::new(Waiters::new(10));
         let (_, mut waiting) = waiters.register(command, 0).expect("room");
         let stop = Arc::new(AtomicBool::new(false));
-        let ear = Ear { reply_to: b"me".to_vec(), registry: Arc::new(EmbeddedRegistry), waiters, stop };
+        let ear = Ear {
+            reply_to: b"me".to_vec(),
+            registry: Arc::new(EmbeddedRegistry),
+            waiters,
+            tracing: Tracing::off(),
+            stop,
+        };
         let mut batch = BatchBuilder::new();
         let headers = |who: &str| {
             let mut headers = Headers::new();

@@ -13,12 +13,14 @@ use ::redis::RedisResult;
 use ahash::AHashMap;
 use schemas::TicketEvent;
 use tokio::sync::{mpsc, oneshot, watch};
+use topology::trace::Tracing;
 use uuid::Uuid;
 
 use super::board_cache::{millis, new_epoch};
 use super::link::{Connected, Link};
 use super::message::encode_event;
 use super::scripts::Scripts;
+use super::telling::Telling;
 use super::{RedisError, RedisOptions};
 use crate::board_cache::Remote;
 use crate::read_model::BoxFuture;
@@ -43,7 +45,7 @@ pub struct RedisAnnouncer {
 
 #[derive(Debug)]
 enum Message {
-    Committed { reached: Vec<(Uuid, i64)>, events: Vec<Arc<TicketEvent>> },
+    Committed { reached: Vec<(Uuid, i64)>, events: Vec<Arc<TicketEvent>>, telling: Telling },
     Anew,
     Flush(oneshot::Sender<()>),
 }
@@ -51,7 +53,7 @@ enum Message {
 impl Message {
     fn weight(&self) -> usize {
         match self {
-            Self::Committed { reached, events } => reached.len() + events.len(),
+            Self::Committed { reached, events, .. } => reached.len() + events.len(),
             Self::Anew | Self::Flush(_) => 0,
         }
     }
@@ -59,6 +61,7 @@ impl Message {
 
 struct Shared {
     link: Link,
+    tracing: Tracing,
     waiting: AtomicUsize,
     /// Something was not put into the queue.
     lost: AtomicBool,
@@ -71,7 +74,8 @@ impl RedisAnnouncer {
     /// [`RedisError`].
     pub fn start(options: RedisOptions) -> Result<Self, RedisError> {
         let link = Link::new(&options, options.announce_limit)?;
-        let shared = Arc::new(Shared { link, waiting: AtomicUsize::new(0), lost: AtomicBool::new(false) });
+        let (tracing, waiting) = (options.tracing.clone(), AtomicUsize::new(0));
+        let shared = Arc::new(Shared { link, tracing, waiting, lost: AtomicBool::new(false) });
         let (queue, messages) = mpsc::unbounded_channel();
         let (settle, settled) = watch::channel(false);
         let worker = Worker { scripts: Scripts::new(options.fault), options, shared: shared.clone(), messages, settle };
@@ -84,7 +88,10 @@ impl RedisAnnouncer {
 
     /// The read model has reached these sequences, by these events, in each project's order.
     pub fn committed(&self, reached: Vec<(Uuid, i64)>, events: Vec<Arc<TicketEvent>>) {
-        let message = Message::Committed { reached, events };
+        self.tell(Message::Committed { reached, events, telling: Telling::default() });
+    }
+
+    fn tell(&self, message: Message) {
         let weight = message.weight();
         if self.shared.waiting.load(Ordering::Acquire) + weight > QUEUE {
             self.shared.lost.store(true, Ordering::Release);
@@ -131,7 +138,8 @@ impl Announce for RedisAnnouncer {
     }
 
     fn committed<'a>(&'a self, batch: &'a Announcement) -> BoxFuture<'a, ()> {
-        Self::committed(self, batch.projects.clone(), batch.events.clone());
+        let telling = Telling::begin(&self.shared.tracing, &batch.traces);
+        self.tell(Message::Committed { reached: batch.projects.clone(), events: batch.events.clone(), telling });
         Box::pin(std::future::ready(()))
     }
 }
@@ -209,12 +217,13 @@ impl Worker {
     /// Tells this and what else waits; `false` if it is not known to have been told.
     async fn tell(&mut self, first: Message) -> bool {
         let (mut reached, mut events, mut flushes) = (AHashMap::new(), Vec::new(), Vec::new());
-        let mut next = Some(first);
+        let (mut next, mut all_telling) = (Some(first), Telling::default());
         let mut anew = false;
         while let Some(message) = next {
             self.shared.waiting.fetch_sub(message.weight(), Ordering::AcqRel);
             match message {
-                Message::Committed { reached: projects, events: more } => {
+                Message::Committed { reached: projects, events: more, telling } => {
+                    all_telling.join(telling);
                     for (project, sequence) in projects {
                         let known = reached.entry(project).or_insert(sequence);
                         *known = sequence.max(*known);
@@ -229,6 +238,11 @@ impl Worker {
         let reached: Vec<(Uuid, i64)> = reached.into_iter().collect();
         // Marks first: who hears of an event and asks must not be given what was before it.
         let told = if anew { false } else { self.mark(&reached).await && self.publish(&events).await };
+        if told {
+            all_telling.told();
+        } else {
+            drop(all_telling);
+        }
         let told = told || self.start_anew().await;
         answer(flushes);
         told

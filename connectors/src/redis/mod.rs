@@ -26,12 +26,14 @@ mod link;
 mod message;
 mod scripts;
 mod subscriber;
+mod telling;
 
 use std::time::Duration;
 
 pub use announcer::RedisAnnouncer;
 pub use board_cache::RedisBoardCache;
 pub use subscriber::{RedisSubscriber, SubscriberStatus};
+use topology::trace::Tracing;
 
 /// How Redis is used. [`RedisOptions::new`] has what fits a server in the same network.
 #[derive(Debug, Clone)]
@@ -59,6 +61,8 @@ pub struct RedisOptions {
     pub heartbeat: Duration,
     /// Bytes that this process keeps of boards it has seen.
     pub local_bytes: usize,
+    /// Who gathers spans, if anyone does.
+    pub tracing: Tracing,
     /// For tests: what the scripts leave out.
     pub fault: Option<CacheFault>,
 }
@@ -79,6 +83,7 @@ impl RedisOptions {
             fill_limit: Duration::from_secs(5),
             heartbeat: Duration::from_millis(500),
             local_bytes: crate::board_cache::DEFAULT_LIMIT_BYTES,
+            tracing: Tracing::off(),
             fault: None,
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use schemas::TicketEvent;
+use topology::trace::SpanContext;
 use uuid::Uuid;
 
 use crate::live::Live;
@@ -18,6 +19,8 @@ pub struct Announcement {
     pub users: Vec<(Uuid, i64)>,
     /// The events of the projects, in each project's order; empty unless someone [wants](Announce::wants_events) them.
     pub events: Vec<Arc<TicketEvent>>,
+    /// The spans that wrote events whose traces are gathered.
+    pub traces: Vec<SpanContext>,
 }
 
 /// Someone who is told what the sink has written.

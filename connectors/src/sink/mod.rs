@@ -14,11 +14,13 @@
 //! | `store` | what a database has to do |
 //! | `announce` | who is told, once it is done |
 //! | `watch` | who looks on: metrics |
+//! | `spans` | who looks on: the traces that records belong to |
 //! | `thread` | the thread, and the handle that stops it |
 
 mod announce;
 pub(crate) mod changes;
 mod error;
+mod spans;
 pub(crate) mod store;
 mod thread;
 mod watch;
@@ -27,6 +29,7 @@ mod work;
 use std::sync::Arc;
 
 use schemas::{EmbeddedRegistry, SchemaRegistry};
+use topology::trace::Tracing;
 
 pub use announce::{Announce, Announcement};
 pub use error::SinkError;
@@ -60,6 +63,8 @@ pub struct SinkOptions {
     pub announce: Vec<Arc<dyn Announce>>,
     /// Who looks on.
     pub watch: Option<Arc<dyn SinkWatch>>,
+    /// Who gathers spans, if anyone does.
+    pub tracing: Tracing,
     /// For tests: asked at each point; `true` makes the sink fail there.
     pub fault: Option<Arc<dyn Fn(SinkPoint) -> bool + Send + Sync>>,
 }
@@ -72,6 +77,7 @@ impl Default for SinkOptions {
             client_id: "sink".to_owned(),
             announce: Vec::new(),
             watch: None,
+            tracing: Tracing::off(),
             fault: None,
         }
     }

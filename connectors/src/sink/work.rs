@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::announce::{Announce, Announcement};
 use super::changes::{Changes, PRUNE_AT_ONCE};
+use super::spans::Spans;
 use super::store::{Move, Position, ReadModelStore};
 use super::{SinkError, SinkOptions, SinkPoint};
 
@@ -205,6 +206,12 @@ impl Sink {
     }
 
     async fn write(&mut self, fetched: &[Fetched]) -> Result<(), SinkError> {
+        let mut spans = Spans::default();
+        let written = self.write_within(fetched, &mut spans).await;
+        written.inspect_err(|error| spans.failed(error))
+    }
+
+    async fn write_within(&mut self, fetched: &[Fetched], spans: &mut Spans) -> Result<(), SinkError> {
         if let Some(watch) = &self.options.watch {
             watch.reads(fetched);
         }
@@ -217,6 +224,7 @@ impl Sink {
             let Some(&Some(from)) = self.held.get(&fetched.partition) else { continue };
             let events = &mut announcement.events;
             for record in fetched.batch.iter().filter(|record| record.offset >= from) {
+                spans.read(&self.options.tracing, &fetched.partition, &record);
                 self.gather(&fetched.partition, &record, &mut changes, keep_events.then_some(&mut *events))?;
             }
             let to = fetched.batch.next_offset();
@@ -232,6 +240,7 @@ impl Sink {
             changes.users.iter().filter_map(|(&id, user)| Some((id, user.as_ref()?.sequence))).collect();
         let begun = Instant::now();
         self.commit(changes, &moves).await?;
+        announcement.traces = spans.written();
         if let Some(watch) = &self.options.watch {
             watch.wrote(fetched, begun.elapsed());
         }

@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use schemas::TicketCommand;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
+use topology::trace::Trace;
 use uuid::Uuid;
 
 use super::lines::{Line, Lines, Taken};
@@ -133,10 +134,12 @@ impl Intake {
         }
         let deadline = Instant::now() + self.state.limits().bulk_outcome_wait;
         let command_id = command.command_id();
+        // A trace of tens of thousands of commands would show nothing.
+        let alone = Trace::none();
         loop {
             let sent = match &command {
-                Command::Ticket(command) => self.state.gateway().send(command),
-                Command::User(command) => self.state.gateway().send_user(command),
+                Command::Ticket(command) => self.state.gateway().send(command, &alone),
+                Command::User(command) => self.state.gateway().send_user(command, &alone),
             };
             match sent {
                 Ok(pending) => {

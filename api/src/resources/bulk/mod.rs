@@ -20,6 +20,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::sync::{mpsc, watch};
+use topology::trace::Trace;
 
 use crate::auth::Caller;
 use crate::problem::Problem;
@@ -38,7 +39,7 @@ pub(crate) async fn create(
     if headers.contains_key(CONTENT_ENCODING) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "The body must be plain NDJSON"));
     }
-    registration::ensure(&state, &identity, Instant::now() + state.limits().outcome_wait).await?;
+    registration::ensure(&state, &identity, Instant::now() + state.limits().outcome_wait, &Trace::none()).await?;
     let (entries, waiting) = mpsc::channel(state.limits().bulk_window);
     let (pieces, ready) = mpsc::channel(PIECES);
     let (answered, progress) = watch::channel(0);

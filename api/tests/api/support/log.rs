@@ -8,6 +8,7 @@ use connectors::gateway::GatewayError;
 use connectors::read_model::BoxFuture;
 use schemas::{CommandAccepted, Outcome, TicketCommand, UserCommand};
 use tokio::sync::oneshot;
+use topology::trace::Trace;
 use uuid::Uuid;
 
 /// What the log does with a command.
@@ -37,6 +38,7 @@ pub(crate) struct Log {
     sent_users: Mutex<Vec<UserCommand>>,
     refusals: AtomicUsize,
     pending: Mutex<Vec<Uuid>>,
+    trace: Mutex<Trace>,
 }
 
 impl Log {
@@ -62,6 +64,11 @@ impl Log {
         sent[0].clone()
     }
 
+    /// The trace that came with the last command.
+    pub(crate) fn trace(&self) -> Trace {
+        self.trace.lock().unwrap().clone()
+    }
+
     pub(crate) fn refusals(&self) -> usize {
         self.refusals.load(Ordering::SeqCst)
     }
@@ -80,15 +87,16 @@ impl Log {
 }
 
 impl Commands for Log {
-    fn send(&self, command: &TicketCommand) -> Result<Box<dyn Pending>, GatewayError> {
+    fn send(&self, command: &TicketCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError> {
         let answer = self.decide.lock().unwrap().as_mut().map_or(Answer::Silence, |decide| decide(command));
         if !matches!(answer, Answer::Refused(_)) {
             self.sent().push(command.clone());
+            *self.trace.lock().unwrap() = trace.clone();
         }
         self.take(answer)
     }
 
-    fn send_user(&self, command: &UserCommand) -> Result<Box<dyn Pending>, GatewayError> {
+    fn send_user(&self, command: &UserCommand, _: &Trace) -> Result<Box<dyn Pending>, GatewayError> {
         self.sent_users().push(command.clone());
         let accept = |command: &UserCommand| {
             Answer::Outcome(Outcome::Accepted(CommandAccepted {

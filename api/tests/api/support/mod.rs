@@ -15,6 +15,7 @@ use connectors::board_cache::LocalBoardCache;
 use schemas::reader::{MemberRow, ProjectRow, TicketRow, UserRow};
 use schemas::{CommandAccepted, CommandRejected, Outcome, TicketCommand, ids};
 use serde_json::Value;
+use topology::trace::Tracing;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -85,6 +86,7 @@ impl World {
             metrics: prometheus::Registry::new(),
             readiness: Arc::new(move || readiness.clone()),
             verify: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
+            tracing: Tracing::off(),
             limits,
         };
         let app = router(AppState::new(parts).unwrap());
