@@ -32,6 +32,7 @@
 //! # Ok::<(), schemas::SchemaError>(())
 //! ```
 
+pub mod assignment;
 pub mod command;
 pub mod compatibility;
 mod error;
@@ -40,6 +41,7 @@ pub mod frame;
 pub mod ids;
 pub mod internal;
 pub mod outcome;
+mod policy;
 mod published;
 pub mod reader;
 mod record;
@@ -48,6 +50,7 @@ pub mod state;
 pub mod subjects;
 pub mod topics;
 
+pub use assignment::*;
 pub use command::*;
 pub use error::SchemaError;
 pub use event::*;

@@ -41,6 +41,7 @@ fn check_kept<T: Record>(history: &History) {
         T::NAME,
         version + 1
     );
+    assert_eq!(T::VERSION.to_string(), version.to_string(), "{}", T::NAME);
 }
 
 #[test]

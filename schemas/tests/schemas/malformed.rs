@@ -124,6 +124,7 @@ struct Misfit {
 }
 
 impl Record for Misfit {
+    const VERSION: i32 = 1;
     const SCHEMA_ID: u32 = ProjectCounters::SCHEMA_ID;
     const NAME: &'static str = "Misfit";
     const AVSC: &'static str = ProjectCounters::AVSC;
