@@ -34,7 +34,9 @@ pub fn evolve<S: ProjectStateMut>(state: &mut S, event: &TicketEvent) -> Result<
             project.name.clone_from(&e.name);
             project.description.clone_from(&e.description);
             project.viewer_comments = e.viewer_comments;
-            project.assignment_policy.clone_from(&e.assignment_policy);
+            if !e.assignment_policy.is_empty() {
+                project.assignment_policy.clone_from(&e.assignment_policy);
+            }
         }),
         TicketEvent::ProjectMemberAdded(e) => {
             change_project(state, event, |project| {

@@ -20,11 +20,12 @@ impl Policy {
     /// The names of all policies, as they are on the wire.
     pub const NAMES: [&'static str; 4] = ["least_loaded", "round_robin", "skills_only", "manual"];
 
-    /// The policy that a stored name stands for. A name that this version does not know assigns nothing.
+    /// The policy that a stored name stands for; none was chosen where it is empty. A name that this version does not know
+    /// assigns nothing.
     #[must_use]
     pub fn of_stored(name: &str) -> Self {
         match name {
-            "least_loaded" => Self::LeastLoaded,
+            "" | "least_loaded" => Self::LeastLoaded,
             "round_robin" => Self::RoundRobin,
             "skills_only" => Self::SkillsOnly,
             _ => Self::Manual,
@@ -57,6 +58,7 @@ mod tests {
         for name in Policy::NAMES {
             assert_eq!(Policy::of_stored(name).name(), name);
         }
+        assert_eq!(Policy::of_stored(""), Policy::default());
         assert_eq!(Policy::of_stored("by_astrology"), Policy::Manual);
     }
 }

@@ -41,7 +41,6 @@ pub mod frame;
 pub mod ids;
 pub mod internal;
 pub mod outcome;
-mod policy;
 mod published;
 pub mod reader;
 mod record;

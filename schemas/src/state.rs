@@ -24,8 +24,8 @@ state_record! {
         members: i32,
         /// Number of members with the role owner.
         owners: i32,
-        /// Who is given new work: `least_loaded`, `round_robin`, `skills_only` or manual.
-        #[serde(default = "crate::policy::least_loaded")]
+        /// Who is given new work: `least_loaded`, `round_robin`, `skills_only` or manual; empty: `least_loaded`.
+        #[serde(default)]
         assignment_policy: String,
     }
 }

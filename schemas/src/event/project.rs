@@ -33,8 +33,8 @@ ticket_event! {
         updated_by: Uuid,
         /// When it was last changed, in milliseconds since 1970-01-01T00:00Z.
         updated_at: i64,
-        /// Who is given new work: `least_loaded`, `round_robin`, `skills_only` or manual.
-        #[serde(default = "crate::policy::least_loaded")]
+        /// Who is given new work: `least_loaded`, `round_robin`, `skills_only` or manual; empty: `least_loaded`.
+        #[serde(default)]
         assignment_policy: String,
     }
 }
