@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use processors::{PipelineConfig, pipeline, topic_specs};
-use schemas::topics::{COMMAND_OUTCOMES, TICKET_COMMANDS, USER_COMMANDS};
+use schemas::topics::{COMMAND_OUTCOMES, TICKET_ASSIGNMENTS, TICKET_COMMANDS, USER_COMMANDS};
 use serde::Serialize;
 use topology::broker::{Broker, TopicName, TopicSpec};
 use topology::{Difference, StreamsConfig, TopicCheck, check_topics, internal_topics};
@@ -77,7 +77,12 @@ pub(crate) fn external(existing: &BTreeMap<TopicName, u32>, partitions: u32) -> 
     let outcomes = count(COMMAND_OUTCOMES).max(count(TICKET_COMMANDS)).max(count(USER_COMMANDS));
     let mut specs = topic_specs(partitions);
     for spec in &mut specs {
-        spec.partitions = if &*spec.name == COMMAND_OUTCOMES { outcomes } else { count(&spec.name) };
+        spec.partitions = match &*spec.name {
+            COMMAND_OUTCOMES => outcomes,
+            // Read together with the commands, so as many.
+            TICKET_ASSIGNMENTS => existing.get(TICKET_ASSIGNMENTS).copied().unwrap_or(count(TICKET_COMMANDS)),
+            name => count(name),
+        };
     }
     specs
 }

@@ -49,6 +49,8 @@ pub(crate) fn code(project_key: &str, number: i64) -> String {
 /// What the envelopes of a command's events are made of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamp {
+    /// What the ids of the events are made of: the command's, where one makes them.
+    pub(crate) seed: Uuid,
     pub(crate) command_id: Uuid,
     pub(crate) correlation_id: Uuid,
     pub(crate) project_id: Uuid,
@@ -66,11 +68,11 @@ impl Stamp {
         project_id: Uuid,
         at: i64,
     ) -> Result<Self, Fault> {
-        Ok(Self { command_id, correlation_id, project_id, at, sequence: view.counters()?.sequence })
+        Ok(Self { seed: command_id, command_id, correlation_id, project_id, at, sequence: view.counters()?.sequence })
     }
 
     pub(crate) fn event_id(&self, index: u32) -> Uuid {
-        ids::event_id(self.command_id, index)
+        ids::event_id(self.seed, index)
     }
 
     pub(crate) fn sequence(&self, index: u32) -> i64 {
@@ -87,7 +89,7 @@ macro_rules! event {
             correlation_id: stamp.correlation_id,
             causation_id: stamp.command_id,
             published_at: stamp.at,
-            version: schemas::event::VERSION,
+            version: <schemas::$record as schemas::Record>::VERSION,
             source: schemas::event::SOURCE.to_owned(),
             project_id: stamp.project_id,
             sequence: stamp.sequence($index),

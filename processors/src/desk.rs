@@ -2,10 +2,11 @@
 //! answer, and remember the answer. All of it is one record's work, so it comes about whole or not at all.
 
 use schemas::topics::REPLY_TO_HEADER;
-use schemas::{SchemaError, TicketEvent};
+use schemas::{PoolInput, SchemaError, TicketEvent};
 use topology::{Context, Headers, InitContext, Output, ProcessingError, Record, TopologyError};
 use uuid::Uuid;
 
+use crate::assignment::pool_input;
 use crate::decision::Accepted;
 use crate::evolve;
 use crate::memory::{COMMAND_MEMORY, Memory};
@@ -16,6 +17,8 @@ use crate::view::ProjectView;
 
 /// Name of the sink of events.
 pub(crate) const TICKET_EVENTS_SINK: &str = "ticket-events";
+/// Name of the repartition that tells pools of changes.
+pub(crate) const POOL_INPUTS: &str = "pool-inputs";
 /// Name of the sink of the ticket sub-topology's outcomes.
 pub(crate) const TICKET_OUTCOMES_SINK: &str = "ticket-outcomes";
 
@@ -25,6 +28,7 @@ pub(crate) struct Desk {
     pub(crate) memory: Memory,
     events: Output<Uuid, TicketEvent>,
     outcomes: Output<Uuid, Vec<u8>>,
+    pools: Output<Uuid, PoolInput>,
 }
 
 impl Desk {
@@ -34,6 +38,7 @@ impl Desk {
             memory: Memory(ctx.store(COMMAND_MEMORY)?),
             events: ctx.output(TICKET_EVENTS_SINK)?,
             outcomes: ctx.output(TICKET_OUTCOMES_SINK)?,
+            pools: ctx.output(POOL_INPUTS)?,
         })
     }
 
@@ -45,15 +50,34 @@ impl Desk {
         project_id: Uuid,
         mut accepted: Accepted,
     ) -> Result<Vec<u8>, ProcessingError> {
-        let mut project = ProjectStores::new(self.stores, ctx, project_id);
-        for event in &accepted.events {
-            evolve(&mut project, event)?;
+        self.apply(ctx, project_id, std::mem::take(&mut accepted.events), answer.decided_at)?;
+        let sequence = ProjectStores::new(self.stores, ctx, project_id).counters()?.sequence;
+        answer.accepted(&accepted, sequence).map_err(schema)
+    }
+
+    /// Applies and forwards events, and tells the project's pool of them.
+    pub(crate) fn apply(
+        &self,
+        ctx: &mut Context<'_>,
+        project_id: Uuid,
+        events: Vec<TicketEvent>,
+        at: i64,
+    ) -> Result<(), ProcessingError> {
+        for event in events {
+            let mut project = ProjectStores::new(self.stores, ctx, project_id);
+            evolve(&mut project, &event)?;
+            let told = pool_input(&project, &event)?;
+            ctx.forward(self.events, Record::new(project_id, event, at));
+            if let Some(told) = told {
+                self.tell_pool(ctx, told, at);
+            }
         }
-        let bytes = answer.accepted(&accepted, project.counters()?.sequence).map_err(schema)?;
-        for event in accepted.events.drain(..) {
-            ctx.forward(self.events, Record::new(project_id, event, answer.decided_at));
-        }
-        Ok(bytes)
+        Ok(())
+    }
+
+    /// Tells a pool something.
+    pub(crate) fn tell_pool(&self, ctx: &mut Context<'_>, told: PoolInput, at: i64) {
+        ctx.forward(self.pools, Record::new(told.pool_id(), told, at));
     }
 
     /// The answer to a command that the rules refuse.

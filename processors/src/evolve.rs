@@ -6,8 +6,10 @@ use schemas::{
 };
 
 use crate::digest;
+use crate::policy::Policy;
 use crate::role::Role;
 use crate::view::{Fault, ProjectStateMut};
+use crate::workflow;
 
 /// Applies the project's next event.
 ///
@@ -26,11 +28,15 @@ pub fn evolve<S: ProjectStateMut>(state: &mut S, event: &TicketEvent) -> Result<
             created_at: e.created_at,
             members: 0,
             owners: 0,
+            assignment_policy: Policy::default().name().to_owned(),
         }),
         TicketEvent::ProjectUpdated(e) => change_project(state, event, |project| {
             project.name.clone_from(&e.name);
             project.description.clone_from(&e.description);
             project.viewer_comments = e.viewer_comments;
+            if !e.assignment_policy.is_empty() {
+                project.assignment_policy.clone_from(&e.assignment_policy);
+            }
         }),
         TicketEvent::ProjectMemberAdded(e) => {
             change_project(state, event, |project| {
@@ -65,17 +71,24 @@ pub fn evolve<S: ProjectStateMut>(state: &mut S, event: &TicketEvent) -> Result<
         TicketEvent::TicketCreated(e) => create_ticket(state, e),
         TicketEvent::TicketUpdated(e) => change_ticket(state, event, e.number, |ticket| update_ticket(ticket, e)),
         TicketEvent::TicketStatusUpdated(e) => change_ticket(state, event, e.number, |ticket| {
+            // Whoever opens a ticket again that nobody has wants it to be done.
+            let reopened = !workflow::is_open(&ticket.status) && workflow::is_open(&e.new_status);
+            ticket.held &= !reopened;
             ticket.status.clone_from(&e.new_status);
             ticket.version = e.ticket_version;
             ticket.updated_at = e.timestamp;
         }),
         TicketEvent::TicketAssigned(e) => change_ticket(state, event, e.number, |ticket| {
             ticket.assignee_id = Some(e.assignee_id);
+            ticket.round += 1;
+            ticket.held = false;
             ticket.version = e.ticket_version;
             ticket.updated_at = e.assigned_at;
         }),
         TicketEvent::TicketUnassigned(e) => change_ticket(state, event, e.number, |ticket| {
             ticket.assignee_id = None;
+            ticket.round += 1;
+            ticket.held = !e.automatic;
             ticket.version = e.ticket_version;
             ticket.updated_at = e.unassigned_at;
         }),
@@ -136,6 +149,9 @@ fn create_ticket(state: &mut impl ProjectStateMut, e: &TicketCreated) -> Result<
         comments: 0,
         created_at: e.created_at,
         updated_at: e.updated_at,
+        round: 0,
+        // What another system gave to nobody stays with nobody.
+        held: e.imported && e.assignee_id.is_none(),
     };
     state.put_ticket(e.number, ticket)
 }

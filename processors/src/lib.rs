@@ -10,6 +10,7 @@
 //! | `view.rs`, `model.rs`, `stores.rs` | the state as the rules see it; in memory; in a task's stores |
 //! | `fields.rs`, `role.rs`, `workflow.rs`, `guard.rs` | rules of single fields, roles, states; guards that commands share |
 //! | `user.rs` | the same for users |
+//! | `assignment/` | who is given which ticket: loads, orders of members and of waiting tickets, proposals |
 //! | `ticket_processor.rs`, `user_processor.rs` | the processors: command memory, routing, outcomes around the rules |
 //! | `pipeline.rs` | [`pipeline`]: the topology that worker, tests and simulation all run |
 //! | `fold.rs`, `verify.rs` | what stores and read model should hold, recomputed from the events, and every difference |
@@ -35,6 +36,7 @@
 //! # Ok::<(), processors::Refused>(())
 //! ```
 
+mod assignment;
 #[cfg(feature = "injected-bugs")]
 pub mod bugs;
 mod decide;
@@ -51,6 +53,7 @@ mod memory;
 mod model;
 mod outcome;
 mod pipeline;
+mod policy;
 mod rejection;
 mod reply_processor;
 mod role;
@@ -63,7 +66,8 @@ mod verify;
 mod view;
 pub mod workflow;
 
-pub use decide::{decide, decide_added_member};
+pub use assignment::{POOL_LOADS, POOL_STORES, POOL_TICKETS};
+pub use decide::{decide, decide_added_member, decide_proposal};
 pub use decision::{Accepted, Decision, TicketRef};
 pub use evolve::evolve;
 pub use fold::Fold;
@@ -71,6 +75,7 @@ pub use memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
 pub use model::ProjectModel;
 pub use outcome::{Answer, repeated};
 pub use pipeline::{COMMAND_MEMORY_MS, PipelineConfig, pipeline, topic_specs};
+pub use policy::Policy;
 pub use rejection::{Needed, Rejection};
 pub use role::Role;
 pub use user::{decide_user, evolve_user, handle_of};

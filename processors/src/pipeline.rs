@@ -7,26 +7,35 @@
 //!                      ▼                            │
 //! user.commands ──► users ······ user-lookups ──────┘
 //!                      └──► user.events, command.outcomes
+//!
+//! tickets, member-replies, assignment-proposals ──► pool-inputs ──► assignments ──► ticket.assignments
+//!                              ▲ (stores shared)                                          │
+//!                              └──────────────────────────────────────────────────────────┘
 //! ```
 
 use std::sync::Arc;
 
-use schemas::topics::{COMMAND_OUTCOMES, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
+use schemas::topics::{
+    COMMAND_OUTCOMES, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS,
+};
 use schemas::{
-    EmbeddedRegistry, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent, UserLookupReplied,
-    UserLookupRequested, UserState,
+    Assignment, EmbeddedRegistry, PoolInput, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent,
+    UserLookupReplied, UserLookupRequested, UserState,
 };
 use topology::broker::{Cleanup, TopicSpec};
 use topology::serde::{RawBytes, Utf8};
 use topology::{Partitioning, StoreBuilder, Topology, TopologyBuilder, TopologyError};
 use uuid::Uuid;
 
-use crate::desk::{TICKET_EVENTS_SINK, TICKET_OUTCOMES_SINK};
+use crate::assignment::{self, ASSIGNMENTS_SINK, AssignmentProcessor, POOL_STORES, ProposalProcessor};
+use crate::desk::{POOL_INPUTS, TICKET_EVENTS_SINK, TICKET_OUTCOMES_SINK};
 use crate::failed::AnswerFailed;
 use crate::keys::StoreKeySerde;
 use crate::memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
 use crate::reply_processor::ReplyProcessor;
-use crate::serdes::{Commands, Events, Framed, Outcomes, RoutingKey, RoutingKeys, UserKeys, UuidText};
+use crate::serdes::{
+    Assignments, Commands, Events, Framed, Outcomes, PoolInputs, RoutingKey, RoutingKeys, UserKeys, UuidText,
+};
 use crate::stores::{self, PROJECT_STORES};
 use crate::ticket_processor::{TicketProcessor, USER_LOOKUPS};
 use crate::user_processor::{
@@ -40,6 +49,8 @@ const TICKETS: &str = "tickets-by-command";
 const REPLIES: &str = "member-replies";
 const USERS_BY_COMMAND: &str = "users-by-command";
 const LOOKUPS: &str = "user-lookups";
+const PROPOSALS: &str = "assignment-proposals";
+const ASSIGNMENTS: &str = "assignments";
 const CACHED_USERS: usize = 1_024;
 
 /// What may be chosen about the pipeline.
@@ -73,7 +84,8 @@ pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
     let events = Events(config.registry.clone());
     let outcomes = Outcomes(config.registry.clone());
     let ticket_stores: Vec<&str> = PROJECT_STORES.into_iter().chain([COMMAND_MEMORY]).collect();
-    let both = [TICKETS, REPLIES];
+    let assignments = Assignments(config.registry.clone());
+    let all = [TICKETS, REPLIES, PROPOSALS];
     let builder = TopologyBuilder::new()
         .exception_handler(AnswerFailed::new(config.registry.clone()), true)
         .source::<RoutingKey, TicketCommand, _>("ticket-commands", [TICKET_COMMANDS], RoutingKeys, commands.clone())
@@ -84,13 +96,25 @@ pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
         .processor(LOOKUPS, LookupProcessor::default, &[USER_LOOKUPS], &[USERS])
         .repartition::<Uuid, UserLookupReplied, _, _>(USER_REPLIES, UuidText, Framed, &[LOOKUPS])
         .processor(REPLIES, ReplyProcessor::default, &[USER_REPLIES], &ticket_stores)
+        .source::<Uuid, Assignment, _>("proposals", [TICKET_ASSIGNMENTS], UuidText, assignments.clone())
+        .processor(PROPOSALS, ProposalProcessor::default, &["proposals"], &ticket_stores)
+        .repartition::<Uuid, PoolInput, _, _>(POOL_INPUTS, UuidText, PoolInputs, &all)
+        .processor(ASSIGNMENTS, AssignmentProcessor::default, &[POOL_INPUTS], &POOL_STORES)
+        .sink::<Uuid, Assignment>(
+            ASSIGNMENTS_SINK,
+            TICKET_ASSIGNMENTS,
+            UuidText,
+            assignments,
+            Partitioning::ByKey,
+            &[ASSIGNMENTS],
+        )
         .sink::<Uuid, TicketEvent>(
             TICKET_EVENTS_SINK,
             TICKET_EVENTS,
             UuidText,
             events.clone(),
             Partitioning::ByKey,
-            &both,
+            &all,
         )
         .sink::<Uuid, Vec<u8>>(
             TICKET_OUTCOMES_SINK,
@@ -98,7 +122,7 @@ pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
             UuidText,
             outcomes.clone(),
             Partitioning::SamePartition,
-            &both,
+            &all,
         )
         .sink::<Uuid, UserEvent>(
             USER_EVENTS_SINK,
@@ -119,7 +143,7 @@ pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
         .store::<String, UserState>(StoreBuilder::persistent(USERS, Utf8, Framed).cached(CACHED_USERS))
         .store::<Uuid, Vec<u8>>(memory(COMMAND_MEMORY))
         .store::<Uuid, Vec<u8>>(memory(USER_COMMAND_MEMORY));
-    stores::declare(builder).build()
+    assignment::declare(stores::declare(builder)).build()
 }
 
 /// The topics that stand between the pipeline and the rest of the world. Internal topics are the engine's.
@@ -135,5 +159,6 @@ pub fn topic_specs(partitions: u32) -> Vec<TopicSpec> {
         topic(TICKET_EVENTS, Cleanup::Keep, false),
         topic(USER_EVENTS, Cleanup::Compact, false),
         topic(COMMAND_OUTCOMES, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
+        topic(TICKET_ASSIGNMENTS, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
     ]
 }

@@ -6,6 +6,7 @@ use crate::fields::{
     CAPACITY_MAX, CONTENT_MAX_BYTES, DATE_MAX_MS, DESCRIPTION_MAX_BYTES, EXTERNAL_MAX_BYTES, HANDLE_MAX_CHARS,
     LABEL_MAX_CHARS, LABELS_MAX, NAME_MAX_CHARS, PRIORITIES, SKILLS_MAX, TITLE_MAX_CHARS,
 };
+use crate::policy::Policy;
 use crate::role::Role;
 use crate::workflow;
 
@@ -85,6 +86,11 @@ pub enum Rejection {
     DescriptionTooLong {
         /// Its length in bytes of UTF-8.
         bytes: usize,
+    },
+    /// There is no such assignment policy.
+    PolicyInvalid {
+        /// What was asked for.
+        policy: String,
     },
     /// There is no such priority.
     PriorityInvalid {
@@ -211,6 +217,7 @@ impl Rejection {
             Self::TitleEmpty => "title_empty",
             Self::TitleTooLong { .. } => "title_too_long",
             Self::DescriptionTooLong { .. } => "description_too_long",
+            Self::PolicyInvalid { .. } => "policy_invalid",
             Self::PriorityInvalid { .. } => "priority_invalid",
             Self::TooManyLabels { .. } => "too_many_labels",
             Self::LabelInvalid { .. } => "label_invalid",
@@ -246,6 +253,7 @@ impl Rejection {
             Self::TicketNotFound { .. } => "number",
             Self::TitleEmpty | Self::TitleTooLong { .. } => "title",
             Self::DescriptionTooLong { .. } => "description",
+            Self::PolicyInvalid { .. } => "policy",
             Self::PriorityInvalid { .. } => "priority",
             Self::TooManyLabels { .. } | Self::LabelInvalid { .. } => "labels",
             Self::DateInvalid { field, .. } => field,
@@ -271,6 +279,7 @@ impl Rejection {
         let names: &[&str] = match self {
             Self::TransitionIllegal { from, .. } => workflow::allowed_from(from),
             Self::StatusUnknown { .. } => &workflow::STATUSES,
+            Self::PolicyInvalid { .. } => &Policy::NAMES,
             Self::PriorityInvalid { .. } => &PRIORITIES,
             Self::RoleInvalid { .. } => &Role::NAMES,
             _ => &[],
@@ -322,6 +331,7 @@ impl std::fmt::Display for Rejection {
             Self::DescriptionTooLong { bytes } => {
                 write!(f, "the description has {bytes} bytes, {DESCRIPTION_MAX_BYTES} are possible")
             }
+            Self::PolicyInvalid { policy } => write!(f, "there is no assignment policy {:?}", Short(policy)),
             Self::PriorityInvalid { priority } => write!(f, "there is no priority {:?}", Short(priority)),
             Self::TooManyLabels { count } => write!(f, "there are {count} labels, {LABELS_MAX} are possible"),
             Self::LabelInvalid { label } => {

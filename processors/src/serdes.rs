@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use schemas::{Record, SchemaError, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent, frame};
+use schemas::{
+    Assignment, PoolInput, Record, SchemaError, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent,
+    frame,
+};
 use topology::HeadersRef;
 use topology::serde::{Deserialized, Deserializer, SerializeError, Serializer};
 use uuid::Uuid;
@@ -52,6 +55,38 @@ impl Serializer<TicketEvent> for Events {
 impl Serializer<UserEvent> for Events {
     fn serialize(&self, _topic: &str, value: &UserEvent, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
         written(value.encode_with(&*self.0, out))
+    }
+}
+
+/// What pools are told, with the schemas and ids of this build.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PoolInputs;
+
+impl Serializer<PoolInput> for PoolInputs {
+    fn serialize(&self, _topic: &str, value: &PoolInput, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
+        written(value.encode(out))
+    }
+}
+
+impl Deserializer<PoolInput> for PoolInputs {
+    fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<PoolInput> {
+        read(data, PoolInput::decode)
+    }
+}
+
+/// Proposals, written with the ids that others look up, and read by them.
+#[derive(Clone)]
+pub(crate) struct Assignments(pub(crate) Arc<dyn SchemaRegistry>);
+
+impl Serializer<Assignment> for Assignments {
+    fn serialize(&self, _topic: &str, value: &Assignment, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
+        written(value.encode_with(&*self.0, out))
+    }
+}
+
+impl Deserializer<Assignment> for Assignments {
+    fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<Assignment> {
+        read(data, |bytes| Assignment::decode_with(&*self.0, bytes))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Guards in their order: email_invalid or login_invalid, insufficient_role, name_too_long, email_taken. A placeholder
 //! may be registered by anyone, a user with an e-mail by themselves or an admin, an admin by an admin.
 
-use schemas::{RegisterUser, UserCreated, UserEvent, UserState, event, ids};
+use schemas::{Record, RegisterUser, UserCreated, UserEvent, UserState, event, ids};
 
 use crate::fields;
 use crate::rejection::{Needed, Rejection};
@@ -38,7 +38,7 @@ pub fn decide_user(known: Option<&UserState>, command: RegisterUser, at: i64) ->
         correlation_id: command.correlation_id,
         causation_id: command.command_id,
         published_at: at,
-        version: event::VERSION,
+        version: UserCreated::VERSION,
         source: event::SOURCE.to_owned(),
         user_id,
         sequence: 1,

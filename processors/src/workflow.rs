@@ -18,6 +18,12 @@ pub fn allowed_from(status: &str) -> &'static [&'static str] {
     }
 }
 
+/// True if there is still work to do in that state.
+#[must_use]
+pub fn is_open(status: &str) -> bool {
+    status != "DONE"
+}
+
 /// True if the workflow has that state.
 #[must_use]
 pub fn is_status(status: &str) -> bool {

@@ -105,7 +105,7 @@ fn played() -> (Copied, Fold) {
     }
     let mut fold = Fold::default();
     let log = driver.all(TICKET_EVENTS);
-    assert_eq!(log.len(), 16, "every command is accepted, and two have two events");
+    assert_eq!(log.len(), 17, "every command is accepted, two have two events, and one ticket is given to somebody");
     log.iter().for_each(|r| fold.ticket_event(TicketEvent::decode(r.value.as_deref().unwrap()).unwrap()));
     for record in driver.all(USER_EVENTS) {
         fold.user_event(&UserEvent::decode(record.value.as_deref().unwrap()).unwrap());

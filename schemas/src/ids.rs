@@ -14,6 +14,8 @@ pub const NAMESPACE_EVENT: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1
 pub const NAMESPACE_COMMENT: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b05);
 /// Namespace of the digests of texts.
 pub const NAMESPACE_DIGEST: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b06);
+/// Namespace of what automatic assignments are called by.
+pub const NAMESPACE_ASSIGNMENT: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b07);
 
 /// Id of the project with this key. One partition so decides who gets a key.
 #[must_use]
@@ -54,6 +56,15 @@ pub fn event_id(command: Uuid, index: u32) -> Uuid {
     name[..16].copy_from_slice(command.as_bytes());
     name[16..].copy_from_slice(&index.to_be_bytes());
     Uuid::new_v5(&NAMESPACE_EVENT, &name)
+}
+
+/// What stands in for the command where a ticket is assigned automatically: the ticket's id and the round that it ends.
+#[must_use]
+pub fn assignment_id(ticket: Uuid, round: i64) -> Uuid {
+    let mut name = [0; 24];
+    name[..16].copy_from_slice(ticket.as_bytes());
+    name[16..].copy_from_slice(&round.to_be_bytes());
+    Uuid::new_v5(&NAMESPACE_ASSIGNMENT, &name)
 }
 
 /// Id of the comment that `command` makes.

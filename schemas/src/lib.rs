@@ -32,6 +32,7 @@
 //! # Ok::<(), schemas::SchemaError>(())
 //! ```
 
+pub mod assignment;
 pub mod command;
 pub mod compatibility;
 mod error;
@@ -48,6 +49,7 @@ pub mod state;
 pub mod subjects;
 pub mod topics;
 
+pub use assignment::*;
 pub use command::*;
 pub use error::SchemaError;
 pub use event::*;

@@ -13,6 +13,8 @@ use crate::published::Published;
 pub trait Record: Serialize + DeserializeOwned {
     /// Id of the schema that this struct writes.
     const SCHEMA_ID: u32;
+    /// Version of the schema that this struct writes, from 1.
+    const VERSION: i32;
     /// Name of the record without its namespace; also the struct's.
     const NAME: &'static str;
     /// The schema that this struct writes, as text.
@@ -24,7 +26,9 @@ pub trait Record: Serialize + DeserializeOwned {
 
 /// Defines a record from its fields: the struct, and its link to `avro/<directory>/<name>.avsc`.
 macro_rules! define_record {
-    ($directory:literal, $(#[$meta:meta])* $name:ident = $id:literal {
+    (@version) => { 1 };
+    (@version $version:literal) => { $version };
+    ($directory:literal, $(#[$meta:meta])* $name:ident = $id:literal $(version $version:literal)? {
         $( $(#[$field_meta:meta])* $field:ident : $type:ty ),* $(,)?
     }) => {
         $(#[$meta])*
@@ -36,6 +40,7 @@ macro_rules! define_record {
 
         impl $crate::record::Record for $name {
             const SCHEMA_ID: u32 = $id;
+            const VERSION: i32 = $crate::record::define_record!(@version $($version)?);
             const NAME: &'static str = stringify!($name);
             const AVSC: &'static str =
                 include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/avro/", $directory, "/", stringify!($name), ".avsc"));
@@ -51,8 +56,8 @@ macro_rules! define_record {
 
 /// Defines a command of `ticket.commands`.
 macro_rules! ticket_command {
-    ($(#[$meta:meta])* $name:ident = $id:literal { $($body:tt)* }) => {
-        $crate::record::define_record! { "commands", $(#[$meta])* $name = $id {
+    ($(#[$meta:meta])* $name:ident = $id:literal $(version $version:literal)? { $($body:tt)* }) => {
+        $crate::record::define_record! { "commands", $(#[$meta])* $name = $id $(version $version)? {
             /// Id of the command, and its idempotency key.
             command_id: Uuid,
             /// Id of the user who issues the command.
@@ -74,8 +79,8 @@ macro_rules! ticket_command {
 
 /// Defines a command of `user.commands`.
 macro_rules! user_command {
-    ($(#[$meta:meta])* $name:ident = $id:literal { $($body:tt)* }) => {
-        $crate::record::define_record! { "commands", $(#[$meta])* $name = $id {
+    ($(#[$meta:meta])* $name:ident = $id:literal $(version $version:literal)? { $($body:tt)* }) => {
+        $crate::record::define_record! { "commands", $(#[$meta])* $name = $id $(version $version)? {
             /// Id of the command, and its idempotency key.
             command_id: Uuid,
             /// Id of the user who issues the command.
@@ -97,8 +102,8 @@ macro_rules! user_command {
 
 /// Defines an event of `ticket.events`.
 macro_rules! ticket_event {
-    ($(#[$meta:meta])* $name:ident = $id:literal { $($body:tt)* }) => {
-        $crate::record::define_record! { "events", $(#[$meta])* $name = $id {
+    ($(#[$meta:meta])* $name:ident = $id:literal $(version $version:literal)? { $($body:tt)* }) => {
+        $crate::record::define_record! { "events", $(#[$meta])* $name = $id $(version $version)? {
             /// Id of the event: the `UUIDv5` of the command and the position among its events.
             event_id: Uuid,
             /// Id that ties together everything one request caused.
@@ -122,8 +127,8 @@ macro_rules! ticket_event {
 
 /// Defines an event of `user.events`.
 macro_rules! user_event {
-    ($(#[$meta:meta])* $name:ident = $id:literal { $($body:tt)* }) => {
-        $crate::record::define_record! { "events", $(#[$meta])* $name = $id {
+    ($(#[$meta:meta])* $name:ident = $id:literal $(version $version:literal)? { $($body:tt)* }) => {
+        $crate::record::define_record! { "events", $(#[$meta])* $name = $id $(version $version)? {
             /// Id of the event: the `UUIDv5` of the command and the position among its events.
             event_id: Uuid,
             /// Id that ties together everything one request caused.
@@ -147,8 +152,8 @@ macro_rules! user_event {
 
 /// Defines an outcome of `command.outcomes`.
 macro_rules! outcome {
-    ($(#[$meta:meta])* $name:ident = $id:literal { $($body:tt)* }) => {
-        $crate::record::define_record! { "outcomes", $(#[$meta])* $name = $id {
+    ($(#[$meta:meta])* $name:ident = $id:literal $(version $version:literal)? { $($body:tt)* }) => {
+        $crate::record::define_record! { "outcomes", $(#[$meta])* $name = $id $(version $version)? {
             /// Id of the command.
             command_id: Uuid,
             /// Id that ties together everything one request caused.
@@ -171,6 +176,11 @@ macro_rules! outcome {
 /// Defines a record that sub-topologies send each other; it has no envelope.
 macro_rules! internal_record {
     ($($body:tt)*) => { $crate::record::define_record! { "internal", $($body)* } };
+}
+
+/// Defines a record of `ticket.assignments`; it has no envelope.
+macro_rules! assignment_record {
+    ($($body:tt)*) => { $crate::record::define_record! { "assignments", $($body)* } };
 }
 
 /// Defines the value of a state store; it has no envelope.
@@ -298,6 +308,6 @@ macro_rules! record_enum {
 }
 
 pub(crate) use {
-    define_record, internal_record, outcome, record_enum, state_record, ticket_command, ticket_event, user_command,
-    user_event,
+    assignment_record, define_record, internal_record, outcome, record_enum, state_record, ticket_command,
+    ticket_event, user_command, user_event,
 };

@@ -1,7 +1,7 @@
 //! Who knows the schemas: a trait, and the registry that is embedded in the code.
 //!
 //! Ids are given once and for ever. Commands count from 1, events from 101, outcomes from 201, internal records from
-//! 301, state from 401. Each version of a schema has an id of its own: a new version takes the next free one of its
+//! 301, assignments from 351, state from 401. Each version of a schema has an id of its own: a new version takes the next free one of its
 //! range, and the one that it replaces goes to [`REPLACED`], so that what it wrote stays readable.
 //!
 //! A registry of its own gives ids of its own: there the ids in the code are only what a build calls its schemas by, in
@@ -10,9 +10,12 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use crate::assignment::{
+    AssignmentDeclined, AssignmentProposed, PoolMemberChanged, PoolProjectChanged, PoolTicketChanged,
+};
 use crate::command::{
-    AddMember, AssignTicket, CommentTicket, CreateProject, CreateTicket, DeleteTicket, EditTicket, ImportTicket,
-    MoveTicket, RegisterUser, RemoveMember, UnassignTicket, UpdateMember, UpdateProject,
+    AddMember, AssignTicket, CommentTicket, ConfigureAssignment, CreateProject, CreateTicket, DeleteTicket, EditTicket,
+    ImportTicket, MoveTicket, RegisterUser, RemoveMember, UnassignTicket, UpdateMember, UpdateProject,
 };
 use crate::event::{
     ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated, TicketAssigned,
@@ -23,7 +26,8 @@ use crate::outcome::{CommandAccepted, CommandFailed, CommandRejected};
 use crate::published::{Published, WriterSchema};
 use crate::record::Record;
 use crate::state::{
-    CommentState, ExternalState, HandleState, MemberState, ProjectCounters, ProjectState, TicketState, UserState,
+    CommentState, ExternalState, HandleState, MemberState, PoolGroupState, PoolLoadState, PoolMembershipState,
+    PoolProjectState, PoolTicketState, ProjectCounters, ProjectState, TicketState, UserState,
 };
 
 /// What a registry answers when it is asked for an id.
@@ -84,8 +88,25 @@ pub fn all() -> Vec<&'static Published> {
     current().into_iter().chain(&REPLACED).collect()
 }
 
+/// A version that was replaced: its id, its record, its number.
+macro_rules! replaced {
+    ($id:literal, $record:literal, $version:literal) => {
+        Published::new(
+            $id,
+            $record,
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/avro/history/", $record, ".v", $version, ".avsc")),
+        )
+    };
+}
+
 /// Versions that are no longer written. They are kept readable for ever.
-static REPLACED: [Published; 0] = [];
+static REPLACED: [Published; 5] = [
+    replaced!(102, "ProjectUpdated", 1),
+    replaced!(109, "TicketAssigned", 1),
+    replaced!(110, "TicketUnassigned", 1),
+    replaced!(401, "ProjectState", 1),
+    replaced!(405, "TicketState", 1),
+];
 
 /// Schemas by their id, which are small numbers: looking one up is indexing.
 static BY_ID: LazyLock<Vec<Option<&'static Published>>> = LazyLock::new(|| {
@@ -101,10 +122,11 @@ static BY_ID: LazyLock<Vec<Option<&'static Published>>> = LazyLock::new(|| {
 });
 
 /// The schemas that this build writes.
-fn current() -> [&'static Published; 40] {
+fn current() -> [&'static Published; 51] {
     [
         CreateProject::published(),
         UpdateProject::published(),
+        ConfigureAssignment::published(),
         AddMember::published(),
         UpdateMember::published(),
         RemoveMember::published(),
@@ -135,6 +157,11 @@ fn current() -> [&'static Published; 40] {
         CommandFailed::published(),
         UserLookupRequested::published(),
         UserLookupReplied::published(),
+        PoolTicketChanged::published(),
+        PoolMemberChanged::published(),
+        PoolProjectChanged::published(),
+        AssignmentDeclined::published(),
+        AssignmentProposed::published(),
         ProjectState::published(),
         ProjectCounters::published(),
         MemberState::published(),
@@ -143,5 +170,10 @@ fn current() -> [&'static Published; 40] {
         ExternalState::published(),
         CommentState::published(),
         UserState::published(),
+        PoolProjectState::published(),
+        PoolMembershipState::published(),
+        PoolLoadState::published(),
+        PoolTicketState::published(),
+        PoolGroupState::published(),
     ]
 }

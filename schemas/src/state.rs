@@ -7,7 +7,7 @@ use crate::record::state_record;
 
 state_record! {
     /// A project. Key: project id (16 bytes).
-    ProjectState = 401 {
+    ProjectState = 409 version 2 {
         /// Key of the project, as in the code of its tickets: 2 to 10 capital letters and digits.
         key: String,
         /// Name for people.
@@ -24,6 +24,9 @@ state_record! {
         members: i32,
         /// Number of members with the role owner.
         owners: i32,
+        /// Who is given new work: `least_loaded`, `round_robin`, `skills_only` or manual; empty: `least_loaded`.
+        #[serde(default)]
+        assignment_policy: String,
     }
 }
 
@@ -64,7 +67,7 @@ state_record! {
 
 state_record! {
     /// What the rules need to know of a ticket. Key: project id, number (8 bytes, big endian).
-    TicketState = 405 {
+    TicketState = 410 version 2 {
         /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
         ticket_id: Uuid,
         /// Title, 1 to 200 characters.
@@ -92,6 +95,12 @@ state_record! {
         created_at: i64,
         /// When it was last changed, in milliseconds since 1970-01-01T00:00Z.
         updated_at: i64,
+        /// How often the ticket was given to somebody or taken from them.
+        #[serde(default)]
+        round: i64,
+        /// Whether nobody is to be given it automatically, as someone has said so.
+        #[serde(default)]
+        held: bool,
     }
 }
 
@@ -133,4 +142,94 @@ state_record! {
         /// Sequence last given to an event of the user; 0: none yet.
         sequence: i64,
     }
+}
+
+state_record! {
+    /// A project in a pool. Key: pool id, project id (32 bytes).
+    PoolProjectState = 411 {
+        /// Who is given new work: `least_loaded`, `round_robin`, `skills_only` or manual.
+        policy: String,
+        /// Whether more waiting tickets are to be tried as soon as a proposal is answered.
+        draining: bool,
+        /// Users who left the project and still have tickets of it.
+        #[serde(default)]
+        leaving: Vec<Uuid>,
+    }
+}
+
+state_record! {
+    /// A membership as a pool sees it. Key: pool id, user id, project id (48 bytes).
+    PoolMembershipState = 412 {
+        /// Role in the project: owner, maintainer, member or viewer.
+        role: String,
+        /// Weight of open work that the member can take.
+        capacity: i32,
+        /// Labels that the member can work on, sorted.
+        #[serde(default)]
+        skills: Vec<String>,
+        /// Whether the member can be given work (false: away).
+        available: bool,
+    }
+}
+
+state_record! {
+    /// What a user carries in a pool. Key: pool id, user id (32 bytes).
+    PoolLoadState = 413 {
+        /// Weights of the open tickets that the user has or was proposed for.
+        load: i64,
+        /// When the user was last proposed for a ticket, counted by what the pool has worked through; 0: never.
+        last_assigned: i64,
+        /// Projects of the pool that the user is a member of.
+        #[serde(default)]
+        projects: Vec<Uuid>,
+    }
+}
+
+state_record! {
+    /// An open ticket as its pool sees it. Key: pool id, project id, number (40 bytes).
+    PoolTicketState = 414 {
+        /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
+        ticket_id: Uuid,
+        /// Priority: LOW, MEDIUM, HIGH or URGENT.
+        priority: String,
+        /// Labels, sorted.
+        #[serde(default)]
+        labels: Vec<String>,
+        /// User whose load it counts as; none: it waits.
+        assignee_id: Option<Uuid>,
+        /// Whether the assignee is proposed and the answer is not there yet.
+        proposed: bool,
+        /// How often the ticket was given to somebody or taken from them; a proposal counts only in the round it was made for.
+        round: i64,
+        /// When it was made, in milliseconds since 1970-01-01T00:00Z.
+        created_at: i64,
+    }
+}
+
+state_record! {
+    /// Entries of an order that have the same labels, with the first of each class.
+    /// Key: kind (1 byte), pool id, project id, id of the labels (49 bytes).
+    PoolGroupState = 415 {
+        /// Skills of the members, or labels of the waiting tickets, sorted.
+        #[serde(default)]
+        labels: Vec<String>,
+        /// Number of entries.
+        entries: i64,
+        /// The first entry of each class that has one.
+        #[serde(default)]
+        heads: Vec<PoolHead>,
+    }
+}
+
+/// The first of a class.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PoolHead {
+    /// The class.
+    pub class: i32,
+    /// What counts first.
+    pub first: i64,
+    /// What counts next.
+    pub second: i64,
+    /// What counts last.
+    pub id: Uuid,
 }

@@ -4,11 +4,12 @@
 //! own, and each subject's versions are compatible among themselves. Source of the name and form:
 //! `io.confluent.kafka.serializers.subject.TopicRecordNameStrategy`.
 
+use crate::assignment::Assignment;
 use crate::command::{TicketCommand, UserCommand};
 use crate::event::{TicketEvent, UserEvent};
 use crate::outcome::Outcome;
 use crate::published::Published;
-use crate::topics::{COMMAND_OUTCOMES, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
+use crate::topics::{COMMAND_OUTCOMES, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
 
 /// Namespace of every record.
 pub const NAMESPACE: &str = "io.syncroboard";
@@ -43,6 +44,7 @@ pub fn subjects() -> Vec<Subject> {
         (TICKET_EVENTS, TicketEvent::schemas()),
         (USER_EVENTS, UserEvent::schemas()),
         (COMMAND_OUTCOMES, Outcome::schemas()),
+        (TICKET_ASSIGNMENTS, Assignment::schemas()),
     ]
     .into_iter()
     .flat_map(|(topic, schemas)| schemas.into_iter().map(move |schema| Subject { topic, schema }))

@@ -185,9 +185,23 @@ impl TaskState {
     /// # Errors
     /// As [`range`](Self::range).
     pub fn prefix(&self, store: StoreId, prefix: &[u8], each: &mut Visit<'_>) -> Result<(), StateError> {
+        self.prefix_after(store, prefix, Bound::Included(prefix), each)
+    }
+
+    /// Visits those of the entries whose key starts with `prefix` that come from a bound on, until `each` breaks.
+    ///
+    /// # Errors
+    /// As [`range`](Self::range).
+    pub fn prefix_after(
+        &self,
+        store: StoreId,
+        prefix: &[u8],
+        from: Bound<&[u8]>,
+        each: &mut Visit<'_>,
+    ) -> Result<(), StateError> {
         let end = end_of_prefix(prefix);
         let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        self.range(store, Bound::Included(prefix), to, each)
+        self.range(store, from, to, each)
     }
 
     /// Marks the point that [`rollback_record`](Self::rollback_record) goes back to.

@@ -25,6 +25,8 @@ mod load;
 mod log;
 #[path = "../kill/oracle.rs"]
 mod oracle;
+#[path = "../../processors/tests/assignment/oracle.rs"]
+mod pools;
 mod readme;
 #[path = "../simulation/records.rs"]
 mod records;

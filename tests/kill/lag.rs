@@ -22,7 +22,7 @@ fn should_show_the_lag_of_the_pipeline_and_tell_by_the_status_whether_all_is_wel
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let table = String::from_utf8(output.stdout).unwrap();
     assert!(table.starts_with("group nobody  NOT_FOUND"), "the worst first: {table}");
-    assert!(table.contains("STATUS  TOPIC") && table.contains("16 partitions: 16 OK"), "{table}");
+    assert!(table.contains("STATUS  TOPIC") && table.contains("24 partitions: 24 OK"), "{table}");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(crate) fn read(broker: &dyn Broker) -> Log {
             project: event.project_id(),
             sequence: event.sequence(),
             causation: event.causation_id(),
+            automatic: matches!(&event, TicketEvent::TicketAssigned(e) if e.automatic)
+                || matches!(&event, TicketEvent::TicketUnassigned(e) if e.automatic),
             created: if let TicketEvent::TicketCreated(created) = &event { Some(created.number) } else { None },
         });
     });

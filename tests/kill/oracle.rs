@@ -27,6 +27,8 @@ pub(crate) struct Event {
     pub(crate) sequence: i64,
     /// The command that caused it.
     pub(crate) causation: Uuid,
+    /// Whether it is an automatic assignment, which comes when commands after its cause are decided already.
+    pub(crate) automatic: bool,
     /// The number, if it made a ticket.
     pub(crate) created: Option<i64>,
 }
@@ -158,6 +160,7 @@ fn causes(log: &Log, findings: &mut Vec<Finding>) {
     let mut last: HashMap<Uuid, i64> = HashMap::new();
     for event in &log.events {
         match first.get(&(Some(event.project), event.causation)) {
+            Some(&(partition, _)) if partition == event.at.0 && event.automatic => {}
             Some(&(partition, offset)) if partition == event.at.0 => {
                 let reached = last.entry(event.project).or_insert(offset);
                 if offset < *reached {
@@ -225,7 +228,15 @@ mod tests {
             let command = Uuid::from_u128(100 + u128::from(n.unsigned_abs()));
             let key = (Some(project), command);
             log.commands.push(Command { at: (1, n), key });
-            log.events.push(Event { at: (1, n), project, sequence: number, causation: command, created: Some(number) });
+            let created = Some(number);
+            log.events.push(Event {
+                at: (1, n),
+                project,
+                sequence: number,
+                causation: command,
+                automatic: false,
+                created,
+            });
             log.outcomes.push(outcome((1, n), key, number));
             acknowledged.push(Acknowledged { project, command, number });
         }

@@ -125,7 +125,12 @@ impl Commands {
         }
         match rng.random_range(0..100) {
             0..4 => Self::create_project(rng, project, actor),
-            4..6 => ticket(
+            4..5 => {
+                let policies = ["least_loaded", "round_robin", "skills_only", "manual", "by_astrology"];
+                let policy = policies.choose(rng).map(|policy| (*policy).to_owned());
+                ticket(command!(ConfigureAssignment { policy }), rng)
+            }
+            5..6 => ticket(
                 command!(UpdateProject {
                     name: rng.random_bool(0.5).then(|| text(rng, 20)),
                     viewer_comments: Some(rng.random_bool(0.5)),
@@ -135,12 +140,14 @@ impl Commands {
             6..18 => {
                 let role = ["owner", "maintainer", "member", "viewer", "king"].choose(rng).expect("roles");
                 let capacity = rng.random_bool(0.3).then(|| rng.random_range(-1..40));
-                ticket(command!(AddMember { user_key, role: (*role).to_owned(), capacity }), rng)
+                let skills = vec!["bug".to_owned(); rng.random_range(0..2)];
+                ticket(command!(AddMember { user_key, role: (*role).to_owned(), capacity, skills }), rng)
             }
             18..22 => ticket(
                 command!(UpdateMember {
                     user_id,
                     role: rng.random_bool(0.5).then(|| "member".to_owned()),
+                    capacity: rng.random_bool(0.5).then(|| rng.random_range(0..20)),
                     available: Some(rng.random_bool(0.5)),
                 }),
                 rng,
@@ -166,7 +173,7 @@ impl Commands {
                 ticket(
                     command!(ImportTicket {
                         title: text(rng, 40),
-                        status: if rng.random_bool(0.9) { "DONE" } else { "LOST" }.to_owned(),
+                        status: ["DONE", "OPEN", "LOST"][rng.random_range(0..3)].to_owned(),
                         created_at: 1_600_000_000_000,
                         external_source: "github".to_owned(),
                         external_id: rng.random_range(0..6).to_string(),
@@ -175,7 +182,13 @@ impl Commands {
                 )
             }
             53..61 => ticket(
-                command!(EditTicket { number, expected_version, title: rng.random_bool(0.7).then(|| text(rng, 40)) }),
+                command!(EditTicket {
+                    number,
+                    expected_version,
+                    title: rng.random_bool(0.7).then(|| text(rng, 40)),
+                    priority: rng.random_bool(0.3).then(|| "HIGH".to_owned()),
+                    labels: rng.random_bool(0.2).then(|| vec!["bug".to_owned()]),
+                }),
                 rng,
             ),
             61..76 => {

@@ -12,6 +12,8 @@ mod compare;
 mod coverage;
 mod luck;
 mod oracle;
+#[path = "../../processors/tests/assignment/oracle.rs"]
+mod pools;
 mod records;
 mod reference;
 #[cfg(not(feature = "injected-bugs"))]

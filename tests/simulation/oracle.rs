@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
 use processors::stores::TICKETS;
+use processors::{POOL_LOADS, POOL_TICKETS};
 use schemas::topics::{COMMAND_OUTCOMES, TICKET_EVENTS};
 use schemas::{Outcome, TicketEvent};
 use topology::broker::{Broker, TopicPartition};
@@ -26,6 +27,10 @@ pub(crate) struct Sent {
 
 pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Result<()> {
     let created = numbers(broker, stores)?;
+    let events = all(broker, TICKET_EVENTS)?;
+    let events = events.iter().map(|record| TicketEvent::decode(record.value.as_deref().unwrap_or_default()));
+    let events = events.collect::<Result<Vec<_>, _>>()?;
+    crate::pools::check(&events, &stores[POOL_LOADS], &stores[POOL_TICKETS]).map_err(anyhow::Error::msg)?;
     answers(broker, sent, &created)
 }
 

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::hash::Hash;
 use std::marker::PhantomData;
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use ahash::AHashMap;
@@ -177,11 +177,22 @@ impl<K: StoreKey, V: Send + Sync + 'static> Store<K, V> {
         &self,
         ctx: &mut Context<'_>,
         prefix: &[u8],
+        each: impl FnMut(&[u8], V) -> ControlFlow<()>,
+    ) -> Result<(), ProcessingError> {
+        self.prefix_scan_after(ctx, prefix, Bound::Included(prefix), each)
+    }
+
+    /// As [`Self::prefix_scan`], but from a bound on: what lies before it costs nothing, not even where it was deleted.
+    pub fn prefix_scan_after(
+        &self,
+        ctx: &mut Context<'_>,
+        prefix: &[u8],
+        from: Bound<&[u8]>,
         mut each: impl FnMut(&[u8], V) -> ControlFlow<()>,
     ) -> Result<(), ProcessingError> {
         let (store, state) = self.open(ctx)?;
         let mut failed = None;
-        state.prefix(store.id, prefix, &mut |key, value| match store.decode_value(value) {
+        state.prefix_after(store.id, prefix, from, &mut |key, value| match store.decode_value(value) {
             Ok(value) => each(key, value),
             Err(error) => {
                 failed = Some(error);

@@ -1,9 +1,9 @@
 //! Builds the record of a command from its fields; which fields a command takes stands here, and only here.
 
 use schemas::{
-    AddMember, AssignTicket, CommentTicket, CreateProject, CreateTicket, DeleteTicket, EditTicket, ImportTicket,
-    MoveTicket, RegisterUser, RemoveMember, TicketCommand, UnassignTicket, UpdateMember, UpdateProject, UserCommand,
-    ids,
+    AddMember, AssignTicket, CommentTicket, ConfigureAssignment, CreateProject, CreateTicket, DeleteTicket, EditTicket,
+    ImportTicket, MoveTicket, RegisterUser, RemoveMember, TicketCommand, UnassignTicket, UpdateMember, UpdateProject,
+    UserCommand, ids,
 };
 use uuid::Uuid;
 
@@ -40,7 +40,7 @@ macro_rules! record {
 }
 
 /// The names of all ticket commands, for messages.
-pub(super) const TYPES: &str = "CreateProject, UpdateProject, AddMember, UpdateMember, RemoveMember, CreateTicket, ImportTicket, \
+pub(super) const TYPES: &str = "CreateProject, UpdateProject, ConfigureAssignment, AddMember, UpdateMember, RemoveMember, CreateTicket, ImportTicket, \
      EditTicket, MoveTicket, AssignTicket, UnassignTicket, CommentTicket, DeleteTicket, RegisterUser";
 
 /// Builds a command of `ticket.commands`.
@@ -54,6 +54,10 @@ pub(crate) fn ticket_command(
     let command = match kind {
         "CreateProject" => create_project(from, by)?,
         "UpdateProject" => update_project(from, &to, by)?,
+        "ConfigureAssignment" => {
+            let policy = from.opt_string("policy")?;
+            record!(by, to.project_id, ConfigureAssignment { policy })
+        }
         "AddMember" => add_member(from, to, by)?,
         "UpdateMember" => update_member(from, &to, by)?,
         "RemoveMember" => record!(by, to.project_id, RemoveMember { user_id: member(from, &to)? }),

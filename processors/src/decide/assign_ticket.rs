@@ -29,6 +29,9 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: &AssignTic
             assigned_by: issue.actor_id,
             assigned_at: issue.at,
             ticket_version,
+            automatic: false,
+            round: ticket.round + 1,
+            reason: None,
         }
     )];
     let ticket = Some(entry.ticket_ref(ticket.ticket_id, number, ticket_version));
@@ -59,6 +62,8 @@ pub(super) fn decide_unassign(
             unassigned_by: issue.actor_id,
             unassigned_at: issue.at,
             ticket_version,
+            automatic: false,
+            round: ticket.round + 1,
         }
     )];
     let ticket = Some(entry.ticket_ref(ticket.ticket_id, number, ticket_version));

@@ -7,6 +7,7 @@
 //! | CreateProject | key_invalid, key_taken, name_*, description_too_long, handle_invalid |
 //! | all others first | project_not_found, not_a_member, insufficient_role (an admin counts as an owner) |
 //! | UpdateProject | name_*, description_too_long |
+//! | ConfigureAssignment | policy_invalid |
 //! | AddMember | role_invalid, insufficient_role (owners are made by owners), capacity_invalid, skill_invalid, handle_invalid, then, with the answer, all again and user_unknown, already_member |
 //! | UpdateMember | member_not_found, role_invalid, insufficient_role (only owners change owners), capacity_invalid, skill_invalid, last_owner |
 //! | RemoveMember | member_not_found, insufficient_role (only owners remove owners), last_owner |
@@ -22,6 +23,7 @@
 
 mod assign_ticket;
 mod comment_ticket;
+mod configure_assignment;
 mod create_project;
 mod create_ticket;
 mod delete_ticket;
@@ -29,9 +31,11 @@ mod edit_ticket;
 mod import_ticket;
 mod member;
 mod move_ticket;
+mod proposal;
 mod update_project;
 
 pub use member::decide_added_member;
+pub use proposal::decide_proposal;
 
 use schemas::TicketCommand;
 
@@ -48,6 +52,7 @@ pub fn decide(view: &impl ProjectView, command: TicketCommand, at: i64) -> Resul
     let accepted: Result<Accepted, Refused> = match command {
         TicketCommand::CreateProject(command) => create_project::decide(view, &issue, command),
         TicketCommand::UpdateProject(command) => update_project::decide(view, &issue, command),
+        TicketCommand::ConfigureAssignment(command) => configure_assignment::decide(view, &issue, command),
         TicketCommand::AddMember(command) => {
             member::check_add(view, &issue, &command)?;
             return Ok(Decision::LookUpUser(Box::new(command)));

@@ -1,28 +1,48 @@
 //! UpdateProject: the event has the whole new state.
 
-use schemas::UpdateProject;
+use schemas::{ProjectState, UpdateProject};
 
 use crate::decision::{Accepted, event};
 use crate::fields;
-use crate::guard::{self, Issue};
+use crate::guard::{self, Entry, Issue};
 use crate::role::Role;
 use crate::view::{ProjectView, Refused};
 
 pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: UpdateProject) -> Result<Accepted, Refused> {
     let entry = guard::enter(view, issue, Role::Maintainer)?;
-    let old = &entry.project;
-    let name = command.name.map(fields::name).transpose()?.unwrap_or_else(|| old.name.clone());
-    let description =
-        command.description.map(fields::description).transpose()?.unwrap_or_else(|| old.description.clone());
-    let viewer_comments = command.viewer_comments.unwrap_or(old.viewer_comments);
-    if name == old.name && description == old.description && viewer_comments == old.viewer_comments {
+    let mut new = (*entry.project).clone();
+    if let Some(name) = command.name {
+        new.name = fields::name(name)?;
+    }
+    if let Some(description) = command.description {
+        new.description = fields::description(description)?;
+    }
+    new.viewer_comments = command.viewer_comments.unwrap_or(new.viewer_comments);
+    updated(view, issue, &entry, new)
+}
+
+/// The event that makes the project what it is to be, if it is not so already.
+pub(super) fn updated(
+    view: &impl ProjectView,
+    issue: &Issue,
+    entry: &Entry,
+    new: ProjectState,
+) -> Result<Accepted, Refused> {
+    if new == *entry.project {
         return Ok(Accepted::default());
     }
     let stamp = issue.stamp(view)?;
     let events = vec![event!(
         &stamp,
         0,
-        ProjectUpdated { name, description, viewer_comments, updated_by: issue.actor_id, updated_at: issue.at }
+        ProjectUpdated {
+            name: new.name,
+            description: new.description,
+            viewer_comments: new.viewer_comments,
+            updated_by: issue.actor_id,
+            updated_at: issue.at,
+            assignment_policy: new.assignment_policy,
+        }
     )];
     Ok(Accepted { events, ..Accepted::default() })
 }

@@ -42,7 +42,7 @@ macro_rules! command {
 }
 
 command! {
-    raw_create_project: CreateProject, update_project: UpdateProject, raw_add_member: AddMember, update_member: UpdateMember,
+    raw_create_project: CreateProject, update_project: UpdateProject, configure_assignment: ConfigureAssignment, raw_add_member: AddMember, update_member: UpdateMember,
     remove_member: RemoveMember, raw_create: CreateTicket, raw_import: ImportTicket, edit: EditTicket, move_to: MoveTicket,
     assign: AssignTicket, unassign: UnassignTicket, raw_comment: CommentTicket, delete: DeleteTicket,
 }
@@ -158,6 +158,7 @@ pub fn with_id(mut command: TicketCommand, id: u128) -> TicketCommand {
     set!(
         CreateProject,
         UpdateProject,
+        ConfigureAssignment,
         AddMember,
         UpdateMember,
         RemoveMember,

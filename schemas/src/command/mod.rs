@@ -4,7 +4,7 @@ mod project;
 mod ticket;
 mod user;
 
-pub use project::{AddMember, CreateProject, RemoveMember, UpdateMember, UpdateProject};
+pub use project::{AddMember, ConfigureAssignment, CreateProject, RemoveMember, UpdateMember, UpdateProject};
 pub use ticket::{
     AssignTicket, CommentTicket, CreateTicket, DeleteTicket, EditTicket, ImportTicket, MoveTicket, UnassignTicket,
 };
@@ -21,6 +21,8 @@ record_enum! {
         CreateProject(CreateProject),
         /// Changes a project.
         UpdateProject(UpdateProject),
+        /// Changes who is given new work in a project.
+        ConfigureAssignment(ConfigureAssignment),
         /// Adds a member.
         AddMember(AddMember),
         /// Changes a membership.

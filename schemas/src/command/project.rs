@@ -31,6 +31,14 @@ ticket_command! {
 }
 
 ticket_command! {
+    /// Changes who is given new work in a project.
+    ConfigureAssignment = 15 {
+        /// Who is given new work: `least_loaded`, `round_robin`, `skills_only` or manual; none: stays as it is.
+        policy: Option<String>,
+    }
+}
+
+ticket_command! {
     /// Makes a known user a member of the project.
     AddMember = 3 {
         /// Who the user is: the e-mail in lower case, or source:login for a placeholder.

@@ -17,9 +17,6 @@ use crate::record::record_enum;
 /// What the events of this version say in their `source`.
 pub const SOURCE: &str = "syncroboard";
 
-/// What the events of this version say in their `version`.
-pub const VERSION: i32 = 1;
-
 record_enum! {
     /// A record of `ticket.events`, whose key is the id of the project.
     TicketEvent {

@@ -22,7 +22,7 @@ ticket_event! {
 
 ticket_event! {
     /// A project changed; the event has its whole new state.
-    ProjectUpdated = 102 {
+    ProjectUpdated = 114 version 2 {
         /// Name for people.
         name: String,
         /// Text in Markdown; empty if there is none.
@@ -33,6 +33,9 @@ ticket_event! {
         updated_by: Uuid,
         /// When it was last changed, in milliseconds since 1970-01-01T00:00Z.
         updated_at: i64,
+        /// Who is given new work: `least_loaded`, `round_robin`, `skills_only` or manual; empty: `least_loaded`.
+        #[serde(default)]
+        assignment_policy: String,
     }
 }
 

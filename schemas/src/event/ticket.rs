@@ -102,7 +102,7 @@ ticket_event! {
 
 ticket_event! {
     /// A ticket was given to a member.
-    TicketAssigned = 109 {
+    TicketAssigned = 115 version 2 {
         /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
         ticket_id: Uuid,
         /// Number of the ticket in its project, from 1.
@@ -117,12 +117,20 @@ ticket_event! {
         assigned_at: i64,
         /// Version of the ticket after it; counts what people edit.
         ticket_version: i64,
+        /// Whether nobody did it by hand; then `assigned_by` is the nil id.
+        #[serde(default)]
+        automatic: bool,
+        /// How often the ticket was given to somebody or taken from them, this time included; 0: not told.
+        #[serde(default)]
+        round: i64,
+        /// Why this member, for people; none if it was done by hand.
+        reason: Option<String>,
     }
 }
 
 ticket_event! {
     /// A ticket was taken from its assignee.
-    TicketUnassigned = 110 {
+    TicketUnassigned = 116 version 2 {
         /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
         ticket_id: Uuid,
         /// Number of the ticket in its project, from 1.
@@ -135,6 +143,12 @@ ticket_event! {
         unassigned_at: i64,
         /// Version of the ticket after it; counts what people edit.
         ticket_version: i64,
+        /// Whether nobody did it by hand; then `unassigned_by` is the nil id, and the ticket waits for another member.
+        #[serde(default)]
+        automatic: bool,
+        /// How often the ticket was given to somebody or taken from them, this time included; 0: not told.
+        #[serde(default)]
+        round: i64,
     }
 }
 

@@ -25,13 +25,15 @@ macro_rules! for_each_record {
     };
     ($($call:tt)*) => {
         crate::for_each_record!(@expand [
-            CreateProject UpdateProject AddMember UpdateMember RemoveMember CreateTicket ImportTicket EditTicket
+            CreateProject UpdateProject ConfigureAssignment AddMember UpdateMember RemoveMember CreateTicket ImportTicket EditTicket
             MoveTicket AssignTicket UnassignTicket CommentTicket DeleteTicket RegisterUser
             ProjectCreated ProjectUpdated ProjectMemberAdded ProjectMemberUpdated ProjectMemberRemoved
             TicketCreated TicketUpdated TicketStatusUpdated TicketAssigned TicketUnassigned TicketCommented
             TicketDeleted UserCreated CommandAccepted CommandRejected CommandFailed
             UserLookupRequested UserLookupReplied ProjectState ProjectCounters MemberState HandleState TicketState
             ExternalState CommentState UserState
+            PoolTicketChanged PoolMemberChanged PoolProjectChanged AssignmentDeclined AssignmentProposed
+            PoolProjectState PoolMembershipState PoolLoadState PoolTicketState PoolGroupState
         ] $($call)*)
     };
 }

@@ -28,7 +28,8 @@ fn should_give_every_schema_an_id_of_its_own_in_the_range_of_its_kind() {
             "commands" => 1..=100,
             "events" => 101..=200,
             "outcomes" => 201..=300,
-            "internal" => 301..=400,
+            "internal" => 301..=350,
+            "assignments" => 351..=400,
             _ => 401..=511,
         };
         assert!(range.contains(&schema.id()), "{} has id {}", schema.record(), schema.id());
@@ -108,6 +109,7 @@ fn should_have_a_subject_for_every_record_that_others_meet() {
         ("commands", "ticket.commands", "user.commands"),
         ("events", "ticket.events", "user.events"),
         ("outcomes", "command.outcomes", "command.outcomes"),
+        ("assignments", "ticket.assignments", "ticket.assignments"),
     ] {
         expected.extend(files(directory).into_iter().map(|record| {
             let topic = if ["RegisterUser", "UserCreated"].contains(&record.as_str()) { of_users } else { topic };
@@ -120,7 +122,7 @@ fn should_have_a_subject_for_every_record_that_others_meet() {
     assert_eq!(subjects, expected);
 }
 
-const DIRECTORIES: [&str; 5] = ["commands", "events", "outcomes", "internal", "state"];
+const DIRECTORIES: [&str; 6] = ["commands", "events", "outcomes", "internal", "assignments", "state"];
 
 fn directory_of(record: &str) -> &'static str {
     DIRECTORIES.into_iter().find(|directory| files(directory).iter().any(|file| file == record)).unwrap()

@@ -1,0 +1,74 @@
+//! The stores of the assignment sub-topology.
+
+use schemas::{PoolGroupState, PoolLoadState, PoolMembershipState, PoolProjectState, PoolTicketState};
+use topology::serde::RawBytes;
+use topology::{InitContext, Store, StoreBuilder, TopologyBuilder, TopologyError};
+
+use super::keys::{GroupKey, OrderKey, PoolMembershipKey, PoolProjectKey, PoolTicketKey, PoolUserKey};
+use super::order::Order;
+use crate::keys::StoreKeySerde;
+use crate::serdes::Framed;
+
+/// Projects by pool and project.
+const POOL_PROJECTS: &str = "pool-projects";
+/// Memberships by pool, user and project.
+const POOL_MEMBERSHIPS: &str = "pool-memberships";
+/// Loads by pool and user.
+pub const POOL_LOADS: &str = "pool-loads";
+/// Open tickets by pool, project and number.
+pub const POOL_TICKETS: &str = "pool-tickets";
+/// Members who can be given work, tickets that wait, and what each member has, in their order.
+pub(super) const POOL_ORDER: &str = "pool-order";
+/// Groups of that order with the first of each class.
+pub(super) const POOL_GROUPS: &str = "pool-groups";
+
+/// Every store of the sub-topology.
+pub const POOL_STORES: [&str; 6] = [POOL_PROJECTS, POOL_MEMBERSHIPS, POOL_LOADS, POOL_TICKETS, POOL_ORDER, POOL_GROUPS];
+
+/// Decoded values that each task keeps.
+const CACHED_PROJECTS: usize = 2_048;
+const CACHED_MEMBERS: usize = 4_096;
+const CACHED_TICKETS: usize = 4_096;
+
+/// Declares the stores.
+pub(crate) fn declare(builder: TopologyBuilder) -> TopologyBuilder {
+    builder
+        .store::<PoolProjectKey, PoolProjectState>(
+            StoreBuilder::persistent(POOL_PROJECTS, StoreKeySerde, Framed).cached(CACHED_PROJECTS),
+        )
+        .store::<PoolMembershipKey, PoolMembershipState>(
+            StoreBuilder::persistent(POOL_MEMBERSHIPS, StoreKeySerde, Framed).cached(CACHED_MEMBERS),
+        )
+        .store::<PoolUserKey, PoolLoadState>(
+            StoreBuilder::persistent(POOL_LOADS, StoreKeySerde, Framed).cached(CACHED_MEMBERS),
+        )
+        .store::<PoolTicketKey, PoolTicketState>(
+            StoreBuilder::persistent(POOL_TICKETS, StoreKeySerde, Framed).cached(CACHED_TICKETS),
+        )
+        .store::<OrderKey, Vec<u8>>(StoreBuilder::persistent(POOL_ORDER, StoreKeySerde, RawBytes))
+        .store::<GroupKey, PoolGroupState>(
+            StoreBuilder::persistent(POOL_GROUPS, StoreKeySerde, Framed).cached(CACHED_PROJECTS),
+        )
+}
+
+/// A processor's handles on the stores.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolHandles {
+    pub(crate) projects: Store<PoolProjectKey, PoolProjectState>,
+    pub(crate) memberships: Store<PoolMembershipKey, PoolMembershipState>,
+    pub(crate) loads: Store<PoolUserKey, PoolLoadState>,
+    pub(crate) tickets: Store<PoolTicketKey, PoolTicketState>,
+    pub(crate) order: Order,
+}
+
+impl PoolHandles {
+    pub(crate) fn new(ctx: &InitContext<'_>) -> Result<Self, TopologyError> {
+        Ok(Self {
+            projects: ctx.store(POOL_PROJECTS)?,
+            memberships: ctx.store(POOL_MEMBERSHIPS)?,
+            loads: ctx.store(POOL_LOADS)?,
+            tickets: ctx.store(POOL_TICKETS)?,
+            order: Order::new(ctx)?,
+        })
+    }
+}

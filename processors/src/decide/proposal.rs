@@ -1,0 +1,83 @@
+//! What becomes of assignment's proposals: the ticket and its project have gone on meanwhile, and have the last word.
+
+use schemas::{AssignmentProposed, TicketState, ids};
+use uuid::Uuid;
+
+use crate::decision::{Stamp, event};
+use crate::guard;
+use crate::policy::Policy;
+use crate::view::{Fault, ProjectView, Refused};
+use crate::workflow;
+
+/// The event that a proposal leads to; none: it is declined. `at` is the timestamp of its record, in milliseconds since the
+/// Unix epoch.
+///
+/// It counts only in the ticket's round that it was made for, so whatever was done by hand since wins.
+///
+/// # Errors
+/// The state cannot be read.
+pub fn decide_proposal(
+    view: &impl ProjectView,
+    proposal: &AssignmentProposed,
+    at: i64,
+) -> Result<Option<schemas::TicketEvent>, Fault> {
+    let (Some(project), Some(ticket)) = (view.project()?, view.ticket(proposal.number)?) else { return Ok(None) };
+    if ticket.round != proposal.round || ticket.held || !workflow::is_open(&ticket.status) {
+        return Ok(None);
+    }
+    let stamp = stamp(view, proposal, &ticket, at)?;
+    let TicketState { ticket_id, version: ticket_version, round, .. } = *ticket;
+    let (number, round) = (proposal.number, round + 1);
+    let Some(assignee_id) = proposal.assignee_id else {
+        let unassigned = ticket.assignee_id.map(|previous_assignee_id| {
+            event!(
+                &stamp,
+                0,
+                TicketUnassigned {
+                    ticket_id,
+                    number,
+                    previous_assignee_id,
+                    unassigned_by: Uuid::nil(),
+                    unassigned_at: at,
+                    ticket_version,
+                    automatic: true,
+                    round,
+                }
+            )
+        });
+        return Ok(unassigned);
+    };
+    match guard::assignee(view, assignee_id) {
+        Ok(()) if Policy::of_stored(&project.assignment_policy) != Policy::Manual => {}
+        Err(Refused::Fault(fault)) => return Err(fault),
+        Ok(()) | Err(Refused::Rejected(_)) => return Ok(None),
+    }
+    Ok(Some(event!(
+        &stamp,
+        0,
+        TicketAssigned {
+            ticket_id,
+            number,
+            assignee_id,
+            previous_assignee_id: ticket.assignee_id,
+            assigned_by: Uuid::nil(),
+            assigned_at: at,
+            // People have edited nothing.
+            ticket_version,
+            automatic: true,
+            round,
+            reason: Some(proposal.reason.clone()),
+        }
+    )))
+}
+
+fn stamp(
+    view: &impl ProjectView,
+    proposal: &AssignmentProposed,
+    ticket: &TicketState,
+    at: i64,
+) -> Result<Stamp, Fault> {
+    let AssignmentProposed { project_id, correlation_id, causation_id, .. } = *proposal;
+    let seed = ids::assignment_id(ticket.ticket_id, ticket.round);
+    Ok(Stamp { seed, ..Stamp::new(view, causation_id, correlation_id, project_id, at)? })
+}
