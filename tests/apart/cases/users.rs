@@ -24,5 +24,8 @@ pub(super) fn should_register_placeholders(stage: &Stage<'_>) {
     assert_eq!((&user["id"], &user["name"], &user["email"]), (&json!(id), &json!("Octo Cat"), &json!(null)));
     assert_eq!(made.header("location"), format!("/users/{id}"));
     assert_eq!(root.get(&format!("/users/{id}")).json(), user);
-    stage.person("eve").post("/users", json!({ "source": "github", "login": login })).is(403);
+    let eve = stage.person("eve");
+    eve.post("/users", json!({ "source": "github", "login": login })).problem(409, "email_taken");
+    let other = format!("{}@example.org", stage.own("other"));
+    eve.post("/users", json!({ "email": other })).problem(403, "insufficient_role");
 }
