@@ -13,6 +13,7 @@
 mod cases;
 mod faults;
 mod home;
+mod late;
 mod load;
 mod oracle;
 mod proxy;
