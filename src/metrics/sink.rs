@@ -53,7 +53,8 @@ impl SinkWatch for SinkInstruments {
         let mut held = self.held();
         for fetched in fetched {
             if let Some(input) = held.get_mut(&fetched.partition) {
-                input.head_timestamp = fetched.batch.iter().next().map(|record| record.timestamp);
+                // Of several batches the first; what was read before has been written.
+                input.head_timestamp = input.head_timestamp.or_else(|| Some(fetched.batch.iter().next()?.timestamp));
             }
         }
     }
@@ -156,13 +157,13 @@ mod tests {
         };
         instruments.holds(&[(partition.clone(), 7)]);
         assert_eq!(held(), (Some(7), None, None));
-        let batch = [fetched(7, &[100, 200])];
+        let batch = [fetched(7, &[100, 200]), fetched(9, &[300])];
         instruments.reads(&batch);
         assert_eq!(held(), (Some(7), Some(100), None), "and so it stays while the database is away");
         instruments.reads(&batch);
         instruments.wrote(&batch, Duration::from_millis(2));
-        assert_eq!(held(), (Some(9), None, Some(200)));
-        assert_eq!(instruments.records.with_label_values(&["ticket.events"]).get(), 2);
+        assert_eq!(held(), (Some(10), None, Some(300)));
+        assert_eq!(instruments.records.with_label_values(&["ticket.events"]).get(), 3);
         assert_eq!(instruments.batch.get_sample_count(), 1);
         instruments.holds(&[]);
         assert!(instruments.held().is_empty(), "what went to another sink is not shown");

@@ -10,12 +10,11 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `migrate` | the schema and who may do what with it |
-//! | `store`, `write`, `copy` | the sink's side: rows go in by `COPY` where they are new, else by `UNNEST` |
+//! | `store`, `write` | the sink's side: each table in one statement, by `unnest` |
 //! | `queries`, `ticket_list`, `rows` | the questions |
 //! | `tables` | every row, for `verify` |
 //! | `rebuild` | a fresh read model beside the old one |
 
-mod copy;
 mod migrate;
 #[cfg(test)]
 mod plans;

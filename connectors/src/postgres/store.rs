@@ -7,8 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use topology::broker::TopicPartition;
 
-use super::write::Writer;
-use super::{PostgresConfig, migrate, silent};
+use super::{PostgresConfig, migrate, silent, write};
 use crate::read_model::BoxFuture;
 use crate::sink::changes::Changes;
 use crate::sink::store::{Move, Position, Reached, ReadModelStore};
@@ -33,7 +32,6 @@ pub(super) struct PostgresStore {
     schema: String,
     patience: Duration,
     db: Option<PgConnection>,
-    writer: Writer,
 }
 
 impl PostgresStore {
@@ -43,7 +41,6 @@ impl PostgresStore {
             schema: config.schema.clone(),
             patience: config.answer_timeout,
             db: None,
-            writer: Writer::new(),
         })
     }
 
@@ -78,11 +75,10 @@ impl PostgresStore {
     }
 
     async fn write(&mut self, changes: Changes, moves: &[Move], options: &SinkOptions) -> Result<u64, SinkError> {
-        let Self { db: Some(db), writer, .. } = self else { return Err(closed()) };
-        let mut transaction = db.begin().await?;
+        let mut transaction = self.open()?.begin().await?;
         advance(&mut transaction, moves).await?;
         options.reach(SinkPoint::AfterOffsets)?;
-        let pruned = writer.write(&mut transaction, changes).await?;
+        let pruned = write::write(&mut transaction, changes).await?;
         options.reach(SinkPoint::BeforeCommit)?;
         transaction.commit().await?;
         Ok(pruned)
@@ -98,7 +94,6 @@ impl PostgresStore {
         let done = tokio::time::timeout(patience, work(self)).await.unwrap_or_else(|_| Err(silent()));
         if done.is_err() {
             self.db = None;
-            self.writer.clear();
         }
         done
     }

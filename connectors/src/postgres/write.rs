@@ -1,204 +1,183 @@
 //! Writes gathered changes into an open transaction: each table in one statement, whatever the number of rows.
+//!
+//! Rows go as one array a column, which `unnest` turns into rows again. Not by `COPY`: sqlx sends a `COPY`'s end in a packet of its
+//! own and leaves TCP's delay on, so each would wait 40 ms for the server to acknowledge the rows before it.
 
 use ahash::{AHashMap, AHashSet};
-use schemas::reader::TicketRow;
+use schemas::reader::{CommentRow, TicketRow};
 use schemas::{ProjectUpdated, UserCreated};
-use sqlx::PgConnection;
+use sqlx::postgres::{PgBindIterExt, PgHasArrayType};
+use sqlx::{Encode, PgConnection, Postgres, Type};
 use uuid::Uuid;
 
-use super::copy::CopyRows;
 use crate::sink::changes::{Changes, MemberChange, OutcomeRow, PRUNE_AT_ONCE, ProjectChange, TicketKey, TicketPatch};
 
-/// The rows that are new for sure go in by `COPY`.
-pub(super) struct Writer {
-    tickets: CopyRows,
-    labels: CopyRows,
-    comments: CopyRows,
+/// Writes all of it; the order matters only in that a deleted ticket's row is there when it is deleted, and that of its labels the
+/// old ones go before the new ones come. Returns how many old outcomes went.
+pub(super) async fn write(db: &mut PgConnection, mut changes: Changes) -> Result<u64, sqlx::Error> {
+    let outcomes = changes.take_outcomes();
+    write_users(db, &changes.users).await?;
+    write_projects(db, &changes.projects).await?;
+    write_members(db, &changes.members).await?;
+    create_tickets(db, &changes.created).await?;
+    patch_tickets(db, &changes.patches).await?;
+    write_labels(db, &changes).await?;
+    write_status_counts(db, &changes.status_counts).await?;
+    write_comments(db, &changes.comments).await?;
+    delete_tickets(db, &changes.deleted).await?;
+    write_sequences(db, &changes.sequences).await?;
+    write_outcomes(db, &outcomes).await?;
+    match changes.prune_before {
+        Some(decided_before) => prune_outcomes(db, decided_before).await,
+        None => Ok(0),
+    }
 }
 
-impl Writer {
-    pub(super) fn new() -> Self {
-        Self {
-            tickets: CopyRows::new(
-                "COPY tickets (id, project_id, number, code, title, priority, status, labels, reporter_id, assignee_id, due_date, \
-                 external_source, external_id, external_url, version, sequence, imported, created_at, updated_at, description) \
-                 FROM STDIN (FORMAT binary)",
-                20,
-            ),
-            labels: CopyRows::new("COPY ticket_labels (project_id, label, number) FROM STDIN (FORMAT binary)", 3),
-            comments: CopyRows::new(
-                "COPY comments (id, project_id, ticket_id, author_id, content, parent_id, sequence, created_at) \
-                 FROM STDIN (FORMAT binary)",
-                8,
-            ),
-        }
+async fn create_tickets(db: &mut PgConnection, tickets: &[TicketRow]) -> Result<(), sqlx::Error> {
+    if tickets.is_empty() {
+        return Ok(());
     }
+    sqlx::query(
+        "INSERT INTO tickets (id, project_id, number, code, title, priority, status, labels, reporter_id, assignee_id, due_date, \
+         external_source, external_id, external_url, version, sequence, imported, created_at, updated_at, description) \
+         SELECT v.id, v.project_id, v.number, v.code, v.title, v.priority, v.status, v.labels::text[], v.reporter_id, v.assignee_id, \
+         v.due_date, v.external_source, v.external_id, v.external_url, v.version, v.sequence, v.imported, v.created_at, \
+         v.updated_at, v.description FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], \
+         $7::text[], $8::text[], $9::uuid[], $10::uuid[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::bigint[], \
+         $16::bigint[], $17::boolean[], $18::bigint[], $19::bigint[], $20::text[]) AS v (id, project_id, number, code, title, \
+         priority, status, labels, reporter_id, assignee_id, due_date, external_source, external_id, external_url, version, \
+         sequence, imported, created_at, updated_at, description)",
+    )
+    .bind(column(tickets, |t| t.id))
+    .bind(column(tickets, |t| t.project_id))
+    .bind(column(tickets, |t| t.number))
+    .bind(column(tickets, |t| &t.code))
+    .bind(column(tickets, |t| &t.title))
+    .bind(column(tickets, |t| &t.priority))
+    .bind(column(tickets, |t| &t.status))
+    .bind(column(tickets, |t| list(&t.labels)))
+    .bind(column(tickets, |t| t.reporter_id))
+    .bind(column(tickets, |t| t.assignee_id))
+    .bind(column(tickets, |t| t.due_date))
+    .bind(column(tickets, |t| t.external_source.as_deref()))
+    .bind(column(tickets, |t| t.external_id.as_deref()))
+    .bind(column(tickets, |t| t.external_url.as_deref()))
+    .bind(column(tickets, |t| t.version))
+    .bind(column(tickets, |t| t.sequence))
+    .bind(column(tickets, |t| t.imported))
+    .bind(column(tickets, |t| t.created_at))
+    .bind(column(tickets, |t| t.updated_at))
+    .bind(column(tickets, |t| &t.description))
+    .execute(db)
+    .await
+    .map(drop)
+}
 
-    /// Forgets what a batch that failed has left.
-    pub(super) fn clear(&mut self) {
-        self.tickets.clear();
-        self.labels.clear();
-        self.comments.clear();
+async fn patch_tickets(db: &mut PgConnection, patches: &[(TicketKey, TicketPatch)]) -> Result<(), sqlx::Error> {
+    if patches.is_empty() {
+        return Ok(());
     }
+    let relabelled: Vec<TicketKey> = patches.iter().filter(|(_, p)| p.labels.is_some()).map(|(key, _)| *key).collect();
+    delete_labels(db, &relabelled).await?;
+    sqlx::query(
+        "UPDATE tickets t SET title = coalesce(v.title, t.title), description = coalesce(v.description, t.description), \
+         priority = coalesce(v.priority, t.priority), status = coalesce(v.status, t.status), \
+         labels = coalesce(v.labels::text[], t.labels), \
+         assignee_id = CASE WHEN v.assignee_changes THEN v.assignee_id ELSE t.assignee_id END, \
+         due_date = CASE WHEN v.due_date_changes THEN v.due_date ELSE t.due_date END, \
+         version = v.version, sequence = v.sequence, updated_at = v.updated_at \
+         FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::uuid[], \
+         $10::boolean[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[]) AS v (project_id, number, title, description, \
+         priority, status, labels, assignee_changes, assignee_id, due_date_changes, due_date, version, sequence, updated_at) \
+         WHERE t.project_id = v.project_id AND t.number = v.number",
+    )
+    .bind(column(patches, |((project, _), _)| *project))
+    .bind(column(patches, |((_, number), _)| *number))
+    .bind(column(patches, |(_, p)| p.title.as_deref()))
+    .bind(column(patches, |(_, p)| p.description.as_deref()))
+    .bind(column(patches, |(_, p)| p.priority.as_deref()))
+    .bind(column(patches, |(_, p)| p.status.as_deref()))
+    .bind(column(patches, |(_, p)| p.labels.as_deref().map(list)))
+    .bind(column(patches, |(_, p)| p.assignee_id.is_to()))
+    .bind(column(patches, |(_, p)| p.assignee_id.value()))
+    .bind(column(patches, |(_, p)| p.due_date.is_to()))
+    .bind(column(patches, |(_, p)| p.due_date.value()))
+    .bind(column(patches, |(_, p)| p.version))
+    .bind(column(patches, |(_, p)| p.sequence))
+    .bind(column(patches, |(_, p)| p.updated_at))
+    .execute(db)
+    .await
+    .map(drop)
+}
 
-    /// Writes all of it; the order matters only in that a deleted ticket's row is there when it is deleted. Returns how many old
-    /// outcomes went.
-    pub(super) async fn write(&mut self, db: &mut PgConnection, mut changes: Changes) -> Result<u64, sqlx::Error> {
-        let outcomes = changes.take_outcomes();
-        write_users(db, changes.users).await?;
-        write_projects(db, changes.projects).await?;
-        write_members(db, changes.members).await?;
-        for ticket in &changes.created {
-            copy_ticket(&mut self.tickets, ticket);
-            copy_labels(&mut self.labels, (ticket.project_id, ticket.number), &ticket.labels);
-        }
-        self.tickets.send(db).await?;
-        self.write_patches(db, changes.patches).await?;
-        self.labels.send(db).await?;
-        write_status_counts(db, changes.status_counts).await?;
-        for comment in &changes.comments {
-            let row = self.comments.row().uuid(comment.id).uuid(comment.project_id).uuid(comment.ticket_id);
-            row.uuid(comment.author_id).text(&comment.content).maybe_uuid(comment.parent_id);
-            row.int(comment.sequence).int(comment.created_at);
-        }
-        self.comments.send(db).await?;
-        delete_tickets(db, changes.deleted).await?;
-        write_sequences(db, changes.sequences).await?;
-        write_outcomes(db, outcomes).await?;
-        match changes.prune_before {
-            Some(decided_before) => prune_outcomes(db, decided_before).await,
-            None => Ok(0),
-        }
-    }
-
-    async fn write_patches(
-        &mut self,
-        db: &mut PgConnection,
-        patches: Vec<(TicketKey, TicketPatch)>,
-    ) -> Result<(), sqlx::Error> {
-        if patches.is_empty() {
-            return Ok(());
-        }
-        let relabelled: Vec<&(TicketKey, TicketPatch)> = patches.iter().filter(|(_, p)| p.labels.is_some()).collect();
-        if !relabelled.is_empty() {
-            let mut lists = Vec::with_capacity(relabelled.len());
-            for (key, patch) in &relabelled {
-                let labels = patch.labels.as_deref().unwrap_or_default();
-                copy_labels(&mut self.labels, *key, labels);
-                // A list of lists of different lengths is no array: each goes as JSON.
-                lists.push(serde_json::to_string(labels).map_err(|error| sqlx::Error::Encode(error.into()))?);
+/// Those of new and of changed tickets; each label once, whatever the event says.
+async fn write_labels(db: &mut PgConnection, changes: &Changes) -> Result<(), sqlx::Error> {
+    let created = changes.created.iter().map(|t| ((t.project_id, t.number), &t.labels));
+    let patched = changes.patches.iter().filter_map(|(key, patch)| Some((*key, patch.labels.as_ref()?)));
+    let mut rows: Vec<(TicketKey, &str)> = Vec::new();
+    for (key, labels) in created.chain(patched) {
+        for (at, label) in labels.iter().enumerate() {
+            if !labels.iter().take(at).any(|earlier| earlier == label) {
+                rows.push((key, label));
             }
-            let projects: Vec<Uuid> = relabelled.iter().map(|((project, _), _)| *project).collect();
-            let numbers: Vec<i64> = relabelled.iter().map(|((_, number), _)| *number).collect();
-            sqlx::query(DELETE_LABELS).bind(&projects).bind(&numbers).execute(&mut *db).await?;
-            sqlx::query(
-                "UPDATE tickets t SET labels = ARRAY(SELECT json_array_elements_text(v.labels::json)) \
-                 FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS v (project_id, number, labels) \
-                 WHERE t.project_id = v.project_id AND t.number = v.number",
-            )
-            .bind(&projects)
-            .bind(&numbers)
-            .bind(&lists)
-            .execute(&mut *db)
-            .await?;
-        }
-        let mut columns = PatchColumns::default();
-        patches.into_iter().for_each(|(key, patch)| columns.push(key, patch));
-        columns.write(db).await
-    }
-}
-
-const DELETE_LABELS: &str = "DELETE FROM ticket_labels l USING unnest($1::uuid[], $2::bigint[]) AS v (project_id, number) \
-     WHERE l.project_id = v.project_id AND l.number = v.number";
-
-#[derive(Default)]
-struct PatchColumns {
-    project: Vec<Uuid>,
-    number: Vec<i64>,
-    title: Vec<Option<String>>,
-    description: Vec<Option<String>>,
-    priority: Vec<Option<String>>,
-    status: Vec<Option<String>>,
-    assignee_changes: Vec<bool>,
-    assignee: Vec<Option<Uuid>>,
-    due_date_changes: Vec<bool>,
-    due_date: Vec<Option<i64>>,
-    version: Vec<i64>,
-    sequence: Vec<i64>,
-    updated_at: Vec<i64>,
-}
-
-impl PatchColumns {
-    fn push(&mut self, (project, number): TicketKey, patch: TicketPatch) {
-        self.project.push(project);
-        self.number.push(number);
-        self.title.push(patch.title);
-        self.description.push(patch.description);
-        self.priority.push(patch.priority);
-        self.status.push(patch.status);
-        self.assignee_changes.push(patch.assignee_id.is_to());
-        self.assignee.push(patch.assignee_id.value());
-        self.due_date_changes.push(patch.due_date.is_to());
-        self.due_date.push(patch.due_date.value());
-        self.version.push(patch.version);
-        self.sequence.push(patch.sequence);
-        self.updated_at.push(patch.updated_at);
-    }
-
-    async fn write(self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "UPDATE tickets t SET title = coalesce(v.title, t.title), description = coalesce(v.description, t.description), \
-             priority = coalesce(v.priority, t.priority), status = coalesce(v.status, t.status), \
-             assignee_id = CASE WHEN v.assignee_changes THEN v.assignee_id ELSE t.assignee_id END, \
-             due_date = CASE WHEN v.due_date_changes THEN v.due_date ELSE t.due_date END, \
-             version = v.version, sequence = v.sequence, updated_at = v.updated_at \
-             FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::uuid[], \
-             $9::boolean[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[]) AS v (project_id, number, title, \
-             description, priority, status, assignee_changes, assignee_id, due_date_changes, due_date, version, sequence, updated_at) \
-             WHERE t.project_id = v.project_id AND t.number = v.number",
-        )
-        .bind(self.project)
-        .bind(self.number)
-        .bind(self.title)
-        .bind(self.description)
-        .bind(self.priority)
-        .bind(self.status)
-        .bind(self.assignee_changes)
-        .bind(self.assignee)
-        .bind(self.due_date_changes)
-        .bind(self.due_date)
-        .bind(self.version)
-        .bind(self.sequence)
-        .bind(self.updated_at)
-        .execute(db)
-        .await
-        .map(drop)
-    }
-}
-
-fn copy_ticket(rows: &mut CopyRows, t: &TicketRow) {
-    rows.row().uuid(t.id).uuid(t.project_id).int(t.number).text(&t.code).text(&t.title).text(&t.priority);
-    rows.text(&t.status).texts(&t.labels).uuid(t.reporter_id).maybe_uuid(t.assignee_id).maybe_int(t.due_date);
-    rows.maybe_text(t.external_source.as_deref()).maybe_text(t.external_id.as_deref());
-    rows.maybe_text(t.external_url.as_deref()).int(t.version).int(t.sequence).bool(t.imported);
-    rows.int(t.created_at).int(t.updated_at).text(&t.description);
-}
-
-/// Each label once, whatever the event says.
-fn copy_labels(rows: &mut CopyRows, (project, number): TicketKey, labels: &[String]) {
-    for (at, label) in labels.iter().enumerate() {
-        if !labels.iter().take(at).any(|earlier| earlier == label) {
-            rows.row().uuid(project).text(label).int(number);
         }
     }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO ticket_labels (project_id, label, number) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[])",
+    )
+    .bind(column(&rows, |((project, _), _)| *project))
+    .bind(column(&rows, |(_, label)| *label))
+    .bind(column(&rows, |((_, number), _)| *number))
+    .execute(db)
+    .await
+    .map(drop)
 }
 
-async fn write_users(db: &mut PgConnection, users: AHashMap<Uuid, Option<UserCreated>>) -> Result<(), sqlx::Error> {
+async fn delete_labels(db: &mut PgConnection, tickets: &[TicketKey]) -> Result<(), sqlx::Error> {
+    if tickets.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "DELETE FROM ticket_labels l USING unnest($1::uuid[], $2::bigint[]) AS v (project_id, number) \
+         WHERE l.project_id = v.project_id AND l.number = v.number",
+    )
+    .bind(column(tickets, |(project, _)| *project))
+    .bind(column(tickets, |(_, number)| *number))
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+async fn write_comments(db: &mut PgConnection, comments: &[CommentRow]) -> Result<(), sqlx::Error> {
+    if comments.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO comments (id, project_id, ticket_id, author_id, content, parent_id, sequence, created_at) \
+         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::bigint[], $8::bigint[])",
+    )
+    .bind(column(comments, |c| c.id))
+    .bind(column(comments, |c| c.project_id))
+    .bind(column(comments, |c| c.ticket_id))
+    .bind(column(comments, |c| c.author_id))
+    .bind(column(comments, |c| &c.content))
+    .bind(column(comments, |c| c.parent_id))
+    .bind(column(comments, |c| c.sequence))
+    .bind(column(comments, |c| c.created_at))
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+async fn write_users(db: &mut PgConnection, users: &AHashMap<Uuid, Option<UserCreated>>) -> Result<(), sqlx::Error> {
     let erased: Vec<Uuid> = users.iter().filter(|(_, user)| user.is_none()).map(|(id, _)| *id).collect();
     if !erased.is_empty() {
         sqlx::query("DELETE FROM users WHERE id = ANY($1)").bind(erased).execute(&mut *db).await?;
     }
-    let mut known: Vec<UserCreated> = users.into_values().flatten().collect();
+    let mut known: Vec<&UserCreated> = users.values().flatten().collect();
     if known.is_empty() {
         return Ok(());
     }
@@ -211,11 +190,11 @@ async fn write_users(db: &mut PgConnection, users: AHashMap<Uuid, Option<UserCre
          login = excluded.login, sequence = excluded.sequence, created_at = excluded.created_at",
     )
     .bind(column(&known, |user| user.user_id))
-    .bind(column(&known, |user| user.email.clone()))
-    .bind(column(&known, |user| user.name.clone()))
-    .bind(column(&known, |user| user.role.clone()))
-    .bind(column(&known, |user| user.login_source.clone()))
-    .bind(column(&known, |user| user.login.clone()))
+    .bind(column(&known, |user| user.email.as_deref()))
+    .bind(column(&known, |user| &user.name))
+    .bind(column(&known, |user| &user.role))
+    .bind(column(&known, |user| user.login_source.as_deref()))
+    .bind(column(&known, |user| user.login.as_deref()))
     .bind(column(&known, |user| user.sequence))
     .bind(column(&known, |user| user.created_at))
     .execute(db)
@@ -224,9 +203,9 @@ async fn write_users(db: &mut PgConnection, users: AHashMap<Uuid, Option<UserCre
 }
 
 /// An update tells the whole state that can change, so of several only the last counts.
-async fn write_projects(db: &mut PgConnection, changes: Vec<ProjectChange>) -> Result<(), sqlx::Error> {
+async fn write_projects(db: &mut PgConnection, changes: &[ProjectChange]) -> Result<(), sqlx::Error> {
     let mut created = Vec::new();
-    let mut updated: AHashMap<Uuid, ProjectUpdated> = AHashMap::new();
+    let mut updated: AHashMap<Uuid, &ProjectUpdated> = AHashMap::new();
     for change in changes {
         match change {
             ProjectChange::Created(event) => created.push(event),
@@ -240,9 +219,9 @@ async fn write_projects(db: &mut PgConnection, changes: Vec<ProjectChange>) -> R
              $3::text[], $4::text[], $5::uuid[], $6::bigint[]) AS v (id, key, name, description, owner_id, at)",
         )
         .bind(column(&created, |event| event.project_id))
-        .bind(column(&created, |event| event.key.clone()))
-        .bind(column(&created, |event| event.name.clone()))
-        .bind(column(&created, |event| event.description.clone()))
+        .bind(column(&created, |event| &event.key))
+        .bind(column(&created, |event| &event.name))
+        .bind(column(&created, |event| &event.description))
         .bind(column(&created, |event| event.owner_id))
         .bind(column(&created, |event| event.created_at))
         .execute(&mut *db)
@@ -251,15 +230,15 @@ async fn write_projects(db: &mut PgConnection, changes: Vec<ProjectChange>) -> R
     if updated.is_empty() {
         return Ok(());
     }
-    let updated: Vec<ProjectUpdated> = updated.into_values().collect();
+    let updated: Vec<&ProjectUpdated> = updated.into_values().collect();
     sqlx::query(
         "UPDATE projects p SET name = v.name, description = v.description, viewer_comments = v.viewer_comments, \
          updated_at = v.updated_at FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::bigint[]) \
          AS v (id, name, description, viewer_comments, updated_at) WHERE p.id = v.id",
     )
     .bind(column(&updated, |event| event.project_id))
-    .bind(column(&updated, |event| event.name.clone()))
-    .bind(column(&updated, |event| event.description.clone()))
+    .bind(column(&updated, |event| &event.name))
+    .bind(column(&updated, |event| &event.description))
     .bind(column(&updated, |event| event.viewer_comments))
     .bind(column(&updated, |event| event.updated_at))
     .execute(db)
@@ -267,22 +246,24 @@ async fn write_projects(db: &mut PgConnection, changes: Vec<ProjectChange>) -> R
     .map(drop)
 }
 
-async fn write_members(db: &mut PgConnection, changes: Vec<MemberChange>) -> Result<(), sqlx::Error> {
-    struct State {
-        handle: String,
-        role: String,
+async fn write_members(db: &mut PgConnection, changes: &[MemberChange]) -> Result<(), sqlx::Error> {
+    struct Row<'c> {
+        key: (Uuid, Uuid),
+        handle: &'c str,
+        role: &'c str,
         capacity: i32,
-        skills: Vec<String>,
+        skills: &'c [String],
         available: bool,
     }
     /// Added and updated events say the same.
-    macro_rules! state {
+    macro_rules! row {
         ($event:ident) => {
-            Some(State {
-                handle: $event.handle,
-                role: $event.role,
+            Some(Row {
+                key: ($event.project_id, $event.user_id),
+                handle: &$event.handle,
+                role: &$event.role,
                 capacity: $event.capacity,
-                skills: $event.skills,
+                skills: &$event.skills,
                 available: $event.available,
             })
         };
@@ -291,14 +272,14 @@ async fn write_members(db: &mut PgConnection, changes: Vec<MemberChange>) -> Res
         return Ok(());
     }
     // The last state of each; `None`: no member any more.
-    let mut states: AHashMap<(Uuid, Uuid), Option<State>> = AHashMap::new();
+    let mut states: AHashMap<(Uuid, Uuid), Option<Row<'_>>> = AHashMap::new();
     for change in changes {
-        let (key, state) = match change {
-            MemberChange::Added(event) => ((event.project_id, event.user_id), state!(event)),
-            MemberChange::Updated(event) => ((event.project_id, event.user_id), state!(event)),
+        let (key, row) = match change {
+            MemberChange::Added(event) => ((event.project_id, event.user_id), row!(event)),
+            MemberChange::Updated(event) => ((event.project_id, event.user_id), row!(event)),
             MemberChange::Removed(event) => ((event.project_id, event.user_id), None),
         };
-        states.insert(key, state);
+        states.insert(key, row);
     }
     let (projects, users): (Vec<Uuid>, Vec<Uuid>) = states.keys().copied().unzip();
     sqlx::query(
@@ -309,21 +290,30 @@ async fn write_members(db: &mut PgConnection, changes: Vec<MemberChange>) -> Res
     .bind(users)
     .execute(&mut *db)
     .await?;
-    let mut rows = CopyRows::new(
-        "COPY members (project_id, user_id, handle, role, capacity, skills, available) FROM STDIN (FORMAT binary)",
-        7,
-    );
-    for ((project, user), state) in states {
-        if let Some(s) = state {
-            rows.row().uuid(project).uuid(user).text(&s.handle).text(&s.role).small_int(s.capacity);
-            rows.texts(&s.skills).bool(s.available);
-        }
+    let rows: Vec<Row<'_>> = states.into_values().flatten().collect();
+    if rows.is_empty() {
+        return Ok(());
     }
-    rows.send(db).await
+    sqlx::query(
+        "INSERT INTO members (project_id, user_id, handle, role, capacity, skills, available) \
+         SELECT v.project_id, v.user_id, v.handle, v.role, v.capacity, v.skills::text[], v.available FROM unnest($1::uuid[], \
+         $2::uuid[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::boolean[]) \
+         AS v (project_id, user_id, handle, role, capacity, skills, available)",
+    )
+    .bind(column(&rows, |row| row.key.0))
+    .bind(column(&rows, |row| row.key.1))
+    .bind(column(&rows, |row| row.handle))
+    .bind(column(&rows, |row| row.role))
+    .bind(column(&rows, |row| row.capacity))
+    .bind(column(&rows, |row| list(row.skills)))
+    .bind(column(&rows, |row| row.available))
+    .execute(db)
+    .await
+    .map(drop)
 }
 
-async fn write_status_counts(db: &mut PgConnection, counts: AHashMap<(Uuid, String), i64>) -> Result<(), sqlx::Error> {
-    let counts: Vec<_> = counts.into_iter().filter(|(_, by)| *by != 0).collect();
+async fn write_status_counts(db: &mut PgConnection, counts: &AHashMap<(Uuid, String), i64>) -> Result<(), sqlx::Error> {
+    let counts: Vec<_> = counts.iter().filter(|(_, by)| **by != 0).collect();
     if counts.is_empty() {
         return Ok(());
     }
@@ -332,19 +322,19 @@ async fn write_status_counts(db: &mut PgConnection, counts: AHashMap<(Uuid, Stri
          ON CONFLICT (project_id, status) DO UPDATE SET tickets = c.tickets + excluded.tickets",
     )
     .bind(column(&counts, |((project, _), _)| *project))
-    .bind(column(&counts, |((_, status), _)| status.clone()))
-    .bind(column(&counts, |(_, by)| *by))
+    .bind(column(&counts, |((_, status), _)| status))
+    .bind(column(&counts, |(_, by)| **by))
     .execute(db)
     .await
     .map(drop)
 }
 
-async fn delete_tickets(db: &mut PgConnection, deleted: Vec<(TicketKey, Uuid)>) -> Result<(), sqlx::Error> {
+async fn delete_tickets(db: &mut PgConnection, deleted: &[(TicketKey, Uuid)]) -> Result<(), sqlx::Error> {
     if deleted.is_empty() {
         return Ok(());
     }
-    let projects = column(&deleted, |((project, _), _)| *project);
-    let numbers = column(&deleted, |((_, number), _)| *number);
+    let keys: Vec<TicketKey> = deleted.iter().map(|(key, _)| *key).collect();
+    let (projects, numbers): (Vec<Uuid>, Vec<i64>) = keys.iter().copied().unzip();
     let ids: AHashSet<Uuid> = deleted.iter().map(|(_, id)| *id).collect();
     sqlx::query(
         "UPDATE status_counts c SET tickets = c.tickets - d.tickets FROM (SELECT t.project_id, t.status, count(*) AS tickets \
@@ -356,7 +346,7 @@ async fn delete_tickets(db: &mut PgConnection, deleted: Vec<(TicketKey, Uuid)>) 
     .bind(&numbers)
     .execute(&mut *db)
     .await?;
-    sqlx::query(DELETE_LABELS).bind(&projects).bind(&numbers).execute(&mut *db).await?;
+    delete_labels(db, &keys).await?;
     sqlx::query("DELETE FROM comments WHERE ticket_id = ANY($1)")
         .bind(ids.into_iter().collect::<Vec<_>>())
         .execute(&mut *db)
@@ -372,11 +362,11 @@ async fn delete_tickets(db: &mut PgConnection, deleted: Vec<(TicketKey, Uuid)>) 
     .map(drop)
 }
 
-async fn write_sequences(db: &mut PgConnection, sequences: AHashMap<Uuid, i64>) -> Result<(), sqlx::Error> {
+async fn write_sequences(db: &mut PgConnection, sequences: &AHashMap<Uuid, i64>) -> Result<(), sqlx::Error> {
     if sequences.is_empty() {
         return Ok(());
     }
-    let (projects, sequences): (Vec<Uuid>, Vec<i64>) = sequences.into_iter().unzip();
+    let (projects, sequences): (Vec<Uuid>, Vec<i64>) = sequences.iter().unzip();
     sqlx::query(
         "INSERT INTO project_sequences (project_id, sequence) SELECT * FROM unnest($1::uuid[], $2::bigint[]) \
          ON CONFLICT (project_id) DO UPDATE SET sequence = excluded.sequence",
@@ -389,7 +379,7 @@ async fn write_sequences(db: &mut PgConnection, sequences: AHashMap<Uuid, i64>) 
 }
 
 /// A failed command was not decided: sent again, it is, and that counts.
-async fn write_outcomes(db: &mut PgConnection, outcomes: Vec<OutcomeRow>) -> Result<(), sqlx::Error> {
+async fn write_outcomes(db: &mut PgConnection, outcomes: &[OutcomeRow]) -> Result<(), sqlx::Error> {
     if outcomes.is_empty() {
         return Ok(());
     }
@@ -398,10 +388,10 @@ async fn write_outcomes(db: &mut PgConnection, outcomes: Vec<OutcomeRow>) -> Res
          SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::boolean[], $4::bytea[]) ON CONFLICT (command_id) DO UPDATE \
          SET decided_at = excluded.decided_at, failed = excluded.failed, outcome = excluded.outcome WHERE o.failed",
     )
-    .bind(column(&outcomes, |outcome| outcome.command_id))
-    .bind(column(&outcomes, |outcome| outcome.decided_at))
-    .bind(column(&outcomes, |outcome| outcome.failed))
-    .bind(outcomes.into_iter().map(|outcome| outcome.bytes).collect::<Vec<_>>())
+    .bind(column(outcomes, |outcome| outcome.command_id))
+    .bind(column(outcomes, |outcome| outcome.decided_at))
+    .bind(column(outcomes, |outcome| outcome.failed))
+    .bind(column(outcomes, |outcome| &*outcome.bytes))
     .execute(db)
     .await
     .map(drop)
@@ -420,6 +410,41 @@ async fn prune_outcomes(db: &mut PgConnection, decided_before: i64) -> Result<u6
     Ok(removed.rows_affected())
 }
 
-fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Vec<T> {
-    rows.iter().map(value).collect()
+/// One column of these rows, as an array; written into the statement in place.
+fn column<'r, R, T>(rows: &'r [R], value: impl Fn(&'r R) -> T) -> impl Encode<'r, Postgres> + Type<Postgres>
+where
+    T: Encode<'r, Postgres> + Type<Postgres> + PgHasArrayType,
+{
+    rows.iter().map(value).bind_iter()
+}
+
+/// A list in PostgreSQL's own words, to be cast: an array of lists of different lengths is no array.
+/// Source: PostgreSQL's documentation, "Arrays", "Array Input and Output Syntax".
+fn list(values: &[String]) -> String {
+    let mut out = String::from("{");
+    for (at, value) in values.iter().enumerate() {
+        out.push_str(if at == 0 { "\"" } else { ",\"" });
+        for c in value.chars() {
+            if matches!(c, '"' | '\\') {
+                out.push('\\');
+            }
+            out.push(c);
+        }
+        out.push('"');
+    }
+    out.push('}');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::list;
+
+    #[test]
+    fn should_write_lists_so_that_postgres_reads_each_value_as_it_was() {
+        let of = |values: &[&str]| list(&values.iter().map(|&value| value.to_owned()).collect::<Vec<_>>());
+        assert_eq!(of(&[]), "{}");
+        assert_eq!(of(&["bug", "NULL", ""]), r#"{"bug","NULL",""}"#);
+        assert_eq!(of(&[r#"a "b" \ {c}, d"#]), r#"{"a \"b\" \\ {c}, d"}"#);
+    }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ahash::AHashMap;
 use schemas::{Outcome, TicketEvent, UserEvent, frame, topics};
 use topology::RecordRef;
-use topology::broker::{Broker, Consumer, Fetched, Polled, TopicPartition, Waker};
+use topology::broker::{Broker, BrokerError, Consumer, Fetched, Polled, TopicPartition, Waker};
 use uuid::Uuid;
 
 use super::announce::{Announce, Announcement};
@@ -27,6 +27,11 @@ const PRUNE_EVERY_MS: i64 = 60_000;
 
 /// How often the group is told how far the database is.
 const TELL_GROUP: Duration = Duration::from_secs(1);
+
+/// So many records, and bytes of them, are enough for one transaction; what a single poll brings is never divided. More would keep
+/// those waiting who wait for its first record, and not be faster.
+const ENOUGH_RECORDS: usize = 4_000;
+const ENOUGH_BYTES: usize = 4 << 20;
 
 /// How often a sink may find, within one assignment, that another has moved its partitions on. One that the group has replaced finds
 /// it once before it learns of that; more than this is another sink that the group knows nothing of.
@@ -92,18 +97,35 @@ impl Sink {
     /// nothing is half done; go on with [`Self::resume`].
     pub(super) async fn step(&mut self, timeout: Duration) -> Result<(), SinkError> {
         let timeout = self.untold.map_or(timeout, |since| TELL_GROUP.saturating_sub(since.elapsed()).min(timeout));
-        match self.consumer.poll(timeout)? {
-            Polled::Batches(fetched) => self.write(&fetched).await?,
-            change => {
-                if self.follow_group(change) {
-                    self.resume().await?;
-                }
-            }
+        let (fetched, last) = self.read(timeout);
+        let written = self.write(&fetched).await;
+        // Whatever became of what was read before.
+        let is_new = last.map(|change| self.follow_group(change));
+        written?;
+        if is_new? {
+            self.resume().await?;
         }
         if self.untold.is_some_and(|since| since.elapsed() >= TELL_GROUP) {
             self.tell_group();
         }
         Ok(())
+    }
+
+    /// Waits for the first records, and takes with them what is there already, so that a sink that is behind writes more at a time,
+    /// and a lone event at once. Also what the last poll told that was no records.
+    fn read(&mut self, timeout: Duration) -> (Vec<Fetched>, Result<Polled, BrokerError>) {
+        let (mut fetched, mut records, mut bytes) = (Vec::new(), 0, 0);
+        let mut polled = self.consumer.poll(timeout);
+        while let Ok(Polled::Batches(more)) = polled {
+            records += more.iter().map(|fetched| fetched.batch.len()).sum::<usize>();
+            bytes += more.iter().map(|fetched| fetched.batch.bytes().len()).sum::<usize>();
+            fetched.extend(more);
+            if records >= ENOUGH_RECORDS || bytes >= ENOUGH_BYTES {
+                return (fetched, Ok(Polled::Nothing));
+            }
+            polled = self.consumer.poll(Duration::ZERO);
+        }
+        (fetched, polled)
     }
 
     /// Stays a member of the group while the database is away; reads nothing.
@@ -206,6 +228,9 @@ impl Sink {
     }
 
     async fn write(&mut self, fetched: &[Fetched]) -> Result<(), SinkError> {
+        if fetched.is_empty() {
+            return Ok(());
+        }
         let mut spans = Spans::default();
         let written = self.write_within(fetched, &mut spans).await;
         written.inspect_err(|error| spans.failed(error))
@@ -221,15 +246,19 @@ impl Sink {
         let mut moves: Vec<Move> = Vec::with_capacity(fetched.len());
         for fetched in fetched {
             // One that has just gone to someone else, who reads it from the same place.
-            let Some(&Some(from)) = self.held.get(&fetched.partition) else { continue };
+            let Some(&Some(stored)) = self.held.get(&fetched.partition) else { continue };
+            let moved = moves.iter_mut().find(|(partition, ..)| *partition == fetched.partition);
+            let from = moved.as_ref().map_or(stored, |(.., to)| *to);
             let events = &mut announcement.events;
             for record in fetched.batch.iter().filter(|record| record.offset >= from) {
                 spans.read(&self.options.tracing, &fetched.partition, &record);
                 self.gather(&fetched.partition, &record, &mut changes, keep_events.then_some(&mut *events))?;
             }
             let to = fetched.batch.next_offset();
-            if to > from {
-                moves.push((fetched.partition.clone(), from, to));
+            match moved {
+                _ if to <= from => {}
+                Some((.., reached)) => *reached = to,
+                None => moves.push((fetched.partition.clone(), from, to)),
             }
         }
         if moves.is_empty() {

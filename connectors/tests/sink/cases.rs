@@ -1,13 +1,16 @@
 //! What a sink and its read model promise, on any database.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use connectors::read_model::{TicketOrder, TicketQuery};
-use connectors::sink::{SinkError, SinkHandle, SinkOptions, SinkPoint, SinkStatus};
+use connectors::sink::{SinkError, SinkHandle, SinkOptions, SinkPoint, SinkStatus, SinkWatch};
 use schemas::reader::OutcomeRow;
-use schemas::{CommandFailed, Outcome, TicketDeleted, TicketEvent, UserCreated, ids, topics};
-use topology::broker::{TopicPartition, partition_for_key};
+use schemas::{
+    CommandFailed, Outcome, TicketCreated, TicketDeleted, TicketEvent, TicketUpdated, UserCreated, ids, topics,
+};
+use topology::broker::{Fetched, TopicPartition, partition_for_key};
 use uuid::Uuid;
 
 use crate::home::{Home, Kind, Opened};
@@ -377,4 +380,76 @@ pub(crate) async fn should_hand_every_row_to_verify(kind: Kind) {
         assert_eq!(numbers, (1..=2_100).collect::<Vec<_>>());
     });
     check.join().expect("every row");
+}
+
+/// How many records each transaction wrote.
+#[derive(Default)]
+struct Transactions(Mutex<Vec<usize>>);
+
+impl SinkWatch for Transactions {
+    fn holds(&self, _: &[(TopicPartition, i64)]) {}
+    fn reads(&self, _: &[Fetched]) {}
+    fn wrote(&self, fetched: &[Fetched], _: Duration) {
+        self.0.lock().expect("unharmed").push(fetched.iter().map(|fetched| fetched.batch.len()).sum());
+    }
+}
+
+pub(crate) async fn should_write_what_is_there_in_few_transactions_and_a_lone_event_at_once(kind: Kind) {
+    let log = Log::new();
+    let home = Home::new(kind, &log).await;
+    let (keys, events, sequence) = busy_projects(40);
+    let total = events.len();
+    log.events(events);
+    let model = home.open().await;
+    let transactions = Arc::new(Transactions::default());
+    let sink = model.start(SinkOptions { watch: Some(transactions.clone()), ..SinkOptions::default() });
+    for key in &keys {
+        reach(&*model, key, sequence).await;
+    }
+    log.event(comment(&keys[0], sequence + 1, 1, "alone"));
+    reach(&*model, &keys[0], sequence + 1).await;
+    sink.stop().expect("a clean stop");
+    let mut written = transactions.0.lock().expect("unharmed").clone();
+    assert_eq!(written.pop(), Some(1));
+    assert_eq!(written.iter().sum::<usize>(), total);
+    // One poll brings a few hundred.
+    assert!(written.len() <= total.div_ceil(4_000), "{written:?}");
+    assert!(written.iter().all(|records| *records < 6_000), "nobody waits long: {written:?}");
+}
+
+pub(crate) async fn should_keep_labels_as_they_are_written_and_replace_them(kind: Kind) {
+    let log = Log::new();
+    let home = Home::new(kind, &log).await;
+    let id = ids::project_id("WEB");
+    let labels = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect::<Vec<_>>();
+    let (odd, other) = (labels(&["a \"b\" \\ {c}, d", "NULL", "ñ 🎫", "it's"]), labels(&["NULL", "{}"]));
+    log.event(project("WEB"));
+    log.event(TicketCreated { labels: odd.clone(), ..ticket("WEB", 2, 1) });
+    log.event(TicketCreated { labels: Vec::new(), ..ticket("WEB", 3, 2) });
+    let model = home.open().await;
+    let _sink = model.start(SinkOptions::default());
+    reach(&*model, "WEB", 3).await;
+    let found = async |label: &str| {
+        let query = TicketQuery { label: Some(label.to_owned()), ..TicketQuery::default() };
+        let page = model.tickets(id, &query).await.expect("an answer");
+        page.items.into_iter().map(|ticket| (ticket.number, ticket.labels)).collect::<Vec<_>>()
+    };
+    for label in &odd {
+        assert_eq!(found(label).await, [(1, odd.clone())], "{label}");
+    }
+    let second = model.ticket_by_number(id, 2).await.expect("an answer").expect("there");
+    assert!(second.labels.is_empty(), "{:?}", second.labels);
+    log.event(TicketUpdated {
+        project_id: id,
+        sequence: 4,
+        ticket_id: ticket_id("WEB", 1),
+        number: 1,
+        labels: Some(other.clone()),
+        ticket_version: 2,
+        ..TicketUpdated::default()
+    });
+    reach(&*model, "WEB", 4).await;
+    for (label, tickets) in [("NULL", vec![(1, other.clone())]), ("{}", vec![(1, other.clone())]), (&odd[0], vec![])] {
+        assert_eq!(found(label).await, tickets, "{label}");
+    }
 }

@@ -8,15 +8,16 @@ use connectors::live::Live;
 use connectors::postgres::{Grants, PostgresConfig, PostgresReadModel, migrate, start_sink};
 use connectors::read_model::{ReadError, ReadModel};
 use connectors::sink::{SinkHandle, SinkOptions, SinkPoint, SinkStatus};
-use schemas::ids;
+use schemas::{UserCreated, ids};
 
+use crate::late::Late;
 use crate::load::{KEYS, Load};
 use crate::oracle;
 use crate::proxy::Proxy;
 use crate::small_disk::SmallDisk;
 use crate::support::database::{OwnDatabase, connect, run};
 use crate::support::services::OwnPostgres;
-use crate::support::{Log, reach};
+use crate::support::{Log, reach, user_id};
 
 fn open(config: &PostgresConfig) -> Arc<PostgresReadModel> {
     PostgresReadModel::open(config.clone(), Arc::new(Live::default())).expect("a read model")
@@ -77,6 +78,28 @@ async fn should_write_each_event_once_when_its_connection_is_cut_in_mid_commit()
         assert!(cuts.load(Ordering::SeqCst) > 0, "{point:?} was not reached");
         sink.stop().expect("a clean stop");
     }
+}
+
+#[tokio::test]
+async fn should_keep_partitions_that_it_is_given_while_a_commit_fails() {
+    let (log, database) = (Log::new(), migrated().await);
+    let mut load = Load::default();
+    load.append(&log, 60);
+    log.user(UserCreated { user_id: user_id(1), sequence: 1, ..UserCreated::default() });
+    let (is_cut, url) = (Arc::new(AtomicBool::new(false)), database.config.url.clone());
+    let was_cut = is_cut.clone();
+    let fault = move |at| {
+        if at == SinkPoint::BeforeCommit && !is_cut.swap(true, Ordering::SeqCst) {
+            cut(&url);
+        }
+        false
+    };
+    let options = SinkOptions { fault: Some(Arc::new(fault)), ..SinkOptions::default() };
+    let broker = Arc::new(Late(log.broker.clone()));
+    let sink = start_sink(broker, &database.config, Arc::new(Live::default()), options).expect("the sink starts");
+    all_is_there(&log, &load, &database.config).await;
+    assert!(was_cut.load(Ordering::SeqCst));
+    sink.stop().expect("a clean stop");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@
 mod cases;
 mod faults;
 mod home;
+mod late;
 mod load;
 mod oracle;
 mod proxy;
@@ -59,4 +60,6 @@ on_each_database! {
     should_hand_events_to_subscribers_once_their_rows_can_be_read,
     should_say_that_a_sequence_was_not_reached_by_the_deadline,
     should_hand_every_row_to_verify,
+    should_write_what_is_there_in_few_transactions_and_a_lone_event_at_once,
+    should_keep_labels_as_they_are_written_and_replace_them,
 }
