@@ -21,7 +21,7 @@ use crate::exit::Failed;
 use crate::late_gateway::LateGateway;
 use crate::metrics::BrokerCollector;
 use crate::probe::Probe;
-use crate::signals::Signals;
+use crate::signals::{STOP, Signals};
 use crate::{postgres, redis, registry};
 
 /// Requests under way when the server is told to stop get so long to end.
@@ -106,7 +106,7 @@ async fn serve(servers: &str, listen: &str, config: &Config) -> Result<ExitCode,
     }));
     println!("state=RUNNING listen=http://{address}/");
     signals.next().await;
-    signals.end_at_the_next();
+    signals.end_within(DRAIN + STOP);
     tracing::info!("stopping: no more requests");
     opening.abort();
     stop.send_replace(true);
