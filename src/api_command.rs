@@ -22,7 +22,7 @@ use crate::exit::Failed;
 use crate::late_gateway::LateGateway;
 use crate::metrics::BrokerCollector;
 use crate::probe::Probe;
-use crate::signals::Signals;
+use crate::signals::{STOP, Signals};
 use crate::trace::{Traces, traced};
 use crate::{postgres, redis, registry};
 
@@ -112,7 +112,7 @@ async fn serve(servers: &str, listen: &str, config: &Config, traces: &Traces) ->
     }));
     println!("state=RUNNING listen=http://{address}/");
     signals.next().await;
-    signals.end_at_the_next();
+    signals.end_within(DRAIN + STOP);
     tracing::info!("stopping: no more requests");
     opening.abort();
     stop.send_replace(true);

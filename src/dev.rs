@@ -26,7 +26,7 @@ use crate::data_dir::DataDir;
 use crate::exit::Failed;
 use crate::instance::{Instance, keep_to_cluster};
 use crate::metrics::{self, BrokerCollector, EngineCollector};
-use crate::signals::Signals;
+use crate::signals::{STOP, Signals};
 use crate::trace::{Traces, traced};
 use crate::{registry, sink, verify, worker};
 
@@ -149,7 +149,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
         () = signals.next() => None,
         why = part_failed(streams.clone(), sink_status) => Some(why),
     };
-    signals.end_at_the_next();
+    signals.end_within(DRAIN + STOP);
     tracing::info!("stopping: no more requests, committing what is in flight");
     stop.send_replace(true);
     if tokio::time::timeout(DRAIN, server).await.is_err() {

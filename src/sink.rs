@@ -19,7 +19,7 @@ use crate::data_dir::DataDir;
 use crate::exit::Failed;
 use crate::instance::Instance;
 use crate::metrics::{BrokerCollector, SinkCollector, SinkInstruments};
-use crate::signals::Signals;
+use crate::signals::{STOP, Signals};
 use crate::stage::Stage;
 use crate::trace::{Traces, traced};
 use crate::{postgres, redis, registry};
@@ -131,9 +131,13 @@ async fn fill(servers: &str, config: &Config, traces: &Traces) -> Result<ExitCod
         };
         start(&target, &broker, &options, &stage).await
     };
-    let sink = tokio::select! {
-        () = signals.next() => return Ok(ExitCode::SUCCESS),
-        sink = start => sink?,
+    let started = tokio::select! {
+        () = signals.next() => None,
+        sink = start => Some(sink?),
+    };
+    let Some(sink) = started else {
+        signals.end_within(STOP);
+        return Ok(ExitCode::SUCCESS);
     };
     let mut status = sink.status();
     stage.started({
@@ -147,7 +151,7 @@ async fn fill(servers: &str, config: &Config, traces: &Traces) -> Result<ExitCod
         // An error would mean that the sink's thread is gone, which it tells when it is stopped.
         _ = status.wait_for(|status| matches!(status, SinkStatus::Failed(_) | SinkStatus::Stopped)) => {}
     }
-    signals.end_at_the_next();
+    signals.end_within(STOP);
     let ended = tokio::task::spawn_blocking(move || sink.stop()).await?;
     drop(stop_serving);
     serving.await??;

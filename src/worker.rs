@@ -21,7 +21,7 @@ use crate::data_dir::DataDir;
 use crate::exit::Failed;
 use crate::instance::{Instance, keep_to_cluster};
 use crate::metrics::{self, BrokerCollector, EngineCollector};
-use crate::signals::Signals;
+use crate::signals::{STOP, Signals};
 use crate::stage::Stage;
 use crate::trace::{Traces, traced};
 use crate::{registry, topics};
@@ -119,9 +119,13 @@ async fn work(servers: &str, config: &Config, traces: &Traces) -> anyhow::Result
         let _ = stopped.await;
     }));
 
-    let streams = tokio::select! {
-        () = signals.next() => return Ok(ExitCode::SUCCESS),
-        streams = start(servers, &broker, config, &streams_config, &stage) => Arc::new(streams?),
+    let started = tokio::select! {
+        () = signals.next() => None,
+        streams = start(servers, &broker, config, &streams_config, &stage) => Some(Arc::new(streams?)),
+    };
+    let Some(streams) = started else {
+        signals.end_within(STOP);
+        return Ok(ExitCode::SUCCESS);
     };
     let view = streams.view();
     stage.started(move || metrics::readiness(&view));
@@ -136,7 +140,7 @@ async fn work(servers: &str, config: &Config, traces: &Traces) -> anyhow::Result
         // A stream thread has ended by itself.
         ended = &mut told => ended.map(|()| false)?,
     };
-    signals.end_at_the_next();
+    signals.end_within(STOP);
     if asked {
         tracing::info!("stopping: committing what is in flight");
         streams.stop();

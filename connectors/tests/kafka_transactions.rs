@@ -4,13 +4,19 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use connectors::kafka::{KafkaBroker, KafkaConfig};
-use rdkafka::mocking::MockCluster;
+use rdkafka::mocking::{MockCluster, MockCoordinator};
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka_sys::types::{RDKafkaApiKey, RDKafkaRespErr};
-use topology::broker::{Broker, BrokerError, TopicPartition, TransactionalProducer};
+use topology::broker::{Broker, BrokerError, GroupMetadata, TopicPartition, TransactionalProducer};
 use topology::{BatchBuilder, Headers};
+
+/// How long a transaction may last.
+const TRANSACTION: Duration = Duration::from_secs(2);
+/// How much longer its end may take than that, on a busy machine.
+const SLACK: Duration = Duration::from_secs(6);
 
 struct Scene {
     cluster: MockCluster<'static, DefaultProducerContext>,
@@ -24,9 +30,15 @@ impl Scene {
     }
 
     fn with(properties: &[(&str, &str)]) -> Self {
-        let cluster = MockCluster::new(1).unwrap();
+        // The group's coordinator is the other broker.
+        let cluster = MockCluster::new(2).unwrap();
+        cluster.create_topic("in", 1, 1).unwrap();
         cluster.create_topic("out", 1, 1).unwrap();
+        cluster.partition_leader("out", 0, Some(1)).unwrap();
+        cluster.coordinator(MockCoordinator::Transaction("tx".to_owned()), 1).unwrap();
+        cluster.coordinator(MockCoordinator::Group("group".to_owned()), 2).unwrap();
         let mut config = KafkaConfig::new(cluster.bootstrap_servers());
+        config.transaction_timeout = TRANSACTION;
         config.properties = properties.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
         let broker = KafkaBroker::open(config).unwrap();
         Self { cluster, broker, to: TopicPartition::new("out", 0) }
@@ -43,6 +55,12 @@ impl Scene {
         producer.begin().unwrap();
         producer.send(&self.to, batch.finish()).unwrap();
     }
+}
+
+/// Offsets of a member of the group.
+fn send_offsets(producer: &mut dyn TransactionalProducer) -> Result<(), BrokerError> {
+    let group = GroupMetadata { group: "group".to_owned(), member: String::new(), generation: -1 };
+    producer.send_offsets(&[(TopicPartition::new("in", 0), 7)], &group)
 }
 
 #[test]
@@ -105,4 +123,38 @@ fn should_say_which_topic_does_not_take_records_of_the_size_that_is_allowed() {
     let mut next = scene.producer();
     scene.transaction(next.as_mut());
     next.commit().unwrap();
+}
+
+/// librdkafka waits for the coordinator for as long as nothing happens to any broker, whatever it was told about time.
+#[test]
+fn should_suspect_offsets_whose_coordinator_does_not_come_back() {
+    let scene = Scene::new();
+    let mut producer = scene.producer();
+    scene.transaction(producer.as_mut());
+    scene.cluster.broker_down(2).unwrap();
+    let begun = Instant::now();
+    let sent = send_offsets(producer.as_mut());
+    assert!(matches!(sent, Err(BrokerError::Suspect(_))), "{sent:?}");
+    assert!(producer.commit().is_err(), "committed without its offsets");
+    drop(producer);
+    assert!(begun.elapsed() < TRANSACTION + SLACK, "{:?}", begun.elapsed());
+    scene.cluster.broker_up(2).unwrap();
+    let mut next = scene.producer();
+    scene.transaction(next.as_mut());
+    send_offsets(next.as_mut()).unwrap();
+    next.commit().unwrap();
+}
+
+#[test]
+fn should_suspect_a_commit_that_is_not_answered_in_time() {
+    let scene = Scene::new();
+    let mut producer = scene.producer();
+    scene.transaction(producer.as_mut());
+    send_offsets(producer.as_mut()).unwrap();
+    scene.cluster.broker_round_trip_time(1, TRANSACTION + 2 * SLACK).unwrap();
+    let begun = Instant::now();
+    let committed = producer.commit();
+    assert!(matches!(committed, Err(BrokerError::Suspect(_) | BrokerError::Unavailable(_))), "{committed:?}");
+    drop(producer);
+    assert!(begun.elapsed() < TRANSACTION + SLACK, "{:?}", begun.elapsed());
 }

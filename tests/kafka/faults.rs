@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::load::seed;
 use crate::site::{Scene, Site, settings};
-use crate::support::{Home, Server};
+use crate::support::services::OwnKafka;
+use crate::support::{Home, STOPPED, Server};
 
 /// How long a process may take to notice what happened to it.
 const NOTICED: Duration = Duration::from_secs(60);
@@ -98,9 +99,8 @@ fn should_go_on_through_a_rolling_restart_under_load() {
 }
 
 /// Each of the other brokers in turn is ended under load, and comes back when a part of the load is done without it.
-#[test]
-fn should_go_on_when_brokers_are_restarted_under_load() {
-    let site = Site::cluster(settings("classic"));
+fn outlives_brokers(end: impl Fn(&OwnKafka)) {
+    let site = Site::cluster(settings("classic"), &[]);
     let server = site.dev();
     let mut worker = site.worker(&[]);
     worker.wait_until_running();
@@ -109,7 +109,7 @@ fn should_go_on_when_brokers_are_restarted_under_load() {
     for (n, broker) in site.others.iter().enumerate() {
         scene.load.wait_for(500 + n * 8_000);
         assert!(scene.load.in_flight() > 0);
-        broker.stop();
+        end(broker);
         let before = scene.load.acknowledged();
         scene.load.wait_for(before + 500);
         broker.start();
@@ -119,6 +119,16 @@ fn should_go_on_when_brokers_are_restarted_under_load() {
     assert!(worker.is_alive(), "{:?}", worker.logged());
     worker.stop();
     site.is_whole(server, scene);
+}
+
+#[test]
+fn should_go_on_when_brokers_are_restarted_under_load() {
+    outlives_brokers(OwnKafka::stop);
+}
+
+#[test]
+fn should_go_on_when_brokers_are_killed_under_load() {
+    outlives_brokers(OwnKafka::kill);
 }
 
 #[test]
@@ -141,6 +151,30 @@ fn should_go_on_when_kafka_was_silent_for_longer_than_sessions_and_transactions_
     scene.load.wait_for(4_000);
     assert!(worker.is_alive(), "{:?}", worker.logged());
     worker.stop();
+    site.is_whole(server, scene);
+}
+
+/// What it cannot commit any more is done again by whoever comes next.
+#[test]
+fn should_end_when_it_is_stopped_while_no_broker_answers() {
+    // Or brokers that are woken would take one another for lost.
+    let site = Site::cluster(settings("classic"), &[("broker.session.timeout.ms", "60000")]);
+    let server = site.dev();
+    let mut worker = site.worker(&[]);
+    worker.wait_until_running();
+    site.wait_for_members(2);
+    let mut scene = Scene::new(&site, &server, 20, 8_000, seed());
+    scene.load.wait_for(1_500);
+    assert!(scene.load.in_flight() > 0);
+    let brokers = || site.others.iter().chain([&site.kafka]);
+    brokers().for_each(|broker| broker.signal("STOP"));
+    let asked = Instant::now();
+    worker.terminate();
+    let ended = worker.wait_until_ended(STOPPED);
+    println!("ended {:?} after it was asked to", asked.elapsed());
+    brokers().for_each(|broker| broker.signal("CONT"));
+    assert_eq!(ended.code(), Some(0), "{:?}", worker.logged());
+    scene.load.wait_for(8_000);
     site.is_whole(server, scene);
 }
 

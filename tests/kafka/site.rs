@@ -66,9 +66,10 @@ impl Site {
     }
 
     /// With a cluster of three brokers, of which each of the other two can be missed.
-    pub(crate) fn cluster(settings: Settings) -> Self {
-        let mut site = Self::with(settings, &REPLICATED);
-        site.others = (0..2).map(|_| site.kafka.join(&REPLICATED)).collect();
+    pub(crate) fn cluster(settings: Settings, brokers: &[(&str, &str)]) -> Self {
+        let brokers = [&REPLICATED, brokers].concat();
+        let mut site = Self::with(settings, &brokers);
+        site.others = (0..2).map(|_| site.kafka.join(&brokers)).collect();
         site
     }
 

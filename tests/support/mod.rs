@@ -20,7 +20,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_syncroboard");
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long a process may take to stop when it is asked to.
-const STOPPED: Duration = Duration::from_secs(20);
+pub(crate) const STOPPED: Duration = Duration::from_secs(20);
 
 /// The administrator on whose behalf tests speak.
 pub(crate) const ADMIN: &str = "root@example.org";

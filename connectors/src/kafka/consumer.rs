@@ -18,6 +18,7 @@ use super::context::LogContext;
 use super::errors;
 use super::intake::{Intake, News};
 use super::native::{self, Queue, QueueError};
+use super::patience::Kept;
 use super::topics::{self, Topics};
 
 /// How long to wait between two looks at what cannot be done yet.
@@ -46,7 +47,7 @@ pub(super) struct KafkaConsumer {
 struct Client {
     // Before the consumer, so that it is dropped before it.
     queue: Arc<Queue>,
-    consumer: BaseConsumer<LogContext>,
+    consumer: Kept<BaseConsumer<LogContext>>,
 }
 
 enum Change {
@@ -90,7 +91,7 @@ impl KafkaConsumer {
         let queue = Queue::of(&consumer).ok_or_else(|| BrokerError::Fatal("a consumer without a queue".to_owned()))?;
         let queue = Arc::new(queue);
         *self.queue.lock() = Arc::downgrade(&queue);
-        self.client = Some(Client { queue, consumer });
+        self.client = Some(Client { queue, consumer: Kept::new(consumer) });
         if self.subscription.is_empty() { Ok(()) } else { self.join() }
     }
 
@@ -116,7 +117,7 @@ impl KafkaConsumer {
 
     fn consumer(&self) -> Result<&BaseConsumer<LogContext>, BrokerError> {
         let left = || BrokerError::Closed("the consumer has left its group".to_owned());
-        self.client.as_ref().map(|c| &c.consumer).ok_or_else(left)
+        self.client.as_ref().map(|c| &*c.consumer).ok_or_else(left)
     }
 
     /// Answers the rebalance that the engine was told of.

@@ -13,6 +13,7 @@
 //! | `consumer`, `reader`, `intake` | the way out |
 //! | `transaction`, `producer` | the way in |
 //! | `native` | the unsafe calls |
+//! | `patience` | calls that may last for ever, made on threads of their own |
 //! | `errors`, `context` | error codes, log lines |
 
 mod config;
@@ -21,6 +22,7 @@ mod context;
 mod errors;
 mod intake;
 mod native;
+mod patience;
 mod producer;
 mod reader;
 mod topics;

@@ -12,6 +12,7 @@ use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
 use topology::broker::{BrokerError, Delivery, NewRecord, Producer, TopicPartition, Written};
 
 use super::config::KafkaConfig;
+use super::patience::Kept;
 use super::topics::{Topics, number};
 use super::{context, errors, headers};
 
@@ -19,7 +20,7 @@ use super::{context, errors, headers};
 const ROOM: Duration = Duration::from_secs(30);
 
 pub(super) struct KafkaProducer {
-    producer: ThreadedProducer<Deliveries>,
+    producer: Kept<ThreadedProducer<Deliveries>>,
     room: Arc<Room>,
     topics: Arc<Topics>,
     max_record_bytes: usize,
@@ -64,7 +65,7 @@ impl KafkaProducer {
     pub(super) fn open(config: &KafkaConfig, topics: Arc<Topics>) -> Result<Self, BrokerError> {
         let room = Arc::new(Room::default());
         let producer = config.producing("producer").create_with_context(Deliveries(room.clone()));
-        let producer = producer.map_err(|e| errors::from_error(&e, "Kafka producer"))?;
+        let producer = Kept::new(producer.map_err(|e| errors::from_error(&e, "Kafka producer"))?);
         Ok(Self { producer, room, topics, max_record_bytes: config.max_record_bytes })
     }
 }

@@ -14,12 +14,13 @@ use super::context::LogContext;
 use super::errors;
 use super::intake::{Intake, News};
 use super::native::{Queue, QueueError};
+use super::patience::Kept;
 use super::topics::{self, Topics};
 
 pub(super) struct KafkaReader {
     // Before the consumer, so that it is dropped before it.
     queue: Arc<Queue>,
-    consumer: BaseConsumer<LogContext>,
+    consumer: Kept<BaseConsumer<LogContext>>,
     topics: Arc<Topics>,
     intake: Intake,
     /// The next offset of each partition, as far as is known.
@@ -32,7 +33,7 @@ impl KafkaReader {
         let consumer: BaseConsumer<_> = consumer.map_err(|e| errors::from_error(&e, "Kafka reader"))?;
         let queue = Queue::of(&consumer).ok_or_else(|| BrokerError::Fatal("a consumer without a queue".to_owned()))?;
         let (intake, positions) = (Intake::default(), BTreeMap::new());
-        Ok(Self { queue: Arc::new(queue), consumer, topics, intake, positions })
+        Ok(Self { queue: Arc::new(queue), consumer: Kept::new(consumer), topics, intake, positions })
     }
 
     fn error(&self, error: QueueError) -> Result<(), BrokerError> {

@@ -7,6 +7,9 @@
 //! well; but the first request may be on its way still and end the *next* transaction (it lacks KIP-890). It does say so in
 //! its log: one `ENDTXN` line for each answer. A commit whose lines are not a single success is suspect, and so is the
 //! producer, which the engine then drops: a new one of the same id fences whatever is still on its way.
+//!
+//! The end of a transaction (offsets, the last deliveries, EndTxn) may take as long as a transaction may last; what takes longer
+//! is suspect too, as librdkafka goes on with it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,11 +21,11 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
-use rdkafka::util::Timeout;
 use topology::broker::{BrokerError, GroupMetadata, TopicPartition, TransactionalProducer};
 use topology::{RecordBatch, RecordRef};
 
 use super::config::KafkaConfig;
+use super::patience::{Kept, within};
 use super::topics::{self, Topics, number};
 use super::{context, errors, headers, native};
 
@@ -31,10 +34,12 @@ const LOG_LINE: Duration = Duration::from_secs(5);
 
 pub(super) struct KafkaTransactionalProducer {
     topics: Arc<Topics>,
-    producer: ThreadedProducer<Deliveries>,
+    producer: Kept<ThreadedProducer<Deliveries>>,
     state: Arc<State>,
     max_record_bytes: usize,
     timeout: Duration,
+    /// When the open transaction must have ended, once its end has begun.
+    deadline: Option<Instant>,
     /// Records handed over since the producer was made.
     sent: u64,
     /// True once the open transaction has something that must be committed.
@@ -115,10 +120,17 @@ impl KafkaTransactionalProducer {
         let state = Arc::new(State::default());
         let producer = config.transactions(transactional_id).create_with_context(Deliveries(Arc::clone(&state)));
         let producer: ThreadedProducer<_> = producer.map_err(|e| errors::from_error(&e, "Kafka producer"))?;
+        let producer = Kept::new(producer);
         let timeout = config.transaction_timeout;
         producer.init_transactions(timeout.max(topics::ANSWER)).map_err(|e| opening(&e, transactional_id))?;
         let max_record_bytes = config.max_record_bytes;
-        Ok(Self { topics, producer, state, max_record_bytes, timeout, sent: 0, touched: false, refused: None })
+        let (deadline, refused) = (None, None);
+        Ok(Self { topics, producer, state, max_record_bytes, timeout, deadline, sent: 0, touched: false, refused })
+    }
+
+    /// When the end of the open transaction, which begins now if it has not before, must be through.
+    fn deadline(&mut self) -> Instant {
+        *self.deadline.get_or_insert_with(|| Instant::now() + self.timeout)
     }
 
     /// Where deliveries to a partition are noted.
@@ -198,7 +210,7 @@ impl KafkaTransactionalProducer {
         delivered.failure = None;
         delivered.ended = (0, 0);
         drop(delivered);
-        (self.touched, self.refused) = (false, None);
+        (self.touched, self.refused, self.deadline) = (false, None, None);
     }
 }
 
@@ -231,7 +243,10 @@ impl TransactionalProducer for KafkaTransactionalProducer {
         }
         self.touched = true;
         let list = topics::list(offsets.iter().map(|(p, offset)| (p, Offset::Offset(*offset))))?;
-        native::send_offsets(self.producer.client(), &list, group).map_err(|error| {
+        let (producer, member) = (self.producer.share(), group.clone());
+        let sent = within(left(self.deadline()), move || native::send_offsets(producer.client(), &list, &member));
+        let overdue = || BrokerError::Suspect(format!("offsets of group {} are not taken in time", group.group));
+        sent.ok_or_else(overdue)?.map_err(|error| {
             let what = format!("offsets of group {}: {}", group.group, error.message);
             if errors::is_fenced(error.code) {
                 BrokerError::Fenced(what)
@@ -248,7 +263,8 @@ impl TransactionalProducer for KafkaTransactionalProducer {
         if let Some(why) = &self.refused {
             return Err(BrokerError::Abortable(why.clone()));
         }
-        self.await_deliveries(self.sent, Instant::now() + self.timeout)?;
+        let deadline = self.deadline();
+        self.await_deliveries(self.sent, deadline)?;
         let failure = self.state.inner.lock().failure.take();
         if let Some((code, what)) = failure {
             let what = format!("{what} was not delivered: {code}");
@@ -265,7 +281,7 @@ impl TransactionalProducer for KafkaTransactionalProducer {
                 BrokerError::Abortable(what)
             });
         }
-        self.producer.commit_transaction(Timeout::Never).map_err(|e| committing(&e))?;
+        self.producer.commit_transaction(left(deadline)).map_err(|e| committing(&e))?;
         if self.touched {
             self.ended_at_once()?;
         }
@@ -273,12 +289,16 @@ impl TransactionalProducer for KafkaTransactionalProducer {
     }
 
     fn abort(&mut self) -> Result<(), BrokerError> {
-        let aborted = self.producer.abort_transaction(Timeout::Never).map_err(|e| transactional(&e, "abort"));
+        let aborted = self.producer.abort_transaction(self.timeout).map_err(|e| transactional(&e, "abort"));
         // What was purged is reported too.
         let reported = self.await_deliveries(self.sent, Instant::now() + self.timeout);
         self.forget();
         aborted.and(reported)
     }
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }
 
 fn opening(error: &KafkaError, transactional_id: &str) -> BrokerError {
