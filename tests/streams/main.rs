@@ -12,6 +12,7 @@
 
 mod damage;
 mod numbering;
+mod purge;
 mod restore;
 mod rolling;
 #[path = "../support/services.rs"]

@@ -1,8 +1,9 @@
 //! The calls into librdkafka that rdkafka's safe interface does not offer; the only unsafe code of the project.
 //!
-//! Three things are missing there: the topic and offset of an end-of-partition event, without which a position stays behind
-//! the transaction markers and lag never shows 0; a consumer group's metadata made from its parts; and a wake-up of a
-//! poll that waits. Records are read in place on the way, without an allocation each.
+//! Four things are missing there: the topic and offset of an end-of-partition event, without which a position stays behind
+//! the transaction markers and lag never shows 0; a consumer group's metadata made from its parts; a wake-up of a
+//! poll that waits; and how many members a group of the consumer protocol has.
+//! Records are read in place on the way, without an allocation each.
 #![allow(unsafe_code, reason = "this module is the border to librdkafka; each block says why it is sound")]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -264,6 +265,96 @@ pub(super) fn group_metadata<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> 
         sys::rd_kafka_consumer_group_metadata_destroy(metadata);
         Some(read)
     }
+}
+
+/// Something asked of an administrator's client, until it is answered.
+struct Asked {
+    options: *mut sys::rd_kafka_AdminOptions_t,
+    queue: *mut sys::rd_kafka_queue_t,
+    timeout_ms: c_int,
+}
+
+impl Asked {
+    fn new<C: rdkafka::ClientContext>(
+        client: &rdkafka::client::Client<C>,
+        what: sys::rd_kafka_admin_op_t,
+        timeout: Duration,
+    ) -> Self {
+        let timeout_ms = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
+        let (rk, mut why) = (client.native_ptr(), [0; 128]);
+        // SAFETY: the client lives for the calls; options and queue are given back once, by `drop`.
+        unsafe {
+            let options = sys::rd_kafka_AdminOptions_new(rk, what);
+            // It refuses only what is not between 0 and an hour, and then keeps its own of a minute; `answer` waits no longer either way.
+            sys::rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, why.as_mut_ptr(), why.len());
+            Self { options, queue: sys::rd_kafka_queue_new(rk), timeout_ms }
+        }
+    }
+
+    /// What was answered; an error also if nothing was.
+    fn answer(&self) -> Result<OwnedEvent, RDKafkaErrorCode> {
+        // SAFETY: the queue is alive as long as self.
+        let event = unsafe { sys::rd_kafka_queue_poll(self.queue, self.timeout_ms) };
+        if event.is_null() {
+            return Err(RDKafkaErrorCode::OperationTimedOut);
+        }
+        let event = OwnedEvent(event);
+        // SAFETY: the event is alive.
+        good(unsafe { sys::rd_kafka_event_error(event.0) }).map(|()| event)
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        // SAFETY: they were made by `new`; librdkafka keeps its own reference to a queue that it still answers to.
+        unsafe {
+            sys::rd_kafka_AdminOptions_destroy(self.options);
+            sys::rd_kafka_queue_destroy(self.queue);
+        }
+    }
+}
+
+/// How many members a group has, whatever its protocol; `None` if there is no such group.
+pub(super) fn members<C: rdkafka::ClientContext>(
+    client: &rdkafka::client::Client<C>,
+    group: &str,
+    timeout: Duration,
+) -> Result<Option<usize>, RDKafkaErrorCode> {
+    use sys::rd_kafka_consumer_group_state_t::RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY as EMPTY;
+    let Ok(name) = CString::new(group) else { return Ok(None) };
+    let asked = Asked::new(client, sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout);
+    let mut names = [name.as_ptr()];
+    // SAFETY: client, name, options and queue live for the call, which copies what it keeps.
+    unsafe {
+        let rk = client.native_ptr();
+        sys::rd_kafka_DescribeConsumerGroups(rk, names.as_mut_ptr(), names.len(), asked.options, asked.queue);
+    }
+    let answer = asked.answer()?;
+    // SAFETY: the answer is alive, and all that is read of it belongs to it.
+    unsafe {
+        let (result, mut count) = (sys::rd_kafka_event_DescribeConsumerGroups_result(answer.0), 0);
+        if result.is_null() {
+            return Err(RDKafkaErrorCode::Fail);
+        }
+        let groups = sys::rd_kafka_DescribeConsumerGroups_result_groups(result, &raw mut count);
+        if groups.is_null() || count == 0 {
+            return Err(RDKafkaErrorCode::Fail);
+        }
+        let group = *groups;
+        match good(sys::rd_kafka_error_code(sys::rd_kafka_ConsumerGroupDescription_error(group))) {
+            Err(RDKafkaErrorCode::GroupIdNotFound) => Ok(None),
+            Err(code) => Err(code),
+            Ok(()) => {
+                let empty = sys::rd_kafka_ConsumerGroupDescription_state(group) == EMPTY;
+                let members = sys::rd_kafka_ConsumerGroupDescription_member_count(group);
+                Ok((empty || members > 0).then_some(members))
+            }
+        }
+    }
+}
+
+fn good(code: sys::rd_kafka_resp_err_t) -> Result<(), RDKafkaErrorCode> {
+    if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR { Ok(()) } else { Err(code.into()) }
 }
 
 /// # Safety

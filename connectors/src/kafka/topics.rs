@@ -18,10 +18,15 @@ use topology::broker::{BrokerError, Cleanup, TopicName, TopicPartition, TopicSpe
 
 use super::config::KafkaConfig;
 use super::context::LogContext;
-use super::errors;
+use super::patience::Kept;
+use super::{errors, native};
 
 /// How long an answer may take.
 pub(super) const ANSWER: Duration = Duration::from_secs(15);
+/// How long a group's coordinator may take to tell of its members.
+const COORDINATOR: Duration = Duration::from_secs(5);
+/// The client of a group that nobody has asked about for so long is let go.
+const FORGOTTEN: Duration = Duration::from_secs(60);
 /// How long to wait before asking again for what is about to be there.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long the brokers may take until all of them know of a topic that one of them knows.
@@ -35,9 +40,9 @@ const BATCH_OVERHEAD_BYTES: usize = 4 << 10;
 pub(super) struct Topics {
     admin: AdminClient<LogContext>,
     /// Asks for offsets with `read_uncommitted`, so that an end is the high watermark and not the last stable offset.
-    client: BaseConsumer<LogContext>,
-    /// For each group that was asked about, a client that is no member of it.
-    groups: Mutex<AHashMap<String, Arc<BaseConsumer<LogContext>>>>,
+    client: Kept<BaseConsumer<LogContext>>,
+    /// For each group that was asked about of late a client that is no member of it, and when that was.
+    groups: Mutex<AHashMap<String, (Arc<Kept<BaseConsumer<LogContext>>>, Instant)>>,
     /// Partition counts, and when a broker last told of them.
     known: Mutex<BTreeMap<TopicName, (u32, Instant)>>,
     config: KafkaConfig,
@@ -48,7 +53,9 @@ impl Topics {
         let failed = |e| errors::from_error(&e, "Kafka client");
         Ok(Self {
             admin: config.client("admin").create_with_context(LogContext::default()).map_err(failed)?,
-            client: config.reading("metadata", false).create_with_context(LogContext::default()).map_err(failed)?,
+            client: Kept::new(
+                config.reading("metadata", false).create_with_context(LogContext::default()).map_err(failed)?,
+            ),
             groups: Mutex::default(),
             known: Mutex::default(),
             config: config.clone(),
@@ -249,14 +256,22 @@ impl Topics {
         Ok(names)
     }
 
-    /// `None` for groups of the consumer protocol, which the request that librdkafka has does not know.
     pub(super) fn members(&self, group: &str) -> Result<Option<usize>, BrokerError> {
         let list = settled(|| self.client.client().fetch_group_list(Some(group), ANSWER));
         let list = list.map_err(|e| errors::from_error(&e, format_args!("members of group {group}")))?;
-        Ok(list.groups().iter().find(|g| g.name() == group).and_then(|g| match g.state() {
+        let told = list.groups().iter().find(|g| g.name() == group).and_then(|g| match g.state() {
             "Empty" => Some(0),
             "Stable" | "PreparingRebalance" | "CompletingRebalance" => Some(g.members().len()),
             _ => None,
+        });
+        if told.is_some() {
+            return Ok(told);
+        }
+        // That request does not know groups of the consumer protocol; and this one may wait in vain for a coordinator that
+        // has died (librdkafka#5511), which must not take the rest of what is asked with it.
+        Ok(native::members(self.admin.inner(), group, COORDINATOR).unwrap_or_else(|code| {
+            tracing::debug!("members of group {group}: {code}");
+            None
         }))
     }
 
@@ -288,20 +303,25 @@ impl Topics {
         partitions: &[TopicPartition],
     ) -> Result<Vec<Option<i64>>, BrokerError> {
         let client = {
-            let mut groups = self.groups.lock();
-            match groups.get(group) {
-                Some(client) => client.clone(),
+            let (mut groups, now) = (self.groups.lock(), Instant::now());
+            groups.retain(|name, (_, asked)| name == group || now - *asked < FORGOTTEN);
+            match groups.get_mut(group) {
+                Some((client, asked)) => {
+                    *asked = now;
+                    client.clone()
+                }
                 None => {
                     let mut config = self.config.reading("offsets", true);
                     config.set("group.id", group);
                     let client = config.create_with_context(LogContext::default());
-                    let client = Arc::new(client.map_err(|e| errors::from_error(&e, "Kafka client"))?);
-                    groups.insert(group.to_owned(), Arc::clone(&client));
+                    let client: BaseConsumer<_> = client.map_err(|e| errors::from_error(&e, "Kafka client"))?;
+                    let client = Arc::new(Kept::new(client));
+                    groups.insert(group.to_owned(), (Arc::clone(&client), now));
                     client
                 }
             }
         };
-        committed(&*client, partitions)
+        committed(&**client, partitions)
     }
 
     pub(super) fn delete_records(&self, partition: &TopicPartition, before: i64) -> Result<(), BrokerError> {

@@ -3,17 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use connectors::kafka::{KafkaBroker, KafkaConfig};
+use connectors::kafka::{GroupProtocol, KafkaBroker, KafkaConfig};
 use topology::broker::Broker;
 use topology::lag::GroupStatus;
 
-use crate::cases::{Bench, NOW};
+use crate::cases::{self, Bench, NOW};
 use crate::services::{kafka_tool, services, unique};
 
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 
 fn with(case: fn(&Bench<'_>)) {
+    with_members(GroupProtocol::Classic, case);
+}
+
+fn with_members(protocol: GroupProtocol, case: fn(&Bench<'_>)) {
     let mut config = KafkaConfig::new(services().kafka.clone());
+    config.group_protocol = protocol;
     // Who leaves is gone at once.
     config.static_membership = false;
     let broker: Arc<dyn Broker> = KafkaBroker::open(config).unwrap();
@@ -71,4 +76,10 @@ fn should_agree_with_kafkas_own_tool() {
         assert_eq!((found.status, found.lag), (GroupStatus::Ok, 0), "all is consumed: 0, not 1");
     }
     with(case);
+}
+
+#[test]
+fn should_see_a_member_that_the_server_assigns_as_stalled_and_one_that_left_as_stopped() {
+    let case = cases::should_see_a_member_that_does_not_advance_as_stalled_and_one_that_left_as_stopped;
+    with_members(GroupProtocol::Consumer, case);
 }
