@@ -9,7 +9,7 @@ use serde_json::json;
 use topology::trace::Trace;
 use uuid::Uuid;
 
-use crate::support::{Answer, World, accepted, web};
+use crate::support::{Answer, World, accepted, rejected, web};
 
 #[tokio::test]
 async fn should_answer_202_after_the_deadline_and_say_where_to_look() {
