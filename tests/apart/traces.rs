@@ -79,6 +79,9 @@ const COMMANDS: &str = "process ticket.commands";
 const ASKED: &str = "process syncroboard-user-lookup-requests-repartition";
 const REPLIED: &str = "process syncroboard-user-lookup-replies-repartition";
 
+const TOLD: &str = "process syncroboard-pool-inputs-repartition";
+const PROPOSED: &str = "process ticket.assignments";
+
 fn ticket(above: &'static str) -> Vec<(&'static str, &'static str, &'static str)> {
     const POST: &str = "POST /projects/{id}/tickets";
     vec![
@@ -89,6 +92,14 @@ fn ticket(above: &'static str) -> Vec<(&'static str, &'static str, &'static str)
         ("api", "receive command.outcomes", COMMANDS),
         ("sink", "sink ticket.events", COMMANDS),
         ("sink", "sink command.outcomes", COMMANDS),
+        // Its pool is told of it, proposes its owner, and hears that it was so.
+        ("worker", TOLD, COMMANDS),
+        ("worker", "commit transaction", TOLD),
+        ("worker", PROPOSED, TOLD),
+        ("worker", "commit transaction", PROPOSED),
+        ("sink", "sink ticket.events", PROPOSED),
+        ("worker", TOLD, PROPOSED),
+        ("worker", "commit transaction", TOLD),
     ]
 }
 
@@ -106,6 +117,8 @@ fn member(above: &'static str) -> Vec<(&'static str, &'static str, &'static str)
         ("api", "receive command.outcomes", REPLIED),
         ("sink", "sink ticket.events", REPLIED),
         ("sink", "sink command.outcomes", REPLIED),
+        ("worker", TOLD, REPLIED),
+        ("worker", "commit transaction", TOLD),
     ]
 }
 
@@ -128,6 +141,9 @@ fn should_show_a_write_and_its_effects_as_one_trace_in_one_process() {
     client.post("/projects/WEB/members", &json!({ "user": "bob@example.org" }), &traceparent(3, true));
     client.post("/projects/WEB/tickets", &json!({ "title": "Not" }), "");
     client.post("/projects/WEB/tickets", &json!({ "title": "Malformed" }), &traceparent(4, true)[1..]);
+    for (trace, spans) in [(2, ticket("the caller")), (3, member("the caller"))] {
+        collector.wait_for(&trace_id(trace), spans.len());
+    }
     server.stop();
     let all_in_one = Some("dev");
     assert_eq!(tree(&collector.trace(&trace_id(2))), expected(&ticket("the caller"), all_in_one));
@@ -155,6 +171,7 @@ fn should_begin_a_trace_for_a_request_that_comes_without_one() {
     client.post("/projects/WEB/tickets", &json!({ "title": "First" }), "");
     let begun = collector.first("POST /projects/{id}/tickets");
     http().get(format!("{}/metrics", server.url)).send().unwrap();
+    collector.wait_for(&begun.trace, ticket("no one").len());
     server.stop();
     assert_eq!(tree(&collector.trace(&begun.trace)), expected(&ticket("no one"), Some("dev")));
     assert_eq!(tree(&collector.trace(&trace_id(1))), [""; 0], "the caller's decision counts");
@@ -171,16 +188,16 @@ fn should_show_a_write_and_its_effects_as_one_trace_through_processes() {
     client.post("/projects/WEB/tickets", &json!({ "title": "Traced" }), &traceparent(2, true));
     client.post("/projects/WEB/members", &json!({ "user": "bob@example.org" }), &traceparent(3, true));
     client.post("/projects/WEB/tickets", &json!({ "title": "Not" }), "");
-    let told = ("sink", "tell redis", "sink ticket.events");
+    let told = |spans: &[_]| spans.iter().filter(|(_, name, _)| *name == "sink ticket.events").count();
     for (trace, spans) in [(2, ticket("the caller")), (3, member("the caller"))] {
-        collector.wait_for(&trace_id(trace), spans.len() + 1);
+        collector.wait_for(&trace_id(trace), spans.len() + told(&spans));
     }
     parts.worker.stop();
     for server in parts.sinks.iter_mut().chain(&mut parts.apis) {
         server.stop();
     }
     for (trace, mut spans) in [(2, ticket("the caller")), (3, member("the caller"))] {
-        spans.push(told);
+        spans.extend(vec![("sink", "tell redis", "sink ticket.events"); told(&spans)]);
         assert_eq!(tree(&collector.trace(&trace_id(trace))), expected(&spans, None));
     }
     assert_eq!(tree(&collector.trace(&trace_id(1))), [""; 0]);

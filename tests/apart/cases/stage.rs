@@ -75,10 +75,11 @@ impl<'a> Stage<'a> {
         Person { at: self.at, token: None, email: String::new() }
     }
 
-    /// The key of a project with Ada as its owner and Bob as a member, and the two.
+    /// The key of a project with Ada as its owner and Bob as a member, and the two. Nothing in it is assigned automatically.
     pub(super) fn project(&self) -> (String, Person<'a>, Person<'a>) {
         let (key, ada, bob) = (self.key(), self.user("ada"), self.user("bob"));
         ada.post("/projects", json!({ "key": key, "name": "The web site" })).is(201);
+        ada.assigns(&key, "manual");
         ada.post(&format!("/projects/{key}/members"), json!({ "email": bob.email })).is(201);
         (key, ada, bob)
     }
@@ -152,6 +153,12 @@ impl Person<'_> {
         reply.is(200);
         assert_eq!(reply.header("content-type"), "application/x-ndjson");
         reply.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Sets how a project's tickets are assigned.
+    pub(super) fn assigns(&self, project: &str, policy: &str) {
+        let command = json!({ "type": "ConfigureAssignment", "project": project, "policy": policy });
+        assert_eq!(self.pour(&command.to_string())[0]["status"], "accepted");
     }
 
     /// A ticket of this title.

@@ -1,8 +1,11 @@
 //! `/projects/{id}/tickets`, `/tickets/{id}` and what is below it.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::PATIENCE;
 use super::stage::Stage;
 
 pub(super) fn should_number_tickets_without_gaps(stage: &Stage<'_>) {
@@ -94,6 +97,25 @@ pub(super) fn should_find_a_ticket_by_id_and_by_code_for_reading_and_writing(sta
     for id in ["%00", &lower, &web, &zero, &next, &Uuid::nil().to_string()] {
         bob.get(&format!("/tickets/{id}")).problem(404, "ticket_not_found");
     }
+}
+
+pub(super) fn should_give_a_ticket_to_whoever_has_room(stage: &Stage<'_>) {
+    let (web, ada, bob) = stage.project();
+    let waiting = ada.ticket(&web, "one");
+    assert_eq!((&waiting["assigneeId"], &waiting["version"]), (&Value::Null, &json!(1)));
+    ada.patch(&format!("/projects/{web}/members/{}", ada.id()), json!({ "capacity": 0 })).is(200);
+    ada.assigns(&web, "least_loaded");
+    let end = Instant::now() + PATIENCE;
+    let given = loop {
+        let ticket = ada.get(&format!("/tickets/{web}-1")).json();
+        if ticket["assigneeId"] != Value::Null {
+            break ticket;
+        }
+        assert!(Instant::now() < end, "nobody is given {ticket}");
+    };
+    assert_eq!((&given["assigneeId"], &given["version"]), (&json!(bob.id()), &json!(1)));
+    let refused = ada.pour(&json!({ "type": "ConfigureAssignment", "project": web, "policy": "fair" }).to_string());
+    assert_eq!(refused[0]["code"], "policy_invalid");
 }
 
 pub(super) fn should_page_through_tickets_and_refuse_what_is_no_filter(stage: &Stage<'_>) {

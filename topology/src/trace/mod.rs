@@ -99,7 +99,7 @@ impl Tracing {
     /// Begins a span below one that is sampled; none below others.
     #[must_use]
     pub fn below(&self, parent: Option<SpanContext>, span: NewSpan<'_>) -> Option<Box<dyn Span>> {
-        self.0.as_ref()?.begin(Some(parent.filter(|parent| parent.is_sampled())?), span)
+        self.0.as_ref()?.begin(Some(parent.filter(SpanContext::is_sampled)?), span)
     }
 
     /// Begins a span for who came with this trace, or, if they came with none, perhaps a trace of its own.
