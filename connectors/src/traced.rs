@@ -2,7 +2,7 @@
 
 use topology::RecordRef;
 use topology::broker::TopicPartition;
-use topology::trace::{NewSpan, Span, SpanKind, Trace, Tracing, Value};
+use topology::trace::{NewSpan, Span, SpanContext, SpanKind, Trace, Tracing, Value};
 
 /// Begins one below the span that caused the record, if that is gathered.
 pub(crate) fn read(
@@ -14,7 +14,7 @@ pub(crate) fn read(
     if !tracing.is_on() || record.headers.is_empty() {
         return None;
     }
-    let parent = Trace::of(record.headers.iter()).span().filter(|parent| parent.is_sampled())?;
+    let parent = Trace::of(record.headers.iter()).span().filter(SpanContext::is_sampled)?;
     let partition = from.partition.to_string();
     tracing.below(
         Some(parent),

@@ -287,8 +287,8 @@ fn message(rng: &mut SmallRng, topic: &str, key: &str, value: Vec<u8>, id: Uuid,
     }
     // Nobody gathers spans here: traces go on as they came. No draw of its own, which would change every seed's course.
     let ids = id.as_u128();
-    if ids % 3 == 0 {
-        headers.push(TRACEPARENT_HEADER, SpanContext::new(ids, 1, ids % 2 == 0).traceparent());
+    if ids.is_multiple_of(3) {
+        headers.push(TRACEPARENT_HEADER, SpanContext::new(ids, 1, ids.is_multiple_of(2)).traceparent());
     }
     Message {
         partition: TopicPartition::new(topic, partition_for_key(key.as_bytes(), PARTITIONS)),
