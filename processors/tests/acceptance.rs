@@ -76,6 +76,7 @@ fn should_fill_in_the_envelope() {
 #[case::empty_edit(edit(MEMBER, |c| c.number = 1))]
 #[case::same_assignee(assign(MEMBER, |c| (c.number, c.assignee_id) = (1, MEMBER)))]
 #[case::nobody_to_unassign(unassign(MEMBER, |c| c.number = 2))]
+#[case::same_policy(configure_assignment(OWNER, |c| c.policy = Some("least_loaded".into())))]
 #[case::same_project(update_project(OWNER, |c| c.name = Some("SyncroBoard".into())))]
 #[case::same_member(update_member(OWNER, |c| (c.user_id, c.role) = (MEMBER, Some("member".into()))))]
 fn should_accept_without_an_event_what_is_so_already(#[case] command: TicketCommand) {

@@ -42,6 +42,7 @@ fn should_reject_create_project(#[case] command: TicketCommand, #[case] code: &s
 #[case::description(create_project(STRANGER, |c| c.description = long(DESCRIPTION_MAX_BYTES + 1)), "description_too_long")]
 #[case::handle(create_project(STRANGER, |c| c.owner_handle = Some("no blanks".into())), "handle_invalid")]
 #[case::name_before_description(create_project(STRANGER, |c| (c.name, c.description) = (String::new(), long(DESCRIPTION_MAX_BYTES + 1))), "name_empty")]
+#[case::configure(configure_assignment(OWNER, |_| {}), "project_not_found")]
 #[case::update(update_project(OWNER, |_| {}), "project_not_found")]
 #[case::add(add_member(OWNER, |_| {}), "project_not_found")]
 #[case::update_member(update_member(OWNER, |_| {}), "project_not_found")]
@@ -61,6 +62,7 @@ fn should_reject_where_there_is_no_project(#[case] command: TicketCommand, #[cas
 }
 
 #[rstest]
+#[case::configure(configure_assignment(STRANGER, |c| c.policy = Some(String::new())), "not_a_member")]
 #[case::update(update_project(STRANGER, |c| c.name = Some(String::new())), "not_a_member")]
 #[case::add(add_member(STRANGER, |c| c.role = "x".into()), "not_a_member")]
 #[case::update_member(update_member(STRANGER, |c| c.user_id = STRANGER), "not_a_member")]
@@ -78,6 +80,7 @@ fn should_reject_strangers_before_anything_else(#[case] command: TicketCommand, 
 }
 
 #[rstest]
+#[case::configure(configure_assignment(MEMBER, |c| c.policy = Some(String::new())), "insufficient_role")]
 #[case::update(update_project(MEMBER, |c| c.name = Some(String::new())), "insufficient_role")]
 #[case::add(add_member(MEMBER, |c| c.role = "x".into()), "insufficient_role")]
 #[case::update_member(update_member(MEMBER, |c| c.user_id = STRANGER), "insufficient_role")]
@@ -99,6 +102,7 @@ fn should_reject_a_role_that_is_not_enough_before_looking_further(#[case] comman
 }
 
 #[rstest]
+#[case::policy(configure_assignment(MAINTAINER, |c| c.policy = Some("fair".into())), "policy_invalid")]
 #[case::name_empty(update_project(MAINTAINER, |c| c.name = Some("\n".into())), "name_empty")]
 #[case::name_too_long(update_project(MAINTAINER, |c| c.name = Some(long(201))), "name_too_long")]
 #[case::description(update_project(MAINTAINER, |c| c.description = Some(long(DESCRIPTION_MAX_BYTES + 1))), "description_too_long")]
