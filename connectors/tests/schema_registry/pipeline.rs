@@ -11,7 +11,7 @@ use connectors::registry::ConfluentRegistry;
 use connectors::sink::SinkOptions;
 use connectors::sqlite::SqliteReadModel;
 use processors::{PipelineConfig, pipeline, topic_specs};
-use schemas::topics::{COMMAND_OUTCOMES, TICKET_COMMANDS, TICKET_EVENTS, dead_letters};
+use schemas::topics::{COMMAND_OUTCOMES, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, dead_letters};
 use schemas::{CreateProject, CreateTicket, Outcome, Record as _, TicketCommand, TicketEvent, frame, ids};
 use topology::Headers;
 use topology::broker::{Broker, NewRecord, Reader, TopicPartition, partition_for_key};
@@ -246,13 +246,16 @@ fn should_write_what_others_can_look_up_and_read_it_back() {
 
     let mut commands = Reading::new(&*running.broker, TICKET_COMMANDS);
     let mut events = Reading::new(&*running.broker, TICKET_EVENTS);
-    while events.values.len() < 3 || commands.values.len() < 3 || running.outcomes.values.len() < 3 {
+    let mut proposals = Reading::new(&*running.broker, TICKET_ASSIGNMENTS);
+    // The ticket is given to the project's owner.
+    while events.values.len() < 4 || commands.values.len() < 3 || running.outcomes.values.len() < 3 {
         events.poll(PATIENCE);
+        proposals.poll(Duration::from_millis(10));
         commands.poll(Duration::from_millis(10));
         running.outcomes.poll(Duration::from_millis(10));
     }
     let mut records = Vec::new();
-    for value in commands.values.iter().chain(&events.values).chain(&running.outcomes.values) {
+    for value in commands.values.iter().chain(&events.values).chain(&running.outcomes.values).chain(&proposals.values) {
         let id = frame::schema_id(value).unwrap();
         let schema = crate::call(&running.proxy, "GET", &format!("/schemas/ids/{id}"), None);
         let schema: serde_json::Value = serde_json::from_str(schema["schema"].as_str().unwrap()).unwrap();
@@ -260,6 +263,7 @@ fn should_write_what_others_can_look_up_and_read_it_back() {
     }
     records.sort();
     let expected = [
+        "AssignmentProposed",
         "CommandAccepted",
         "CommandAccepted",
         "CommandAccepted",
@@ -268,6 +272,7 @@ fn should_write_what_others_can_look_up_and_read_it_back() {
         "CreateTicket",
         "ProjectCreated",
         "ProjectMemberAdded",
+        "TicketAssigned",
         "TicketCreated",
     ];
     assert_eq!(records, expected);
