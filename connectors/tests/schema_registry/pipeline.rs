@@ -248,7 +248,11 @@ fn should_write_what_others_can_look_up_and_read_it_back() {
     let mut events = Reading::new(&*running.broker, TICKET_EVENTS);
     let mut proposals = Reading::new(&*running.broker, TICKET_ASSIGNMENTS);
     // The ticket is given to the project's owner.
-    while events.values.len() < 4 || commands.values.len() < 3 || running.outcomes.values.len() < 3 {
+    while events.values.len() < 4
+        || commands.values.len() < 3
+        || running.outcomes.values.len() < 3
+        || proposals.values.is_empty()
+    {
         events.poll(PATIENCE);
         proposals.poll(Duration::from_millis(10));
         commands.poll(Duration::from_millis(10));
