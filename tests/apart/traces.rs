@@ -263,7 +263,8 @@ fn poison(site: &Site, trace: u8) {
     let record = NewRecord { timestamp: 1, key: Some(b"key"), value: Some(b"no command"), headers: &headers };
     let (tell, told) = std::sync::mpsc::channel();
     let delivery = Box::new(move |written: Result<_, _>| tell.send(written.is_ok()).unwrap());
-    let broker = site.broker();
-    broker.producer().unwrap().send(&TopicPartition::new(TICKET_COMMANDS, 0), record, delivery).unwrap();
+    // It lives until the record is written: what it has not sent goes with it.
+    let producer = site.broker().producer().unwrap();
+    producer.send(&TopicPartition::new(TICKET_COMMANDS, 0), record, delivery).unwrap();
     assert!(told.recv().unwrap());
 }
