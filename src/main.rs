@@ -1,6 +1,7 @@
 //! `syncroboard`: the composition root and the command line. No rules live here: each command is one thin file.
 
 mod api_command;
+mod ask;
 mod bench;
 mod broker;
 mod config;
@@ -8,6 +9,7 @@ mod data_dir;
 mod dev;
 mod dlq;
 mod exit;
+mod explain;
 mod import;
 mod instance;
 #[cfg(feature = "kill-points")]
@@ -69,6 +71,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Make a token; it is printed alone on the last line.
     Token(token::TokenArgs),
+    /// Tell who has a ticket, and why.
+    Explain(explain::ExplainArgs),
     /// Recompute stores and read model from the event log and print every difference.
     Verify(verify::VerifyArgs),
     /// Show how far consumer groups are behind, and whether that is bad.
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
         Command::Api(args) => api_command::run(&args, &config),
         Command::Import(args) => import(&args, &config),
         Command::Token(args) => token::run(&args, &config),
+        Command::Explain(args) => explain::run(&args, &config),
         Command::Verify(args) => verify::run(&args, &config),
         Command::Lag(args) => lag::run(&args, &config),
         Command::Dlq(command) => dlq::run(&command, &config),

@@ -16,6 +16,7 @@ use clap::Args;
 use connectors::event_log::BrokerEventLog;
 use connectors::sink::SinkOptions;
 use connectors::sqlite::{SqliteReadModel, SqliteTables};
+use reqwest::Method;
 use processors::{PipelineConfig, fold, pipeline, verify_log, verify_read_model, verify_stores};
 use schemas::SchemaRegistry;
 use schemas::reader::{ReadError, Stores};
@@ -81,17 +82,7 @@ enum Answer {
 }
 
 fn ask(server: &str, token: Option<String>) -> Result<Vec<String>, Failed> {
-    let token =
-        token.ok_or_else(|| Failed::usage("no token: give --token or SYNCROBOARD_TOKEN (an administrator's)"))?;
-    let url = format!("{}/verify", server.trim_end_matches('/'));
-    let client = reqwest::blocking::Client::builder().timeout(CATCH_UP * 2).build()?;
-    let response = client.post(&url).bearer_auth(token).send().with_context(|| format!("cannot reach {url}"))?;
-    let status = response.status();
-    let text = response.text()?;
-    if !status.is_success() {
-        return Err(Failed::missing(format!("{url} answers {status}: {text}")));
-    }
-    match serde_json::from_str(&text).context("the server's answer")? {
+    match crate::ask::ask(Method::POST, server, "/verify", token, CATCH_UP * 2)? {
         Answer::Differences(differences) => Ok(differences),
         Answer::Error(why) => Err(Failed::missing(format!("the server could not verify itself: {why}"))),
     }

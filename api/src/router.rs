@@ -7,7 +7,7 @@ use axum::routing::{get, patch, post, put};
 
 use crate::problem::Problem;
 use crate::resources::{
-    assignee, board, bulk, commands, comments, health, members, projects, status, tickets, users, verify,
+    assignee, assignment, board, bulk, commands, comments, health, members, projects, status, tickets, users, verify,
 };
 use crate::state::AppState;
 use crate::{layers, pages};
@@ -18,12 +18,14 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/projects", get(projects::list).post(projects::create))
         .route("/projects/{id}", get(projects::read).patch(projects::update))
+        .route("/projects/{id}/assignment", put(assignment::update))
         .route("/projects/{id}/board", get(board::read))
         .route("/projects/{id}/members", get(members::list).post(members::create))
         .route("/projects/{id}/members/{userId}", patch(members::update).delete(members::delete))
         .route("/projects/{id}/tickets", get(tickets::list).post(tickets::create))
         .route("/tickets/{id}", get(tickets::read).patch(tickets::update).delete(tickets::delete))
         .route("/tickets/{id}/status", patch(status::update))
+        .route("/tickets/{id}/assignment", get(assignment::read))
         .route("/tickets/{id}/assignee", put(assignee::update).delete(assignee::delete))
         .route("/tickets/{id}/comments", get(comments::list).post(comments::create))
         .route("/users", post(users::create))

@@ -2,6 +2,7 @@
 
 use connectors::read_model::TicketCard;
 use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow};
+use schemas::workflow;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
@@ -26,6 +27,7 @@ pub(crate) struct Project {
     description: String,
     owner_id: Uuid,
     viewer_comments: bool,
+    assignment_policy: String,
     sequence: i64,
     created_at: Time,
     updated_at: Time,
@@ -46,6 +48,7 @@ impl From<ProjectRow> for Project {
             description: row.description,
             owner_id: row.owner_id,
             viewer_comments: row.viewer_comments,
+            assignment_policy: row.assignment_policy,
             sequence: row.sequence,
             created_at: Time(row.created_at),
             updated_at: Time(row.updated_at),
@@ -131,6 +134,61 @@ impl From<TicketRow> for Ticket {
             version: row.version,
             created_at: Time(row.created_at),
             updated_at: Time(row.updated_at),
+        }
+    }
+}
+
+/// Who has a ticket, and why.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Assignment {
+    ticket_id: Uuid,
+    code: String,
+    policy: String,
+    /// `assigned`; `waiting`: for somebody with room; `unassigned`: until somebody is assigned by hand.
+    state: &'static str,
+    assignee_id: Option<Uuid>,
+    assignee_name: Option<String>,
+    automatic: bool,
+    changed_by: Option<Uuid>,
+    changed_at: Option<Time>,
+    round: i64,
+    reason: String,
+}
+
+impl Assignment {
+    pub(crate) fn new(row: TicketRow, policy: String, assignee: Option<UserRow>) -> Self {
+        let told = row.assignment;
+        let by_hand = told.by.filter(|by| !by.is_nil());
+        let automatic = told.by.is_some() && by_hand.is_none();
+        let (state, reason) = match row.assignee_id {
+            Some(_) if automatic => ("assigned", told.reason.unwrap_or_default()),
+            Some(_) if by_hand.is_some() => ("assigned", "assigned by hand".to_owned()),
+            Some(_) => ("assigned", "assigned when the ticket was made".to_owned()),
+            None => {
+                let (state, reason) = match (workflow::is_open(&row.status), told.held, &*policy) {
+                    (false, ..) => ("unassigned", "the ticket is closed"),
+                    (true, true, _) if by_hand.is_some() => ("unassigned", "it was taken away by hand"),
+                    (true, true, _) => ("unassigned", "it was imported for nobody"),
+                    (true, false, "manual") => ("unassigned", "the project assigns by hand only"),
+                    (true, false, "skills_only") => ("waiting", "it waits for a member with its skills and with room"),
+                    (true, false, _) => ("waiting", "it waits for a member with room"),
+                };
+                (state, reason.to_owned())
+            }
+        };
+        Self {
+            ticket_id: row.id,
+            code: row.code,
+            policy,
+            state,
+            assignee_id: row.assignee_id,
+            assignee_name: assignee.map(|user| user.name),
+            automatic,
+            changed_by: by_hand,
+            changed_at: told.at.map(Time),
+            round: told.round,
+            reason,
         }
     }
 }

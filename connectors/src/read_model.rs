@@ -24,7 +24,7 @@ pub const MAX_PAGE: u32 = 200;
 pub const BOARD_COLUMN_PAGE: u32 = 100;
 
 /// States of the default workflow, in the order of the board's columns.
-pub const DEFAULT_STATUSES: [&str; 4] = ["OPEN", "IN_PROGRESS", "REVIEW", "DONE"];
+pub use schemas::workflow::STATUSES as DEFAULT_STATUSES;
 
 /// Why a read model gave no answer.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -3,7 +3,8 @@
 
 /// Columns of a project; the tables are `projects p` and `project_sequences s`.
 pub(crate) const PROJECT: &str =
-    "p.id, p.key, p.name, p.description, p.owner_id, p.viewer_comments, s.sequence, p.created_at, p.updated_at";
+    "p.id, p.key, p.name, p.description, p.owner_id, p.viewer_comments, s.sequence, p.created_at, p.updated_at, \
+     p.assignment_policy";
 
 /// Columns of a member.
 pub(crate) const MEMBER: &str = "project_id, user_id, handle, role, capacity, skills, available";
@@ -14,7 +15,8 @@ pub(crate) const CARD: &str = "t.id, t.project_id, t.number, t.code, t.title, t.
 
 /// What a ticket has after [`CARD`].
 pub(crate) const TICKET_REST: &str =
-    "t.external_source, t.external_id, t.external_url, t.sequence, t.imported, t.description";
+    "t.external_source, t.external_id, t.external_url, t.sequence, t.imported, t.assigned_by, t.assigned_at, t.assignment_round, \
+     t.assignment_reason, t.assignment_held, t.description";
 
 /// Columns of a comment.
 pub(crate) const COMMENT: &str = "id, project_id, ticket_id, author_id, content, parent_id, sequence, created_at";
@@ -97,6 +99,7 @@ macro_rules! row_readers {
                 sequence: row.try_get(6)?,
                 created_at: row.try_get(7)?,
                 updated_at: row.try_get(8)?,
+                assignment_policy: row.try_get(9)?,
             })
         }
 
@@ -153,7 +156,14 @@ macro_rules! row_readers {
                 external_url: row.try_get(16)?,
                 sequence: row.try_get(17)?,
                 imported: row.try_get(18)?,
-                description: row.try_get(19)?,
+                assignment: schemas::reader::AssignmentRow {
+                    by: row.try_get(19)?,
+                    at: row.try_get(20)?,
+                    round: row.try_get(21)?,
+                    reason: row.try_get(22)?,
+                    held: row.try_get(23)?,
+                },
+                description: row.try_get(24)?,
             })
         }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use schemas::reader::{CommentRow, MemberRow, OutcomeRow, ProjectRow, TicketRow, UserRow};
+use schemas::reader::{AssignmentRow, CommentRow, MemberRow, OutcomeRow, ProjectRow, TicketRow, UserRow};
 use schemas::{Outcome, TicketCreated, TicketEvent, TicketUpdated, UserEvent, UserState};
 use uuid::Uuid;
 
 use crate::evolve;
 use crate::model::ProjectModel;
 use crate::pipeline::COMMAND_MEMORY_MS;
+use crate::policy::Policy;
 use crate::user::evolve_user;
 
 /// Everything that follows from what was read so far, in the order of keys.
@@ -92,6 +93,7 @@ impl Fold {
                     description: e.description,
                     owner_id: e.owner_id,
                     viewer_comments: false,
+                    assignment_policy: Policy::default().name().to_owned(),
                     sequence,
                     created_at: e.created_at,
                     updated_at: e.created_at,
@@ -102,6 +104,9 @@ impl Fold {
                 if let Some(row) = self.project_rows.get_mut(&project_id) {
                     (row.name, row.description) = (e.name, e.description);
                     (row.viewer_comments, row.updated_at) = (e.viewer_comments, e.updated_at);
+                    if !e.assignment_policy.is_empty() {
+                        row.assignment_policy = e.assignment_policy;
+                    }
                 }
             }
             TicketEvent::ProjectMemberAdded(e) => {
@@ -124,15 +129,20 @@ impl Fold {
             }
             TicketEvent::TicketUpdated(e) => self.ticket(project_id, e.number, |row| update(row, e)),
             TicketEvent::TicketStatusUpdated(e) => self.ticket(project_id, e.number, |row| {
+                row.assignment.held &= e.old_status != "DONE";
                 row.status = e.new_status;
                 (row.version, row.sequence, row.updated_at) = (e.ticket_version, sequence, e.timestamp);
             }),
             TicketEvent::TicketAssigned(e) => self.ticket(project_id, e.number, |row| {
                 row.assignee_id = Some(e.assignee_id);
+                let (by, at) = (Some(e.assigned_by), Some(e.assigned_at));
+                row.assignment = AssignmentRow { by, at, round: e.round, reason: e.reason, held: false };
                 (row.version, row.sequence, row.updated_at) = (e.ticket_version, sequence, e.assigned_at);
             }),
             TicketEvent::TicketUnassigned(e) => self.ticket(project_id, e.number, |row| {
                 row.assignee_id = None;
+                let (by, at) = (Some(e.unassigned_by), Some(e.unassigned_at));
+                row.assignment = AssignmentRow { by, at, round: e.round, reason: None, held: !e.automatic };
                 (row.version, row.sequence, row.updated_at) = (e.ticket_version, sequence, e.unassigned_at);
             }),
             TicketEvent::TicketCommented(e) => {
@@ -185,6 +195,7 @@ fn created(e: TicketCreated) -> TicketRow {
         imported: e.imported,
         created_at: e.created_at,
         updated_at: e.updated_at,
+        assignment: AssignmentRow { held: e.imported && e.assignee_id.is_none(), ..AssignmentRow::default() },
     }
 }
 

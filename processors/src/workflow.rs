@@ -1,10 +1,9 @@
-//! The states of a ticket and the ways between them. One workflow for all projects so far: the default.
+//! The ways between the states of a ticket. One workflow for all projects so far: the default.
+
+pub use schemas::workflow::{STATUSES, is_open};
 
 /// The state of a new ticket.
 pub const INITIAL: &str = "OPEN";
-
-/// Every state, in the order of the board's columns.
-pub const STATUSES: [&str; 4] = ["OPEN", "IN_PROGRESS", "REVIEW", "DONE"];
 
 /// The states that a ticket may go to from `status`; none from one that the workflow does not have.
 #[must_use]
@@ -16,12 +15,6 @@ pub fn allowed_from(status: &str) -> &'static [&'static str] {
         "DONE" => &["OPEN"],
         _ => &[],
     }
-}
-
-/// True if there is still work to do in that state.
-#[must_use]
-pub fn is_open(status: &str) -> bool {
-    status != "DONE"
 }
 
 /// True if the workflow has that state.

@@ -48,6 +48,7 @@ pub mod registry;
 pub mod state;
 pub mod subjects;
 pub mod topics;
+pub mod workflow;
 
 pub use assignment::*;
 pub use command::*;

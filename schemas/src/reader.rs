@@ -105,6 +105,8 @@ pub struct ProjectRow {
     pub owner_id: Uuid,
     /// Whether viewers may comment.
     pub viewer_comments: bool,
+    /// How new work is given to its members.
+    pub assignment_policy: String,
     /// Sequence of the project's last event.
     pub sequence: i64,
     /// When it was made.
@@ -175,6 +177,23 @@ pub struct TicketRow {
     pub created_at: i64,
     /// When it was last changed.
     pub updated_at: i64,
+    /// How it came to whoever has it, or to nobody.
+    pub assignment: AssignmentRow,
+}
+
+/// How a ticket came to whoever has it, or to nobody.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AssignmentRow {
+    /// Who gave it or took it away last; the nil id if nobody did so by hand, none if it is as it was made.
+    pub by: Option<Uuid>,
+    /// When.
+    pub at: Option<i64>,
+    /// How often it was given or taken away; 0: never, or not told.
+    pub round: i64,
+    /// Why whoever has it was chosen, for people.
+    pub reason: Option<String>,
+    /// Whether it stays with nobody until somebody is assigned by hand or it is closed and opened again.
+    pub held: bool,
 }
 
 /// A comment in the read model.

@@ -1,6 +1,7 @@
 //! One file per resource, with the same verbs in each: `list`, `read`, `create`, `update`, `delete`.
 
 pub(crate) mod assignee;
+pub(crate) mod assignment;
 pub(crate) mod board;
 pub(crate) mod bulk;
 pub(crate) mod commands;

@@ -8,6 +8,7 @@ use crate::access;
 use crate::answer::Answer;
 use crate::cursor;
 use crate::extract::{Body, Params, Reader, Writer};
+use crate::fields::Fields;
 use crate::native::{Command, Target, project_id, ticket_command};
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -53,11 +54,22 @@ pub(crate) async fn update(
     writer: Writer,
     body: Body,
 ) -> Result<Answer, Early> {
-    let to = Target { project_id: project_id(&id), ..Target::default() };
+    change(&state, &writer, "UpdateProject", body.0, &id).await
+}
+
+/// A command that changes the project in the path; answers with the project as it then is.
+pub(super) async fn change(
+    state: &AppState,
+    writer: &Writer,
+    kind: &str,
+    fields: Fields,
+    id: &str,
+) -> Result<Answer, Early> {
+    let to = Target { project_id: project_id(id), ..Target::default() };
     let project = to.project_id;
-    let command = ticket_command("UpdateProject", body.0, to, writer.envelope())?;
-    let done = submit(&state, &writer, &Command::Ticket(command)).await?;
-    Ok(Answer::ok(stored(&state, project).await?).after(&done))
+    let command = ticket_command(kind, fields, to, writer.envelope())?;
+    let done = submit(state, writer, &Command::Ticket(command)).await?;
+    Ok(Answer::ok(stored(state, project).await?).after(&done))
 }
 
 async fn stored(state: &AppState, id: Uuid) -> Result<Project, Problem> {

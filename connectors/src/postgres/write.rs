@@ -39,14 +39,15 @@ async fn create_tickets(db: &mut PgConnection, tickets: &[TicketRow]) -> Result<
     }
     sqlx::query(
         "INSERT INTO tickets (id, project_id, number, code, title, priority, status, labels, reporter_id, assignee_id, due_date, \
-         external_source, external_id, external_url, version, sequence, imported, created_at, updated_at, description) \
+         external_source, external_id, external_url, version, sequence, imported, created_at, updated_at, description, \
+         assignment_held) \
          SELECT v.id, v.project_id, v.number, v.code, v.title, v.priority, v.status, v.labels::text[], v.reporter_id, v.assignee_id, \
          v.due_date, v.external_source, v.external_id, v.external_url, v.version, v.sequence, v.imported, v.created_at, \
-         v.updated_at, v.description FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], \
+         v.updated_at, v.description, v.assignment_held FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], \
          $7::text[], $8::text[], $9::uuid[], $10::uuid[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::bigint[], \
-         $16::bigint[], $17::boolean[], $18::bigint[], $19::bigint[], $20::text[]) AS v (id, project_id, number, code, title, \
+         $16::bigint[], $17::boolean[], $18::bigint[], $19::bigint[], $20::text[], $21::boolean[]) AS v (id, project_id, number, code, title, \
          priority, status, labels, reporter_id, assignee_id, due_date, external_source, external_id, external_url, version, \
-         sequence, imported, created_at, updated_at, description)",
+         sequence, imported, created_at, updated_at, description, assignment_held)",
     )
     .bind(column(tickets, |t| t.id))
     .bind(column(tickets, |t| t.project_id))
@@ -68,6 +69,7 @@ async fn create_tickets(db: &mut PgConnection, tickets: &[TicketRow]) -> Result<
     .bind(column(tickets, |t| t.created_at))
     .bind(column(tickets, |t| t.updated_at))
     .bind(column(tickets, |t| &t.description))
+    .bind(column(tickets, |t| t.assignment.held))
     .execute(db)
     .await
     .map(drop)
@@ -85,10 +87,16 @@ async fn patch_tickets(db: &mut PgConnection, patches: &[(TicketKey, TicketPatch
          labels = coalesce(v.labels::text[], t.labels), \
          assignee_id = CASE WHEN v.assignee_changes THEN v.assignee_id ELSE t.assignee_id END, \
          due_date = CASE WHEN v.due_date_changes THEN v.due_date ELSE t.due_date END, \
-         version = v.version, sequence = v.sequence, updated_at = v.updated_at \
+         version = v.version, sequence = v.sequence, updated_at = v.updated_at, \
+         assigned_by = coalesce(v.assigned_by, t.assigned_by), assigned_at = coalesce(v.assigned_at, t.assigned_at), \
+         assignment_round = coalesce(v.round, t.assignment_round), \
+         assignment_reason = CASE WHEN v.round IS NULL THEN t.assignment_reason ELSE v.reason END, \
+         assignment_held = coalesce(v.held, t.assignment_held) \
          FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::uuid[], \
-         $10::boolean[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[]) AS v (project_id, number, title, description, \
-         priority, status, labels, assignee_changes, assignee_id, due_date_changes, due_date, version, sequence, updated_at) \
+         $10::boolean[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::uuid[], $16::bigint[], $17::bigint[], \
+         $18::text[], $19::boolean[]) AS v (project_id, number, title, description, \
+         priority, status, labels, assignee_changes, assignee_id, due_date_changes, due_date, version, sequence, updated_at, \
+         assigned_by, assigned_at, round, reason, held) \
          WHERE t.project_id = v.project_id AND t.number = v.number",
     )
     .bind(column(patches, |((project, _), _)| *project))
@@ -105,6 +113,11 @@ async fn patch_tickets(db: &mut PgConnection, patches: &[(TicketKey, TicketPatch
     .bind(column(patches, |(_, p)| p.version))
     .bind(column(patches, |(_, p)| p.sequence))
     .bind(column(patches, |(_, p)| p.updated_at))
+    .bind(column(patches, |(_, p)| p.assignment.as_ref().and_then(|assignment| assignment.by)))
+    .bind(column(patches, |(_, p)| p.assignment.as_ref().and_then(|assignment| assignment.at)))
+    .bind(column(patches, |(_, p)| p.assignment.as_ref().map(|assignment| assignment.round)))
+    .bind(column(patches, |(_, p)| p.assignment.as_ref().and_then(|assignment| assignment.reason.as_deref())))
+    .bind(column(patches, |(_, p)| p.held()))
     .execute(db)
     .await
     .map(drop)
@@ -233,14 +246,16 @@ async fn write_projects(db: &mut PgConnection, changes: &[ProjectChange]) -> Res
     let updated: Vec<&ProjectUpdated> = updated.into_values().collect();
     sqlx::query(
         "UPDATE projects p SET name = v.name, description = v.description, viewer_comments = v.viewer_comments, \
-         updated_at = v.updated_at FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::bigint[]) \
-         AS v (id, name, description, viewer_comments, updated_at) WHERE p.id = v.id",
+         updated_at = v.updated_at, assignment_policy = coalesce(nullif(v.policy, ''), p.assignment_policy) \
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::text[]) \
+         AS v (id, name, description, viewer_comments, updated_at, policy) WHERE p.id = v.id",
     )
     .bind(column(&updated, |event| event.project_id))
     .bind(column(&updated, |event| &event.name))
     .bind(column(&updated, |event| &event.description))
     .bind(column(&updated, |event| event.viewer_comments))
     .bind(column(&updated, |event| event.updated_at))
+    .bind(column(&updated, |event| &event.assignment_policy))
     .execute(db)
     .await
     .map(drop)

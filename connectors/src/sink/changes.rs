@@ -5,10 +5,10 @@
 use std::collections::hash_map::Entry;
 
 use ahash::AHashMap;
-use schemas::reader::{CommentRow, TicketRow};
+use schemas::reader::{AssignmentRow, CommentRow, TicketRow};
 use schemas::{
     Outcome, ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated,
-    TicketCreated, TicketEvent, TicketUpdated, UserCreated, UserEvent,
+    TicketCreated, TicketEvent, TicketUpdated, UserCreated, UserEvent, workflow,
 };
 use uuid::Uuid;
 
@@ -97,6 +97,9 @@ pub(crate) struct TicketPatch {
     pub(crate) labels: Option<Vec<String>>,
     pub(crate) assignee_id: Change<Uuid>,
     pub(crate) due_date: Change<i64>,
+    pub(crate) assignment: Option<AssignmentRow>,
+    /// Whoever opens a ticket again that nobody has wants it to be done.
+    pub(crate) reopened: bool,
     pub(crate) version: i64,
     pub(crate) sequence: i64,
     pub(crate) updated_at: i64,
@@ -126,9 +129,11 @@ impl Changes {
                 self.patch(key, patch);
             }
             TicketEvent::TicketStatusUpdated(event) => {
+                let reopened = !workflow::is_open(&event.old_status) && workflow::is_open(&event.new_status);
                 self.count(event.project_id, event.old_status, -1);
                 self.count(event.project_id, event.new_status.clone(), 1);
                 let patch = TicketPatch {
+                    reopened,
                     status: Some(event.new_status),
                     ..TicketPatch::at(event.ticket_version, event.sequence, event.timestamp)
                 };
@@ -137,6 +142,13 @@ impl Changes {
             TicketEvent::TicketAssigned(event) => {
                 let patch = TicketPatch {
                     assignee_id: Change::To(Some(event.assignee_id)),
+                    assignment: Some(AssignmentRow {
+                        by: Some(event.assigned_by),
+                        at: Some(event.assigned_at),
+                        round: event.round,
+                        reason: event.reason,
+                        held: false,
+                    }),
                     ..TicketPatch::at(event.ticket_version, event.sequence, event.assigned_at)
                 };
                 self.patch((event.project_id, event.number), patch);
@@ -144,6 +156,13 @@ impl Changes {
             TicketEvent::TicketUnassigned(event) => {
                 let patch = TicketPatch {
                     assignee_id: Change::To(None),
+                    assignment: Some(AssignmentRow {
+                        by: Some(event.unassigned_by),
+                        at: Some(event.unassigned_at),
+                        round: event.round,
+                        reason: None,
+                        held: !event.automatic,
+                    }),
                     ..TicketPatch::at(event.ticket_version, event.sequence, event.unassigned_at)
                 };
                 self.patch((event.project_id, event.number), patch);
@@ -217,6 +236,7 @@ impl Changes {
     fn create(&mut self, event: TicketCreated) {
         self.count(event.project_id, event.status.clone(), 1);
         self.created_at.insert((event.project_id, event.number), self.created.len());
+        let held = event.imported && event.assignee_id.is_none();
         self.created.push(TicketRow {
             id: event.ticket_id,
             project_id: event.project_id,
@@ -238,6 +258,7 @@ impl Changes {
             imported: event.imported,
             created_at: event.created_at,
             updated_at: event.updated_at,
+            assignment: AssignmentRow { held, ..AssignmentRow::default() },
         });
     }
 
@@ -270,9 +291,16 @@ impl TicketPatch {
         set(&mut row.labels, self.labels);
         self.assignee_id.apply(&mut row.assignee_id);
         self.due_date.apply(&mut row.due_date);
+        row.assignment.held &= !self.reopened;
+        set(&mut row.assignment, self.assignment);
         row.version = self.version;
         row.sequence = self.sequence;
         row.updated_at = self.updated_at;
+    }
+
+    /// Whether the ticket is held from now on; none if that stays as it is.
+    pub(crate) fn held(&self) -> Option<bool> {
+        self.assignment.as_ref().map(|assignment| assignment.held).or(self.reopened.then_some(false))
     }
 
     /// Adds what a later patch changes.
@@ -284,6 +312,11 @@ impl TicketPatch {
         self.labels = later.labels.or(self.labels.take());
         self.assignee_id = later.assignee_id.or(self.assignee_id);
         self.due_date = later.due_date.or(self.due_date);
+        if let Some(assignment) = &mut self.assignment {
+            assignment.held &= !later.reopened;
+        }
+        self.reopened |= later.reopened;
+        self.assignment = later.assignment.or(self.assignment.take());
         self.version = later.version;
         self.sequence = later.sequence;
         self.updated_at = later.updated_at;

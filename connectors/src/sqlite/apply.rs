@@ -27,8 +27,8 @@ impl Writer {
             tickets: MultiRow::new(
                 "INSERT INTO tickets (id, project_id, number, code, title, description, priority, status, labels, reporter_id, \
                  assignee_id, due_date, external_source, external_id, external_url, version, sequence, imported, created_at, \
-                 updated_at) VALUES",
-                20,
+                 updated_at, assignment_held) VALUES",
+                21,
                 "",
             ),
             patches: MultiRow::new(
@@ -37,8 +37,12 @@ impl Writer {
                  labels = coalesce(v.column7, labels), \
                  assignee_id = CASE v.column8 WHEN 0 THEN assignee_id ELSE v.column9 END, \
                  due_date = CASE v.column10 WHEN 0 THEN due_date ELSE v.column11 END, \
-                 version = v.column12, sequence = v.column13, updated_at = v.column14 FROM (VALUES",
-                14,
+                 version = v.column12, sequence = v.column13, updated_at = v.column14, \
+                 assignment_reason = CASE WHEN v.column17 IS NULL THEN assignment_reason ELSE v.column18 END, \
+                 assigned_by = coalesce(v.column15, assigned_by), assigned_at = coalesce(v.column16, assigned_at), \
+                 assignment_round = coalesce(v.column17, assignment_round), \
+                 assignment_held = coalesce(v.column19, assignment_held) FROM (VALUES",
+                19,
                 ") AS v WHERE tickets.project_id = v.column1 AND tickets.number = v.column2",
             ),
             labels: MultiRow::new(
@@ -200,7 +204,8 @@ fn bind_ticket(a: &mut SqliteArguments, ticket: TicketRow) -> Result<(), BoxDynE
     a.add(ticket.sequence)?;
     a.add(ticket.imported)?;
     a.add(ticket.created_at)?;
-    a.add(ticket.updated_at)
+    a.add(ticket.updated_at)?;
+    a.add(ticket.assignment.held)
 }
 
 fn bind_patch(
@@ -220,7 +225,14 @@ fn bind_patch(
     a.add(patch.due_date.value())?;
     a.add(patch.version)?;
     a.add(patch.sequence)?;
-    a.add(patch.updated_at)
+    a.add(patch.updated_at)?;
+    let held = patch.held();
+    let assignment = patch.assignment.as_ref();
+    a.add(assignment.and_then(|assignment| assignment.by))?;
+    a.add(assignment.and_then(|assignment| assignment.at))?;
+    a.add(assignment.map(|assignment| assignment.round))?;
+    a.add(patch.assignment.and_then(|assignment| assignment.reason))?;
+    a.add(held)
 }
 
 fn bind_comment(a: &mut SqliteArguments, comment: CommentRow) -> Result<(), BoxDynError> {
@@ -260,12 +272,14 @@ async fn write_project(db: &mut SqliteConnection, change: ProjectChange) -> Resu
         }
         ProjectChange::Updated(event) => {
             sqlx::query(
-                "UPDATE projects SET name = ?, description = ?, viewer_comments = ?, updated_at = ? WHERE id = ?",
+                "UPDATE projects SET name = ?, description = ?, viewer_comments = ?, updated_at = ?, \
+                 assignment_policy = coalesce(nullif(?, ''), assignment_policy) WHERE id = ?",
             )
             .bind(event.name)
             .bind(event.description)
             .bind(event.viewer_comments)
             .bind(event.updated_at)
+            .bind(event.assignment_policy)
             .bind(event.project_id)
             .execute(db)
             .await?;

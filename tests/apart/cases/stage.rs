@@ -157,8 +157,14 @@ impl Person<'_> {
 
     /// Sets how a project's tickets are assigned.
     pub(super) fn assigns(&self, project: &str, policy: &str) {
-        let command = json!({ "type": "ConfigureAssignment", "project": project, "policy": policy });
-        assert_eq!(self.pour(&command.to_string())[0]["status"], "accepted");
+        let configured = self.send("PUT", &format!("/projects/{project}/assignment"), &json!({ "policy": policy }), &[]);
+        configured.is(200);
+        assert_eq!(configured.json()["assignmentPolicy"], policy);
+    }
+
+    /// What `syncroboard explain` says of a ticket.
+    pub(super) fn explanation(&self, ticket: &str) -> Output {
+        (self.at.run)(&["explain", ticket, "--server", &self.at.url, "--token", self.token()])
     }
 
     /// A ticket of this title.

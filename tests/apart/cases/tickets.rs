@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::PATIENCE;
-use super::stage::Stage;
+use super::stage::{Person, Stage};
 
 pub(super) fn should_number_tickets_without_gaps(stage: &Stage<'_>) {
     let (web, ada, _) = stage.project();
@@ -99,12 +99,24 @@ pub(super) fn should_find_a_ticket_by_id_and_by_code_for_reading_and_writing(sta
     }
 }
 
-pub(super) fn should_give_a_ticket_to_whoever_has_room(stage: &Stage<'_>) {
+pub(super) fn should_give_a_ticket_to_whoever_has_room_and_say_why(stage: &Stage<'_>) {
     let (web, ada, bob) = stage.project();
+    let path = format!("/tickets/{web}-1/assignment");
+    let assignment = || {
+        let told = bob.get(&path).json();
+        ["state", "assigneeId", "automatic", "changedBy", "round", "reason"].map(|field| told[field].clone())
+    };
+    let nobody = |why: &str, state: &str, round: i64| {
+        [json!(state), Value::Null, json!(false), Value::Null, json!(round), json!(why)]
+    };
     let waiting = ada.ticket(&web, "one");
     assert_eq!((&waiting["assigneeId"], &waiting["version"]), (&Value::Null, &json!(1)));
-    ada.patch(&format!("/projects/{web}/members/{}", ada.id()), json!({ "capacity": 0 })).is(200);
+    assert_eq!(assignment(), nobody("the project assigns by hand only", "unassigned", 0));
+    ada.patch(&format!("/projects/{web}/members/{}", ada.id()), json!({ "capacity": 1 })).is(200);
+    ada.patch(&format!("/projects/{web}/members/{}", bob.id()), json!({ "capacity": 0 })).is(200);
     ada.assigns(&web, "least_loaded");
+    assert_eq!(assignment(), nobody("it waits for a member with room", "waiting", 0));
+    ada.patch(&format!("/projects/{web}/members/{}", bob.id()), json!({ "capacity": 4 })).is(200);
     let end = Instant::now() + PATIENCE;
     let given = loop {
         let ticket = ada.get(&format!("/tickets/{web}-1")).json();
@@ -114,8 +126,32 @@ pub(super) fn should_give_a_ticket_to_whoever_has_room(stage: &Stage<'_>) {
         assert!(Instant::now() < end, "nobody is given {ticket}");
     };
     assert_eq!((&given["assigneeId"], &given["version"]), (&json!(bob.id()), &json!(1)));
-    let refused = ada.pour(&json!({ "type": "ConfigureAssignment", "project": web, "policy": "fair" }).to_string());
-    assert_eq!(refused[0]["code"], "policy_invalid");
+    let why = "with the lowest share of those with room: load 0 of 4, 2 with this ticket";
+    assert_eq!(assignment(), [json!("assigned"), json!(bob.id()), json!(true), Value::Null, json!(1), json!(why)]);
+    let explained = String::from_utf8(bob.explanation(&format!("{web}-1")).stdout).unwrap();
+    let lines = [&*format!("{web}-1 is assigned to bob"), why, "by assignment", "least_loaded", "1"];
+    assert_eq!(explained.lines().count(), lines.len());
+    assert!(explained.lines().zip(lines).all(|(said, line)| said.ends_with(line)), "{explained}");
+    let assignee = format!("/tickets/{web}-1/assignee");
+    bob.send("PUT", &assignee, &json!({ "assigneeId": ada.id() }), &[]).is(200);
+    let by_hand = [json!("assigned"), json!(ada.id()), json!(false), json!(bob.id()), json!(2), json!("assigned by hand")];
+    assert_eq!(assignment(), by_hand);
+    bob.delete(&assignee).is(200);
+    let taken = [json!("unassigned"), Value::Null, json!(false), json!(bob.id()), json!(3)];
+    assert_eq!((&assignment()[..5], &assignment()[5]), (&taken[..], &json!("it was taken away by hand")));
+    // Neither who may not see the ticket nor who may not configure the project.
+    let eve = stage.person("eve");
+    eve.get(&path).problem(404, "ticket_not_found");
+    assert_eq!(eve.explanation(&format!("{web}-1")).status.code(), Some(3));
+    assert_eq!(bob.explanation("../projects").status.code(), Some(2));
+    let to_manual = |who: &Person<'_>| {
+        who.send("PUT", &format!("/projects/{web}/assignment"), &json!({ "policy": "manual" }), &[])
+    };
+    to_manual(&eve).problem(403, "not_a_member");
+    to_manual(&bob).problem(403, "insufficient_role");
+    let refused = ada.send("PUT", &format!("/projects/{web}/assignment"), &json!({ "policy": "fair" }), &[]);
+    let allowed = json!(["least_loaded", "round_robin", "skills_only", "manual"]);
+    assert_eq!(refused.problem(422, "policy_invalid")["allowed"], allowed);
 }
 
 pub(super) fn should_page_through_tickets_and_refuse_what_is_no_filter(stage: &Stage<'_>) {

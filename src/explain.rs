@@ -1,0 +1,76 @@
+//! `syncroboard explain`: who has a ticket, and why.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use reqwest::Method;
+use serde::Deserialize;
+
+use crate::ask::ask;
+use crate::config::Config;
+use crate::exit::Failed;
+use crate::token;
+
+/// How long the server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What `syncroboard explain` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Code of the ticket, such as SYNC-101, or its id.
+    #[arg(value_name = "TICKET")]
+    ticket: String,
+
+    /// Where the server listens.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    server: String,
+
+    /// Token of somebody who may see the ticket [default: an administrator's, made from the data directory].
+    #[arg(long, value_name = "T", env = "SYNCROBOARD_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
+
+/// The answer of `GET /tickets/{id}/assignment`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Assignment {
+    code: String,
+    policy: String,
+    state: String,
+    assignee_id: Option<String>,
+    assignee_name: Option<String>,
+    automatic: bool,
+    changed_by: Option<String>,
+    changed_at: Option<String>,
+    round: i64,
+    reason: String,
+}
+
+pub(crate) fn run(args: &ExplainArgs, config: &Config) -> Result<ExitCode, Failed> {
+    let code = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if args.ticket.is_empty() || !args.ticket.bytes().all(code) {
+        return Err(Failed::usage(format!("{}: a code such as SYNC-101, or an id, is needed", args.ticket)));
+    }
+    let path = format!("/tickets/{}/assignment", args.ticket);
+    let token = args.token.clone().or_else(|| token::local_admin(config));
+    print!("{}", ask::<Assignment>(Method::GET, &args.server, &path, token, PATIENCE)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+impl std::fmt::Display for Assignment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = self.assignee_name.as_ref().or(self.assignee_id.as_ref());
+        match name {
+            Some(name) => writeln!(f, "{} is assigned to {name}", self.code)?,
+            None => writeln!(f, "{} is {}", self.code, self.state)?,
+        }
+        writeln!(f, "  why     {}", self.reason)?;
+        if let Some(at) = &self.changed_at {
+            let by = self.changed_by.as_deref().filter(|_| !self.automatic).unwrap_or("assignment");
+            writeln!(f, "  since   {at}, by {by}")?;
+        }
+        writeln!(f, "  policy  {}", self.policy)?;
+        writeln!(f, "  round   {}", self.round)
+    }
+}
