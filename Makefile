@@ -43,7 +43,7 @@ bench: setup ## One million commands through the pipeline
 	cargo run --locked --quiet --bin syncroboard -- bench
 
 microbench: setup ## decide, serialisation, store access, commit (criterion), restore
-	cargo bench --workspace --locked --profile dev --bench decide --bench serde --bench store --bench broker --bench sink --bench restore
+	cargo bench --workspace --locked --profile dev --bench decide --bench assignment --bench serde --bench store --bench broker --bench sink --bench restore
 
 simulate: setup ## The simulation over many seeds (SEEDS, default 10000)
 	SIMULATION_SEEDS=$(SEEDS) cargo test --locked -p syncroboard --test simulation -- --nocapture

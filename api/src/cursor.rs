@@ -1,6 +1,7 @@
 //! Cursors as text. Opaque to clients: a letter for the list, then the place.
 
 use connectors::read_model::TicketCursor;
+use uuid::Uuid;
 
 /// Of a list by number; also of a board's column.
 pub(crate) fn by_number(number: i64) -> String {
@@ -37,6 +38,15 @@ pub(crate) fn by_key(key: &str) -> String {
 
 pub(crate) fn parse_by_key(text: &str) -> Option<String> {
     text.strip_prefix('k').filter(|key| !key.is_empty()).map(str::to_owned)
+}
+
+/// Of a list by id.
+pub(crate) fn by_id(id: Uuid) -> String {
+    format!("i{id}")
+}
+
+pub(crate) fn parse_by_id(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text.strip_prefix('i')?).ok()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use axum::routing::{get, patch, post, put};
 use crate::problem::Problem;
 use crate::resources::{
     assignee, assignment, board, bulk, commands, comments, health, members, projects, status, tickets, users, verify,
+    watchers,
 };
 use crate::state::AppState;
 use crate::{layers, pages};
@@ -28,6 +29,8 @@ pub fn router(state: AppState) -> Router {
         .route("/tickets/{id}/assignment", get(assignment::read))
         .route("/tickets/{id}/assignee", put(assignee::update).delete(assignee::delete))
         .route("/tickets/{id}/comments", get(comments::list).post(comments::create))
+        .route("/tickets/{id}/watch", put(watchers::update).delete(watchers::delete))
+        .route("/tickets/{id}/watchers", get(watchers::list))
         .route("/users", post(users::create))
         .route("/users/me", get(users::read_me))
         .route("/users/{id}", get(users::read))

@@ -1,7 +1,7 @@
 //! How rows look in JSON. Times are RFC 3339 with milliseconds, UTC.
 
 use connectors::read_model::TicketCard;
-use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow};
+use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use schemas::workflow;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
@@ -255,6 +255,21 @@ impl From<CommentRow> for Comment {
             parent_id: row.parent_id,
             created_at: Time(row.created_at),
         }
+    }
+}
+
+/// Somebody who watches a ticket.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Watcher {
+    user_id: Uuid,
+    name: Option<String>,
+    since: Time,
+}
+
+impl Watcher {
+    pub(crate) fn new(row: &WatcherRow, user: Option<&UserRow>) -> Self {
+        Self { user_id: row.user_id, name: user.map(|user| user.name.clone()), since: Time(row.since) }
     }
 }
 

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow};
+use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use uuid::Uuid;
 
 /// A future behind a pointer, so that the trait can be used as an object.
@@ -90,6 +90,9 @@ pub trait ReadModel: Send + Sync {
 
     /// A comment of a ticket.
     fn comment(&self, ticket: Uuid, comment: Uuid) -> Answer<'_, Option<CommentRow>>;
+
+    /// Who watches a ticket, by id. The cursor is the last user's id of the page before.
+    fn watchers(&self, project: Uuid, number: i64, after: Option<Uuid>, limit: u32) -> Answer<'_, Page<WatcherRow, Uuid>>;
 
     /// A user. By e-mail or login, ask for [`schemas::ids::user_id`] of the user key.
     fn user(&self, id: Uuid) -> Answer<'_, Option<UserRow>>;

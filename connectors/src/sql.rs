@@ -21,6 +21,9 @@ pub(crate) const TICKET_REST: &str =
 /// Columns of a comment.
 pub(crate) const COMMENT: &str = "id, project_id, ticket_id, author_id, content, parent_id, sequence, created_at";
 
+/// Columns of somebody who watches a ticket.
+pub(crate) const WATCHER: &str = "project_id, number, user_id, since";
+
 /// Columns of a user.
 pub(crate) const USER: &str = "id, email, name, role, source, login, sequence, created_at";
 
@@ -83,6 +86,10 @@ pub(crate) fn comments() -> String {
 /// Looks among the comments of one ticket.
 pub(crate) fn comment() -> String {
     format!("SELECT {COMMENT} FROM comments WHERE ticket_id = $1 AND id = $2")
+}
+
+pub(crate) fn watchers() -> String {
+    format!("SELECT {WATCHER} FROM watchers WHERE project_id = $1 AND number = $2 AND user_id > $3 ORDER BY user_id LIMIT $4")
 }
 
 /// The functions that make structs of a database's rows; `strings` reads a list of strings.
@@ -177,6 +184,15 @@ macro_rules! row_readers {
                 parent_id: row.try_get(5)?,
                 sequence: row.try_get(6)?,
                 created_at: row.try_get(7)?,
+            })
+        }
+
+        pub(super) fn watcher(row: &$row) -> Result<schemas::reader::WatcherRow, sqlx::Error> {
+            Ok(schemas::reader::WatcherRow {
+                project_id: row.try_get(0)?,
+                number: row.try_get(1)?,
+                user_id: row.try_get(2)?,
+                since: row.try_get(3)?,
             })
         }
 

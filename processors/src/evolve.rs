@@ -3,6 +3,7 @@
 
 use schemas::{
     CommentState, ExternalState, MemberState, ProjectState, TicketCreated, TicketEvent, TicketState, TicketUpdated,
+    WatcherState,
 };
 
 use crate::digest;
@@ -95,6 +96,14 @@ pub fn evolve<S: ProjectStateMut>(state: &mut S, event: &TicketEvent) -> Result<
         TicketEvent::TicketCommented(e) => {
             change_ticket(state, event, e.number, |ticket| ticket.comments += 1)?;
             state.put_comment(e.number, e.comment_id, CommentState { author_id: e.author_id })
+        }
+        TicketEvent::TicketWatchAdded(e) => {
+            state.ticket(e.number)?.ok_or_else(|| missing(event))?;
+            state.put_watcher(e.number, e.user_id, WatcherState { since: e.timestamp })
+        }
+        TicketEvent::TicketWatchRemoved(e) => {
+            state.watcher(e.number, e.user_id)?.ok_or_else(|| missing(event))?;
+            state.remove_watcher(e.number, e.user_id)
         }
         TicketEvent::TicketDeleted(e) => {
             state.ticket(e.number)?.ok_or_else(|| missing(event))?;

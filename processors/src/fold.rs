@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::reader::{AssignmentRow, CommentRow, MemberRow, OutcomeRow, ProjectRow, TicketRow, UserRow};
+use schemas::reader::{AssignmentRow, CommentRow, MemberRow, OutcomeRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use schemas::{Outcome, TicketCreated, TicketEvent, TicketUpdated, UserEvent, UserState};
 use uuid::Uuid;
 
@@ -27,6 +27,8 @@ pub struct Fold {
     pub ticket_rows: BTreeMap<(Uuid, i64), TicketRow>,
     /// Comments of the read model, by id.
     pub comment_rows: BTreeMap<Uuid, CommentRow>,
+    /// Who watches in the read model, by project, number and user.
+    pub watcher_rows: BTreeMap<(Uuid, i64, Uuid), WatcherRow>,
     /// Users of the read model, by id.
     pub user_rows: BTreeMap<Uuid, UserRow>,
     /// Outcomes of the read model, by command and partition: an id that was used for commands on several partitions was decided on
@@ -158,7 +160,17 @@ impl Fold {
                 };
                 self.comment_rows.insert(row.id, row);
             }
+            TicketEvent::TicketWatchAdded(e) => {
+                let (number, user_id, since) = (e.number, e.user_id, e.timestamp);
+                self.watcher_rows.insert((project_id, number, user_id), WatcherRow { project_id, number, user_id, since });
+            }
+            TicketEvent::TicketWatchRemoved(e) => {
+                self.watcher_rows.remove(&(project_id, e.number, e.user_id));
+            }
             TicketEvent::TicketDeleted(e) => {
+                let of_ticket = (project_id, e.number, Uuid::nil())..=(project_id, e.number, Uuid::max());
+                let watching: Vec<_> = self.watcher_rows.range(of_ticket).map(|(key, _)| *key).collect();
+                watching.iter().for_each(|key| drop(self.watcher_rows.remove(key)));
                 self.ticket_rows.remove(&(project_id, e.number));
                 // Deletions are rare, and an index by ticket would cost as much memory as the rows.
                 self.comment_rows.retain(|_, row| row.ticket_id != e.ticket_id);

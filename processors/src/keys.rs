@@ -91,11 +91,11 @@ impl KeyBytes for ExternalKey {
     }
 }
 
-/// Project, number of a ticket, id of a comment.
+/// Project, number of a ticket, id of a comment or of somebody who watches it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CommentKey(pub Uuid, pub i64, pub Uuid);
+pub struct TicketPartKey(pub Uuid, pub i64, pub Uuid);
 
-impl KeyBytes for CommentKey {
+impl KeyBytes for TicketPartKey {
     fn write(&self, out: &mut Vec<u8>) {
         TicketKey(self.0, self.1).write(out);
         self.2.write(out);
@@ -152,7 +152,7 @@ mod tests {
         back(HandleKey(a, "ana".to_owned()), 19);
         back(TicketKey(a, 101), 24);
         back(ExternalKey(a, "github:o/r".to_owned(), "7".to_owned()), 16 + 10 + 1 + 1);
-        back(CommentKey(a, 101, b), 40);
+        back(TicketPartKey(a, 101, b), 40);
     }
 
     #[test]

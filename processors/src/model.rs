@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use schemas::{CommentState, ExternalState, MemberState, ProjectCounters, ProjectState, TicketState};
+use schemas::{CommentState, ExternalState, MemberState, ProjectCounters, ProjectState, TicketState, WatcherState};
 use uuid::Uuid;
 
 use crate::view::{Fault, ProjectStateMut, ProjectView};
@@ -25,6 +25,8 @@ pub struct ProjectModel {
     pub externals: BTreeMap<(String, String), ExternalState>,
     /// Comments by number of the ticket and id.
     pub comments: BTreeMap<(i64, Uuid), CommentState>,
+    /// Who watches, by number of the ticket and user.
+    pub watchers: BTreeMap<(i64, Uuid), WatcherState>,
 }
 
 impl ProjectView for ProjectModel {
@@ -54,6 +56,10 @@ impl ProjectView for ProjectModel {
 
     fn comment(&self, number: i64, comment_id: Uuid) -> Result<Option<CommentState>, Fault> {
         Ok(self.comments.get(&(number, comment_id)).cloned())
+    }
+
+    fn watcher(&self, number: i64, user_id: Uuid) -> Result<Option<WatcherState>, Fault> {
+        Ok(self.watchers.get(&(number, user_id)).cloned())
     }
 }
 
@@ -104,6 +110,7 @@ impl ProjectStateMut for ProjectModel {
     fn remove_ticket(&mut self, number: i64) -> Result<(), Fault> {
         self.tickets.remove(&number);
         self.comments.retain(|(of, _), _| *of != number);
+        self.watchers.retain(|(of, _), _| *of != number);
         Ok(())
     }
 
@@ -114,6 +121,16 @@ impl ProjectStateMut for ProjectModel {
 
     fn put_comment(&mut self, number: i64, comment_id: Uuid, comment: CommentState) -> Result<(), Fault> {
         self.comments.insert((number, comment_id), comment);
+        Ok(())
+    }
+
+    fn put_watcher(&mut self, number: i64, user_id: Uuid, watcher: WatcherState) -> Result<(), Fault> {
+        self.watchers.insert((number, user_id), watcher);
+        Ok(())
+    }
+
+    fn remove_watcher(&mut self, number: i64, user_id: Uuid) -> Result<(), Fault> {
+        self.watchers.remove(&(number, user_id));
         Ok(())
     }
 }

@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use schemas::{CommentState, ExternalState, HandleState, MemberState, ProjectCounters, ProjectState, TicketState};
-use topology::{Context, InitContext, Store, StoreBuilder, TopologyBuilder, TopologyError};
+use schemas::{
+    CommentState, ExternalState, HandleState, MemberState, ProjectCounters, ProjectState, TicketState, WatcherState,
+};
+use topology::{Context, InitContext, ProcessingError, Store, StoreBuilder, TopologyBuilder, TopologyError};
 use uuid::Uuid;
 
-use crate::keys::{CommentKey, ExternalKey, HandleKey, KeyBytes, MemberKey, StoreKeySerde, TicketKey};
+use crate::keys::{ExternalKey, HandleKey, KeyBytes, MemberKey, StoreKeySerde, TicketKey, TicketPartKey};
 use crate::serdes::Framed;
 use crate::view::{Fault, ProjectStateMut, ProjectView};
 
@@ -26,9 +28,12 @@ pub const TICKETS: &str = "tickets";
 pub const EXTERNALS: &str = "external-references";
 /// Comments by project, ticket and id.
 pub const COMMENTS: &str = "comments";
+/// Who watches, by project, ticket and user.
+pub const WATCHERS: &str = "watchers";
 
 /// Every store that holds a project's state.
-pub const PROJECT_STORES: [&str; 7] = [PROJECTS, COUNTERS, MEMBERS, HANDLES, TICKETS, EXTERNALS, COMMENTS];
+pub const PROJECT_STORES: [&str; 8] =
+    [PROJECTS, COUNTERS, MEMBERS, HANDLES, TICKETS, EXTERNALS, COMMENTS, WATCHERS];
 
 /// Decoded values that each task keeps of a store whose entries are asked for again and again.
 const CACHED_PROJECTS: usize = 2_048;
@@ -50,7 +55,8 @@ pub(crate) fn declare(builder: TopologyBuilder) -> TopologyBuilder {
             StoreBuilder::persistent(TICKETS, StoreKeySerde, Framed).cached(CACHED_TICKETS),
         )
         .store::<ExternalKey, ExternalState>(StoreBuilder::persistent(EXTERNALS, StoreKeySerde, Framed))
-        .store::<CommentKey, CommentState>(StoreBuilder::persistent(COMMENTS, StoreKeySerde, Framed))
+        .store::<TicketPartKey, CommentState>(StoreBuilder::persistent(COMMENTS, StoreKeySerde, Framed))
+        .store::<TicketPartKey, WatcherState>(StoreBuilder::persistent(WATCHERS, StoreKeySerde, Framed))
 }
 
 /// A processor's handles on the stores.
@@ -62,7 +68,8 @@ pub(crate) struct ProjectHandles {
     handles: Store<HandleKey, HandleState>,
     tickets: Store<TicketKey, TicketState>,
     externals: Store<ExternalKey, ExternalState>,
-    comments: Store<CommentKey, CommentState>,
+    comments: Store<TicketPartKey, CommentState>,
+    watchers: Store<TicketPartKey, WatcherState>,
 }
 
 impl ProjectHandles {
@@ -75,6 +82,7 @@ impl ProjectHandles {
             tickets: ctx.store(TICKETS)?,
             externals: ctx.store(EXTERNALS)?,
             comments: ctx.store(COMMENTS)?,
+            watchers: ctx.store(WATCHERS)?,
         })
     }
 }
@@ -122,8 +130,13 @@ impl ProjectView for ProjectStores<'_, '_> {
     }
 
     fn comment(&self, number: i64, comment_id: Uuid) -> Result<Option<CommentState>, Fault> {
-        let key = CommentKey(self.project_id, number, comment_id);
+        let key = TicketPartKey(self.project_id, number, comment_id);
         Ok(self.stores.comments.get(&mut self.ctx.borrow_mut(), &key)?.map(Arc::unwrap_or_clone))
+    }
+
+    fn watcher(&self, number: i64, user_id: Uuid) -> Result<Option<WatcherState>, Fault> {
+        let key = TicketPartKey(self.project_id, number, user_id);
+        Ok(self.stores.watchers.get(&mut self.ctx.borrow_mut(), &key)?.map(Arc::unwrap_or_clone))
     }
 }
 
@@ -170,15 +183,9 @@ impl ProjectStateMut for ProjectStores<'_, '_> {
         let ticket = TicketKey(self.project_id, number);
         let mut prefix = Vec::with_capacity(24);
         ticket.write(&mut prefix);
-        let mut comments = Vec::new();
         let ctx = self.ctx.get_mut();
-        self.stores.comments.prefix_scan(ctx, &prefix, |key, _| {
-            comments.extend(CommentKey::read(key));
-            ControlFlow::Continue(())
-        })?;
-        for comment in &comments {
-            self.stores.comments.delete(ctx, comment)?;
-        }
+        remove_parts(ctx, &self.stores.comments, &prefix)?;
+        remove_parts(ctx, &self.stores.watchers, &prefix)?;
         Ok(self.stores.tickets.delete(ctx, &ticket)?)
     }
 
@@ -188,7 +195,31 @@ impl ProjectStateMut for ProjectStores<'_, '_> {
     }
 
     fn put_comment(&mut self, number: i64, comment_id: Uuid, comment: CommentState) -> Result<(), Fault> {
-        let key = CommentKey(self.project_id, number, comment_id);
+        let key = TicketPartKey(self.project_id, number, comment_id);
         Ok(self.stores.comments.put(self.ctx.get_mut(), &key, comment)?)
     }
+
+    fn put_watcher(&mut self, number: i64, user_id: Uuid, watcher: WatcherState) -> Result<(), Fault> {
+        let key = TicketPartKey(self.project_id, number, user_id);
+        Ok(self.stores.watchers.put(self.ctx.get_mut(), &key, watcher)?)
+    }
+
+    fn remove_watcher(&mut self, number: i64, user_id: Uuid) -> Result<(), Fault> {
+        let key = TicketPartKey(self.project_id, number, user_id);
+        Ok(self.stores.watchers.delete(self.ctx.get_mut(), &key)?)
+    }
+}
+
+/// Deletes all whose keys begin with that of their ticket.
+fn remove_parts<V: Send + Sync + 'static>(
+    ctx: &mut Context<'_>,
+    store: &Store<TicketPartKey, V>,
+    ticket: &[u8],
+) -> Result<(), ProcessingError> {
+    let mut parts = Vec::new();
+    store.prefix_scan(ctx, ticket, |key, _| {
+        parts.extend(TicketPartKey::read(key));
+        ControlFlow::Continue(())
+    })?;
+    parts.iter().try_for_each(|part| store.delete(ctx, part))
 }

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use schemas::reader::{EventLog, OutcomeRow, ReadError, ReadModel, Stores};
-use schemas::{CommentState, HandleState, Outcome, ProjectCounters, Record, frame};
+use schemas::{HandleState, Outcome, ProjectCounters, Record, frame};
 use uuid::Uuid;
 
 use crate::fold::Fold;
-use crate::keys::{CommentKey, ExternalKey, HandleKey, KeyBytes, MemberKey, TicketKey};
+use crate::keys::{TicketPartKey, ExternalKey, HandleKey, KeyBytes, MemberKey, TicketKey};
 use crate::model::ProjectModel;
 use crate::pipeline::COMMAND_MEMORY_MS;
-use crate::stores::{COMMENTS, COUNTERS, EXTERNALS, HANDLES, MEMBERS, PROJECTS, TICKETS};
+use crate::stores::{COMMENTS, COUNTERS, EXTERNALS, HANDLES, MEMBERS, PROJECTS, TICKETS, WATCHERS};
 use crate::user_processor::USERS;
 
 /// Something that is not as the events say.
@@ -107,9 +107,13 @@ pub fn verify_stores(fold: &Fold, stores: &dyn Stores, each: &mut dyn FnMut(Diff
             m.externals.iter().map(move |((source, e), s)| (ExternalKey(id, source.clone(), e.clone()), s.clone()))
         }),
     )?;
-    check.store::<_, CommentState>(
+    check.store(
         COMMENTS,
-        entries(models(), |id, m| m.comments.iter().map(move |((n, c), s)| (CommentKey(id, *n, *c), s.clone()))),
+        entries(models(), |id, m| m.comments.iter().map(move |((n, c), s)| (TicketPartKey(id, *n, *c), s.clone()))),
+    )?;
+    check.store(
+        WATCHERS,
+        entries(models(), |id, m| m.watchers.iter().map(move |((n, u), s)| (TicketPartKey(id, *n, *u), s.clone()))),
     )?;
     check.store(USERS, fold.users.iter().map(|(key, user)| (UserKey(key.clone()), user.clone())))
 }
@@ -134,6 +138,9 @@ pub fn verify_read_model(
     rows.missing(each);
     let mut rows = Rows::new("comments", &fold.comment_rows);
     read_model.comments(&mut |row| rows.found(&row.id, &row, each))?;
+    rows.missing(each);
+    let mut rows = Rows::new("watchers", &fold.watcher_rows);
+    read_model.watchers(&mut |row| rows.found(&(row.project_id, row.number, row.user_id), &row, each))?;
     rows.missing(each);
     let mut rows = Rows::new("users", &fold.user_rows);
     read_model.users(&mut |row| rows.found(&row.id, &row, each))?;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use schemas::{CommentState, ExternalState, MemberState, ProjectCounters, ProjectState, TicketState};
+use schemas::{CommentState, ExternalState, MemberState, ProjectCounters, ProjectState, TicketState, WatcherState};
 use topology::ProcessingError;
 use uuid::Uuid;
 
@@ -71,6 +71,9 @@ pub trait ProjectView {
 
     /// A comment of a ticket.
     fn comment(&self, number: i64, comment_id: Uuid) -> Result<Option<CommentState>, Fault>;
+
+    /// Somebody who watches a ticket.
+    fn watcher(&self, number: i64, user_id: Uuid) -> Result<Option<WatcherState>, Fault>;
 }
 
 /// Changes the state of one project. Only [`crate::evolve`] calls this.
@@ -102,7 +105,7 @@ pub trait ProjectStateMut: ProjectView {
     /// Puts a ticket.
     fn put_ticket(&mut self, number: i64, ticket: TicketState) -> Result<(), Fault>;
 
-    /// Removes a ticket and its comments.
+    /// Removes a ticket, its comments and its watchers.
     fn remove_ticket(&mut self, number: i64) -> Result<(), Fault>;
 
     /// Puts an external reference.
@@ -110,4 +113,10 @@ pub trait ProjectStateMut: ProjectView {
 
     /// Puts a comment.
     fn put_comment(&mut self, number: i64, comment_id: Uuid, comment: CommentState) -> Result<(), Fault>;
+
+    /// Puts somebody who watches a ticket.
+    fn put_watcher(&mut self, number: i64, user_id: Uuid, watcher: WatcherState) -> Result<(), Fault>;
+
+    /// Removes somebody who watches a ticket.
+    fn remove_watcher(&mut self, number: i64, user_id: Uuid) -> Result<(), Fault>;
 }

@@ -76,6 +76,7 @@ fn should_fill_in_the_envelope() {
 #[case::empty_edit(edit(MEMBER, |c| c.number = 1))]
 #[case::same_assignee(assign(MEMBER, |c| (c.number, c.assignee_id) = (1, MEMBER)))]
 #[case::nobody_to_unassign(unassign(MEMBER, |c| c.number = 2))]
+#[case::nothing_to_unwatch(unwatch(VIEWER, |c| c.number = 2))]
 #[case::same_policy(configure_assignment(OWNER, |c| c.policy = Some("least_loaded".into())))]
 #[case::same_project(update_project(OWNER, |c| c.name = Some("SyncroBoard".into())))]
 #[case::same_member(update_member(OWNER, |c| (c.user_id, c.role) = (MEMBER, Some("member".into()))))]
@@ -83,6 +84,21 @@ fn should_accept_without_an_event_what_is_so_already(#[case] command: TicketComm
     let mut model = world();
     assert_eq!(accept(&mut model, 50, command).events, []);
     assert_eq!(model, world());
+}
+
+#[test]
+fn should_let_any_member_watch_and_leave_the_ticket_as_it_is() {
+    let mut model = world();
+    let events = |accepted: processors::Accepted| accepted.events.len();
+    assert_eq!(events(accept(&mut model, 50, watch(VIEWER, |c| c.number = 1))), 1);
+    assert_eq!(events(accept(&mut model, 51, watch(VIEWER, |c| c.number = 1))), 0);
+    assert_eq!(events(accept(&mut model, 52, watch(MEMBER, |c| c.number = 1))), 1);
+    assert!(model.watchers.keys().eq(&[(1, MEMBER), (1, VIEWER)]) || model.watchers.keys().eq(&[(1, VIEWER), (1, MEMBER)]));
+    assert_eq!(model.tickets, world().tickets);
+    assert_eq!(events(accept(&mut model, 53, unwatch(VIEWER, |c| c.number = 1))), 1);
+    assert!(model.watchers.keys().eq(&[(1, MEMBER)]));
+    accept(&mut model, 54, delete(OWNER, |c| c.number = 1));
+    assert!(model.watchers.is_empty());
 }
 
 #[test]

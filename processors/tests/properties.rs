@@ -66,6 +66,8 @@ fn any_command() -> impl Strategy<Value = TicketCommand> {
             .prop_map(|(a, n, v, u)| assign(a, |c| (c.number, c.expected_version, c.assignee_id) = (n, v, u))),
         2 => (actor(), number(), version()).prop_map(|(a, n, v)| unassign(a, |c| (c.number, c.expected_version) = (n, v))),
         3 => (actor(), number(), "[ ab]{0,2}").prop_map(|(a, n, t)| comment(a, |c| (c.number, c.content) = (n, t))),
+        2 => (actor(), number()).prop_map(|(a, n)| watch(a, |c| c.number = n)),
+        1 => (actor(), number()).prop_map(|(a, n)| unwatch(a, |c| c.number = n)),
         1 => (actor(), number(), version()).prop_map(|(a, n, v)| delete(a, |c| (c.number, c.expected_version) = (n, v))),
     ]
 }

@@ -55,6 +55,7 @@ fn should_reject_create_project(#[case] command: TicketCommand, #[case] code: &s
 #[case::assign(assign(OWNER, |c| c.number = 1), "project_not_found")]
 #[case::unassign(unassign(OWNER, |c| c.number = 1), "project_not_found")]
 #[case::comment(comment(OWNER, |c| c.number = 1), "project_not_found")]
+#[case::watch(watch(OWNER, |c| c.number = 1), "project_not_found")]
 #[case::delete(delete(OWNER, |c| c.number = 1), "project_not_found")]
 fn should_reject_where_there_is_no_project(#[case] command: TicketCommand, #[case] code: &str) {
     let found = refusal(&processors::ProjectModel::default(), command).map(|r| r.code());
@@ -74,6 +75,9 @@ fn should_reject_where_there_is_no_project(#[case] command: TicketCommand, #[cas
 #[case::assign(assign(STRANGER, |c| c.number = 9), "not_a_member")]
 #[case::unassign(unassign(STRANGER, |c| c.number = 9), "not_a_member")]
 #[case::comment(comment(STRANGER, |c| c.number = 9), "not_a_member")]
+#[case::watch(watch(STRANGER, |c| c.number = 9), "not_a_member")]
+#[case::unwatch(unwatch(STRANGER, |c| c.number = 9), "not_a_member")]
+#[case::watch_by_admin(watch(ADMIN, |c| c.number = 9), "not_a_member")]
 #[case::delete(delete(STRANGER, |c| c.number = 9), "not_a_member")]
 fn should_reject_strangers_before_anything_else(#[case] command: TicketCommand, #[case] code: &str) {
     rejected(command, code);
@@ -207,6 +211,8 @@ fn should_reject_move_ticket(#[case] command: TicketCommand, #[case] code: &str)
 #[case::version(assign(MEMBER, |c| (c.number, c.assignee_id, c.expected_version) = (1, MEMBER, Some(7))), "version_conflict")]
 #[case::unassign_unknown(unassign(MEMBER, |c| c.number = 9), "ticket_not_found")]
 #[case::unassign_version(unassign(MEMBER, |c| (c.number, c.expected_version) = (1, Some(7))), "version_conflict")]
+#[case::watch_unknown(watch(VIEWER, |c| c.number = 9), "ticket_not_found")]
+#[case::unwatch_unknown(unwatch(VIEWER, |c| c.number = 9), "ticket_not_found")]
 #[case::comment_unknown(comment(MEMBER, |c| (c.number, c.content) = (9, String::new())), "ticket_not_found")]
 #[case::comment_empty(comment(MEMBER, |c| (c.number, c.content, c.parent_id) = (1, " \n".into(), Some(STRANGER))), "content_empty")]
 #[case::comment_too_long(comment(MEMBER, |c| (c.number, c.content, c.parent_id) = (1, long(CONTENT_MAX_BYTES + 1), Some(STRANGER))), "content_too_long")]

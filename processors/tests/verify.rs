@@ -21,7 +21,7 @@ use processors::{
 };
 use rstest::rstest;
 use schemas::reader::{
-    CommentRow, MemberRow, OutcomeRow, ProjectRow, ReadError, ReadModel, Stores, TicketRow, UserRow,
+    CommentRow, MemberRow, OutcomeRow, ProjectRow, ReadError, ReadModel, Stores, TicketRow, UserRow, WatcherRow,
 };
 use schemas::topics::{COMMAND_OUTCOMES, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
 use schemas::{CommandAccepted, CommandFailed, Outcome, RegisterUser, TicketEvent, UserCommand, UserEvent, ids};
@@ -56,6 +56,10 @@ impl ReadModel for Table {
     }
     fn comments(&self, each: &mut dyn FnMut(CommentRow)) -> Result<(), ReadError> {
         self.0.borrow().comment_rows.values().cloned().for_each(each);
+        Ok(())
+    }
+    fn watchers(&self, each: &mut dyn FnMut(WatcherRow)) -> Result<(), ReadError> {
+        self.0.borrow().watcher_rows.values().cloned().for_each(each);
         Ok(())
     }
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {
@@ -95,6 +99,10 @@ fn played() -> (Copied, Fold) {
         edit(new, |c| (c.number, c.clear_due_date, c.title) = (1, true, Some("B".to_owned()))),
         move_to(new, |c| (c.number, c.status, c.comment) = (1, "IN_PROGRESS".to_owned(), Some("now".to_owned()))),
         unassign(new, |c| c.number = 1),
+        watch(new, |c| c.number = 1),
+        watch(OWNER, |c| c.number = 1),
+        unwatch(OWNER, |c| c.number = 1),
+        watch(new, |c| c.number = 3),
         assign(new, |c| (c.number, c.assignee_id) = (2, new)),
         delete(OWNER, |c| c.number = 3),
     ];
@@ -105,7 +113,7 @@ fn played() -> (Copied, Fold) {
     }
     let mut fold = Fold::default();
     let log = driver.all(TICKET_EVENTS);
-    assert_eq!(log.len(), 17, "every command is accepted, two have two events, and one ticket is given to somebody");
+    assert_eq!(log.len(), 21, "every command is accepted, two have two events, and one ticket is given to somebody");
     log.iter().for_each(|r| fold.ticket_event(TicketEvent::decode(r.value.as_deref().unwrap()).unwrap()));
     for record in driver.all(USER_EVENTS) {
         fold.user_event(&UserEvent::decode(record.value.as_deref().unwrap()).unwrap());
@@ -113,7 +121,7 @@ fn played() -> (Copied, Fold) {
     for record in driver.all(COMMAND_OUTCOMES) {
         fold.outcome(record.partition, &Outcome::decode(record.value.as_deref().unwrap()).unwrap());
     }
-    assert_eq!(fold.outcome_rows.len(), 15);
+    assert_eq!(fold.outcome_rows.len(), 19);
     let stores = PROJECT_STORES.into_iter().chain([USERS]);
     (Copied(stores.map(|s| (s.to_owned(), driver.store_entries(s).unwrap())).collect()), fold)
 }
@@ -143,6 +151,7 @@ fn should_find_a_damaged_entry_of_each_store(
         "tickets",
         "external-references",
         "comments",
+        "watchers",
         "users"
     )]
     store: &str,
@@ -173,6 +182,10 @@ fn should_find_a_damaged_entry_of_each_store(
 #[case::ticket_gone(|f: &mut Fold| f.ticket_rows.clear(), "tickets")]
 #[case::ticket_too_many(|f: &mut Fold| drop(f.ticket_rows.insert((OWNER, 9), TicketRow { number: 9, ..TicketRow::default() })), "tickets")]
 #[case::comment(|f: &mut Fold| f.comment_rows.values_mut().for_each(|r| r.content.push('x')), "comments")]
+#[case::watcher(|f: &mut Fold| f.watcher_rows.values_mut().for_each(|r| r.since += 1), "watchers")]
+#[case::watcher_gone(|f: &mut Fold| f.watcher_rows.clear(), "watchers")]
+#[case::assignment(|f: &mut Fold| f.ticket_rows.values_mut().for_each(|r| r.assignment.held ^= true), "tickets")]
+#[case::policy(|f: &mut Fold| f.project_rows.values_mut().for_each(|r| r.assignment_policy.clear()), "projects")]
 #[case::user(|f: &mut Fold| f.user_rows.values_mut().for_each(|r| r.name.push('x')), "users")]
 #[case::outcome(|f: &mut Fold| f.outcome_rows.values_mut().for_each(|r| r.failed = !r.failed), "outcomes")]
 #[case::outcome_moved(|f: &mut Fold| f.outcome_rows.values_mut().for_each(|r| r.decided_at = 0), "outcomes")]

@@ -77,6 +77,12 @@ pub trait ReadModel {
     /// The table cannot be read.
     fn comments(&self, each: &mut dyn FnMut(CommentRow)) -> Result<(), ReadError>;
 
+    /// Hands over everybody who watches a ticket.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    fn watchers(&self, each: &mut dyn FnMut(WatcherRow)) -> Result<(), ReadError>;
+
     /// Hands over every user.
     ///
     /// # Errors
@@ -194,6 +200,19 @@ pub struct AssignmentRow {
     pub reason: Option<String>,
     /// Whether it stays with nobody until somebody is assigned by hand or it is closed and opened again.
     pub held: bool,
+}
+
+/// Somebody who watches a ticket, in the read model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WatcherRow {
+    /// Id of the project.
+    pub project_id: Uuid,
+    /// Number of the ticket in the project.
+    pub number: i64,
+    /// Id of the user.
+    pub user_id: Uuid,
+    /// Since when.
+    pub since: i64,
 }
 
 /// A comment in the read model.

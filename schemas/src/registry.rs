@@ -15,11 +15,13 @@ use crate::assignment::{
 };
 use crate::command::{
     AddMember, AssignTicket, CommentTicket, ConfigureAssignment, CreateProject, CreateTicket, DeleteTicket, EditTicket,
-    ImportTicket, MoveTicket, RegisterUser, RemoveMember, UnassignTicket, UpdateMember, UpdateProject,
+    ImportTicket, MoveTicket, RegisterUser, RemoveMember, UnassignTicket, UnwatchTicket, UpdateMember,
+    UpdateProject, WatchTicket,
 };
 use crate::event::{
     ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated, TicketAssigned,
-    TicketCommented, TicketCreated, TicketDeleted, TicketStatusUpdated, TicketUnassigned, TicketUpdated, UserCreated,
+    TicketCommented, TicketCreated, TicketDeleted, TicketStatusUpdated, TicketUnassigned, TicketUpdated,
+    TicketWatchAdded, TicketWatchRemoved, UserCreated,
 };
 use crate::internal::{UserLookupReplied, UserLookupRequested};
 use crate::outcome::{CommandAccepted, CommandFailed, CommandRejected};
@@ -28,6 +30,7 @@ use crate::record::Record;
 use crate::state::{
     CommentState, ExternalState, HandleState, MemberState, PoolGroupState, PoolLoadState, PoolMembershipState,
     PoolProjectState, PoolTicketState, ProjectCounters, ProjectState, TicketState, UserState,
+    WatcherState,
 };
 
 /// What a registry answers when it is asked for an id.
@@ -122,7 +125,7 @@ static BY_ID: LazyLock<Vec<Option<&'static Published>>> = LazyLock::new(|| {
 });
 
 /// The schemas that this build writes.
-fn current() -> [&'static Published; 51] {
+fn current() -> [&'static Published; 56] {
     [
         CreateProject::published(),
         UpdateProject::published(),
@@ -137,6 +140,8 @@ fn current() -> [&'static Published; 51] {
         AssignTicket::published(),
         UnassignTicket::published(),
         CommentTicket::published(),
+        WatchTicket::published(),
+        UnwatchTicket::published(),
         DeleteTicket::published(),
         RegisterUser::published(),
         ProjectCreated::published(),
@@ -149,6 +154,8 @@ fn current() -> [&'static Published; 51] {
         TicketStatusUpdated::published(),
         TicketAssigned::published(),
         TicketUnassigned::published(),
+        TicketWatchAdded::published(),
+        TicketWatchRemoved::published(),
         TicketCommented::published(),
         TicketDeleted::published(),
         UserCreated::published(),
@@ -169,6 +176,7 @@ fn current() -> [&'static Published; 51] {
         TicketState::published(),
         ExternalState::published(),
         CommentState::published(),
+        WatcherState::published(),
         UserState::published(),
         PoolProjectState::published(),
         PoolMembershipState::published(),

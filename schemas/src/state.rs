@@ -123,6 +123,14 @@ state_record! {
 }
 
 state_record! {
+    /// Somebody who watches a ticket. Key: project id, number (8 bytes, big endian), user id.
+    WatcherState = 420 {
+        /// Since when, in milliseconds since 1970-01-01T00:00Z.
+        since: i64,
+    }
+}
+
+state_record! {
     /// A user. Key: user key.
     UserState = 408 {
         /// Id of the user: the `UUIDv5` of the user key.

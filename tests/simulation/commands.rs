@@ -198,11 +198,13 @@ impl Commands {
             }
             76..81 => ticket(command!(AssignTicket { number, expected_version, assignee_id: user_id }), rng),
             81..84 => ticket(command!(UnassignTicket { number, expected_version }), rng),
-            84..94 => {
+            84..92 => {
                 let parent_id = self.comments.choose(rng).filter(|_| rng.random_bool(0.2)).copied();
                 self.comments.push(ids::comment_id(command_id));
                 ticket(command!(CommentTicket { number, content: text(rng, 100), parent_id }), rng)
             }
+            92 => ticket(command!(WatchTicket { number }), rng),
+            93 => ticket(command!(UnwatchTicket { number }), rng),
             _ => {
                 let mut message = ticket(command!(DeleteTicket { number, expected_version }), rng);
                 if rng.random_bool(0.15) {

@@ -1,15 +1,17 @@
 //! Runs a topology without a broker, synchronously, with the clock moved by hand: the very same tasks that threads run.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use state::TaskState;
+use state::{StateError, StateMemory, StoreSpec, TaskState};
 
 use crate::batch::{BatchBuilder, Headers, RecordBatch};
 use crate::broker::{TopicPartition, partition_for_key};
 use crate::errors::StreamsError;
 use crate::metrics::Instruments;
+use crate::record::TaskId;
 use crate::plan::{Plan, plan};
 use crate::step::Steps;
 use crate::sub_topology::TopicRef;
@@ -44,6 +46,8 @@ pub struct TestDriver {
     logs: BTreeMap<TopicPartition, Log>,
     partitions: u32,
     auto_commit: bool,
+    /// Where stores are kept; none: in memory.
+    dir: Option<PathBuf>,
     clock: i64,
     steps: Steps,
 }
@@ -78,6 +82,7 @@ impl TestDriver {
             logs: BTreeMap::new(),
             partitions,
             auto_commit: true,
+            dir: None,
             clock: 0,
             steps: Steps::default(),
         };
@@ -88,6 +93,13 @@ impl TestDriver {
     /// Has someone gather the spans of its work.
     pub fn traced(mut self, tracing: &Tracing) -> Result<Self, StreamsError> {
         self.plan.tasks.iter_mut().for_each(|plan| plan.tracing = tracing.clone());
+        self.start()?;
+        Ok(self)
+    }
+
+    /// Keeps stores in RocksDB below a directory, as threads do: for what they cost. Each start begins with empty ones.
+    pub fn stored_in(mut self, dir: impl Into<PathBuf>) -> Result<Self, StreamsError> {
+        self.dir = Some(dir.into());
         self.start()?;
         Ok(self)
     }
@@ -255,7 +267,7 @@ impl TestDriver {
             let sub = &self.topology.inner.sub_topologies[task_plan.sub_topology];
             let specs: Vec<_> = sub.stores.iter().map(|s| self.topology.inner.stores[*s].spec.clone()).collect();
             for partition in 0..task_plan.partitions {
-                let state = TaskState::in_memory(&specs);
+                let state = self.open(&specs, task_plan.sub_topology, partition)?;
                 let mut task = Task::new(&self.topology, task_plan, partition, state, self.steps.clone(), &metrics)?;
                 for (store, changelog) in task.changelogs() {
                     let Some(log) = self.logs.get(&changelog) else { continue };
@@ -273,12 +285,27 @@ impl TestDriver {
         Ok(())
     }
 
+    fn open(&self, specs: &[StoreSpec], sub_topology: usize, partition: u32) -> Result<TaskState, StreamsError> {
+        let Some(dir) = &self.dir else { return Ok(TaskState::in_memory(specs)) };
+        let dir = dir.join(format!("{sub_topology}-{partition}"));
+        let name = self.topology.inner.sub_topologies[sub_topology].name.clone();
+        let failed = |source| StreamsError::State { task: TaskId { sub_topology: name, partition }, source };
+        let emptied = if dir.exists() { std::fs::remove_dir_all(&dir) } else { Ok(()) };
+        let emptied = emptied.map_err(|error| StateError::Io {
+            store: "*".to_owned(),
+            path: dir.clone(),
+            message: error.to_string(),
+        });
+        let opened = emptied.and_then(|()| TaskState::open(&dir, specs, &StateMemory::default()));
+        opened.map(|(state, _)| state).map_err(failed)
+    }
+
     fn rewind(&mut self) {
         for task in &mut self.tasks {
             for partition in task.partitions().cloned().collect::<Vec<_>>() {
                 let log = self.logs.entry(partition.clone()).or_default();
                 task.start_at(&partition, log.consumed, true);
-                log.handed = 0;
+                log.handed = log.batches.partition_point(|batch| batch.next_offset() <= log.consumed);
             }
         }
     }

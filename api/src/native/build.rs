@@ -2,8 +2,8 @@
 
 use schemas::{
     AddMember, AssignTicket, CommentTicket, ConfigureAssignment, CreateProject, CreateTicket, DeleteTicket, EditTicket,
-    ImportTicket, MoveTicket, RegisterUser, RemoveMember, TicketCommand, UnassignTicket, UpdateMember, UpdateProject,
-    UserCommand, ids,
+    ImportTicket, MoveTicket, RegisterUser, RemoveMember, TicketCommand, UnassignTicket, UnwatchTicket, UpdateMember,
+    UpdateProject, UserCommand, WatchTicket, ids,
 };
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ macro_rules! record {
 
 /// The names of all ticket commands, for messages.
 pub(super) const TYPES: &str = "CreateProject, UpdateProject, ConfigureAssignment, AddMember, UpdateMember, RemoveMember, CreateTicket, ImportTicket, \
-     EditTicket, MoveTicket, AssignTicket, UnassignTicket, CommentTicket, DeleteTicket, RegisterUser";
+     EditTicket, MoveTicket, AssignTicket, UnassignTicket, CommentTicket, WatchTicket, UnwatchTicket, DeleteTicket, RegisterUser";
 
 /// Builds a command of `ticket.commands`.
 pub(crate) fn ticket_command(
@@ -74,6 +74,8 @@ pub(crate) fn ticket_command(
             let (content, parent_id) = (from.string("content")?, from.opt_uuid("parentId")?);
             record!(by, to.project_id, CommentTicket { number: to.number, content, parent_id })
         }
+        "WatchTicket" => record!(by, to.project_id, WatchTicket { number: to.number }),
+        "UnwatchTicket" => record!(by, to.project_id, UnwatchTicket { number: to.number }),
         "DeleteTicket" => {
             let expected_version = expected(from, &by)?;
             record!(by, to.project_id, DeleteTicket { number: to.number, expected_version })

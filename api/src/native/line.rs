@@ -74,9 +74,8 @@ fn parse_fields(
     }
     let to = match kind.as_str() {
         "CreateProject" => Target::default(),
-        "EditTicket" | "MoveTicket" | "AssignTicket" | "UnassignTicket" | "CommentTicket" | "DeleteTicket" => {
-            ticket(&mut fields)?
-        }
+        "EditTicket" | "MoveTicket" | "AssignTicket" | "UnassignTicket" | "CommentTicket" | "WatchTicket"
+        | "UnwatchTicket" | "DeleteTicket" => ticket(&mut fields)?,
         _ => Target {
             project_id: project(&mut fields)?.ok_or_else(|| FieldError::missing("project"))?,
             ..Target::default()

@@ -13,3 +13,4 @@ pub(crate) mod status;
 pub(crate) mod tickets;
 pub(crate) mod users;
 pub(crate) mod verify;
+pub(crate) mod watchers;

@@ -37,6 +37,7 @@ const FILL: &str = "
     INSERT INTO status_counts SELECT project_id, status, count(*) FROM tickets GROUP BY project_id, status;
     INSERT INTO comments SELECT pg_temp.id('c', n), pg_temp.id('p', 0), pg_temp.id('t', n / 3 * 2), pg_temp.id('u', 1), 'text', NULL, n, n
         FROM generate_series(1, 200000) n;
+    INSERT INTO watchers SELECT pg_temp.id('p', 0), n / 3 * 2, pg_temp.id('u', n), n FROM generate_series(1, 200000) n;
     INSERT INTO outcomes SELECT pg_temp.id('o', n), n, FALSE, 'outcome' FROM generate_series(1, 200000) n;
     INSERT INTO sink_offsets SELECT 'ticket.events', n, n FROM generate_series(0, 23) n;
 ";
@@ -47,7 +48,7 @@ fn questions() -> Vec<String> {
         [OUTCOME, PROJECT_SEQUENCE, ANY_SEQUENCE, STATUS_COUNTS, BOARD_COUNTS].map(str::to_owned).into();
     questions.extend([sql::all_projects(), sql::projects_of_member(), sql::project(), sql::members(), sql::member()]);
     questions.extend([sql::user(), users_sql(), sql::ticket_by_id(), sql::ticket_by_number(), sql::board_column()]);
-    questions.extend([sql::comments(), sql::comment()]);
+    questions.extend([sql::comments(), sql::comment(), sql::watchers()]);
     questions
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow};
+use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection};
 use uuid::Uuid;
@@ -146,6 +146,15 @@ impl ReadModel for PostgresReadModel {
     fn comment(&self, ticket: Uuid, comment: Uuid) -> Answer<'_, Option<CommentRow>> {
         Box::pin(self.ask(async move |db| {
             Ok(fetch(db, sql::comment(), arguments![ticket, comment], rows::comment).await?.pop())
+        }))
+    }
+
+    fn watchers(&self, project: Uuid, number: i64, after: Option<Uuid>, limit: u32) -> Answer<'_, Page<WatcherRow, Uuid>> {
+        Box::pin(self.ask(async move |db| {
+            let limit = page_size(limit);
+            let arguments = arguments![project, number, after.unwrap_or_default(), ask_for(limit)];
+            let found = fetch(db, sql::watchers(), arguments, rows::watcher).await?;
+            Ok(Page::cut(found, limit, |last| last.user_id))
         }))
     }
 

@@ -1,14 +1,14 @@
 //! The read model as `verify` reads it: every row of every table, in bounded memory, all from one moment.
 
 use parking_lot::Mutex;
-use schemas::reader::{CommentRow, MemberRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow};
+use schemas::reader::{CommentRow, MemberRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow, WatcherRow};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 use tokio::runtime::Runtime;
 use topology::broker::TopicPartition;
 
 use super::{PostgresConfig, migrate, rows, store};
-use crate::sql::{CARD, COMMENT, MEMBER, OUTCOME_ROW, PROJECT, TICKET_REST, USER};
+use crate::sql::{CARD, COMMENT, MEMBER, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER};
 
 /// Rows that are held in memory at once.
 const PAGE: usize = 1_000;
@@ -94,6 +94,11 @@ impl ReadModel for PostgresTables {
     fn comments(&self, each: &mut dyn FnMut(CommentRow)) -> Result<(), ReadError> {
         let select = format!("SELECT {COMMENT} FROM comments ORDER BY ticket_id, sequence");
         self.scan("comments", &select, rows::comment, each)
+    }
+
+    fn watchers(&self, each: &mut dyn FnMut(WatcherRow)) -> Result<(), ReadError> {
+        let select = format!("SELECT {WATCHER} FROM watchers ORDER BY project_id, number, user_id");
+        self.scan("watchers", &select, rows::watcher, each)
     }
 
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {

@@ -24,6 +24,7 @@ pub(super) async fn write(db: &mut PgConnection, mut changes: Changes) -> Result
     write_labels(db, &changes).await?;
     write_status_counts(db, &changes.status_counts).await?;
     write_comments(db, &changes.comments).await?;
+    write_watchers(db, &changes.watchers).await?;
     delete_tickets(db, &changes.deleted).await?;
     write_sequences(db, &changes.sequences).await?;
     write_outcomes(db, &outcomes).await?;
@@ -180,6 +181,36 @@ async fn write_comments(db: &mut PgConnection, comments: &[CommentRow]) -> Resul
     .bind(column(comments, |c| c.parent_id))
     .bind(column(comments, |c| c.sequence))
     .bind(column(comments, |c| c.created_at))
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+async fn write_watchers(
+    db: &mut PgConnection,
+    watchers: &AHashMap<(TicketKey, Uuid), Option<i64>>,
+) -> Result<(), sqlx::Error> {
+    if watchers.is_empty() {
+        return Ok(());
+    }
+    let changed: Vec<_> = watchers.iter().map(|(((project, number), user), since)| (*project, *number, *user, *since)).collect();
+    sqlx::query(
+        "DELETE FROM watchers w USING unnest($1::uuid[], $2::bigint[], $3::uuid[]) AS v (project_id, number, user_id) \
+         WHERE w.project_id = v.project_id AND w.number = v.number AND w.user_id = v.user_id",
+    )
+    .bind(column(&changed, |(project, ..)| *project))
+    .bind(column(&changed, |(_, number, ..)| *number))
+    .bind(column(&changed, |(_, _, user, _)| *user))
+    .execute(&mut *db)
+    .await?;
+    sqlx::query(
+        "INSERT INTO watchers (project_id, number, user_id, since) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], \
+         $4::bigint[]) AS v (project_id, number, user_id, since) WHERE v.since IS NOT NULL",
+    )
+    .bind(column(&changed, |(project, ..)| *project))
+    .bind(column(&changed, |(_, number, ..)| *number))
+    .bind(column(&changed, |(_, _, user, _)| *user))
+    .bind(column(&changed, |(.., since)| *since))
     .execute(db)
     .await
     .map(drop)
@@ -362,6 +393,14 @@ async fn delete_tickets(db: &mut PgConnection, deleted: &[(TicketKey, Uuid)]) ->
     .execute(&mut *db)
     .await?;
     delete_labels(db, &keys).await?;
+    sqlx::query(
+        "DELETE FROM watchers w USING unnest($1::uuid[], $2::bigint[]) AS v (project_id, number) \
+         WHERE w.project_id = v.project_id AND w.number = v.number",
+    )
+    .bind(&projects)
+    .bind(&numbers)
+    .execute(&mut *db)
+    .await?;
     sqlx::query("DELETE FROM comments WHERE ticket_id = ANY($1)")
         .bind(ids.into_iter().collect::<Vec<_>>())
         .execute(&mut *db)

@@ -48,6 +48,8 @@ kinds! {
     TicketStatusUpdated = "ticketMoved",
     TicketAssigned = "ticketAssigned",
     TicketUnassigned = "ticketUnassigned",
+    TicketWatchAdded = "ticketWatchAdded",
+    TicketWatchRemoved = "ticketWatchRemoved",
     TicketCommented = "ticketCommented",
     TicketDeleted = "ticketDeleted",
 }

@@ -25,6 +25,8 @@ pub(crate) struct Changes {
     pub(crate) patches: Vec<(TicketKey, TicketPatch)>,
     patched_at: AHashMap<TicketKey, usize>,
     pub(crate) comments: Vec<CommentRow>,
+    /// The last of whoever began or stopped to watch, by ticket and user: since when, or no more.
+    pub(crate) watchers: AHashMap<(TicketKey, Uuid), Option<i64>>,
     /// Key and id.
     pub(crate) deleted: Vec<(TicketKey, Uuid)>,
     pub(crate) status_counts: AHashMap<(Uuid, String), i64>,
@@ -166,6 +168,13 @@ impl Changes {
                     ..TicketPatch::at(event.ticket_version, event.sequence, event.unassigned_at)
                 };
                 self.patch((event.project_id, event.number), patch);
+            }
+            TicketEvent::TicketWatchAdded(event) => {
+                let watching = ((event.project_id, event.number), event.user_id);
+                self.watchers.insert(watching, Some(event.timestamp));
+            }
+            TicketEvent::TicketWatchRemoved(event) => {
+                self.watchers.insert(((event.project_id, event.number), event.user_id), None);
             }
             TicketEvent::TicketCommented(event) => self.comments.push(CommentRow {
                 id: event.comment_id,

@@ -102,6 +102,9 @@ impl Writer {
             })
             .await?;
         self.comments.run(db, changes.comments, bind_comment).await?;
+        for (((project, number), user), since) in changes.watchers {
+            write_watcher(db, project, number, user, since).await?;
+        }
         for (key, id) in changes.deleted {
             delete_ticket(db, key, id).await?;
         }
@@ -212,6 +215,7 @@ fn bind_patch(
     a: &mut SqliteArguments,
     ((project, number), patch): (TicketKey, TicketPatch),
 ) -> Result<(), BoxDynError> {
+    let held = patch.held();
     a.add(project)?;
     a.add(number)?;
     a.add(patch.title)?;
@@ -226,7 +230,6 @@ fn bind_patch(
     a.add(patch.version)?;
     a.add(patch.sequence)?;
     a.add(patch.updated_at)?;
-    let held = patch.held();
     let assignment = patch.assignment.as_ref();
     a.add(assignment.and_then(|assignment| assignment.by))?;
     a.add(assignment.and_then(|assignment| assignment.at))?;
@@ -317,6 +320,20 @@ async fn write_member(db: &mut SqliteConnection, change: MemberChange) -> Result
     Ok(())
 }
 
+async fn write_watcher(
+    db: &mut SqliteConnection,
+    project: Uuid,
+    number: i64,
+    user: Uuid,
+    since: Option<i64>,
+) -> Result<(), sqlx::Error> {
+    let statement = match since {
+        Some(_) => "INSERT OR REPLACE INTO watchers (project_id, number, user_id, since) VALUES (?, ?, ?, ?)",
+        None => "DELETE FROM watchers WHERE project_id = ? AND number = ? AND user_id = ?",
+    };
+    sqlx::query(statement).bind(project).bind(number).bind(user).bind(since).execute(db).await.map(drop)
+}
+
 async fn delete_ticket(db: &mut SqliteConnection, (project, number): TicketKey, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE status_counts SET tickets = tickets - 1 WHERE project_id = ?1 \
@@ -327,6 +344,11 @@ async fn delete_ticket(db: &mut SqliteConnection, (project, number): TicketKey, 
     .execute(&mut *db)
     .await?;
     sqlx::query("DELETE FROM ticket_labels WHERE project_id = ? AND number = ?")
+        .bind(project)
+        .bind(number)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("DELETE FROM watchers WHERE project_id = ? AND number = ?")
         .bind(project)
         .bind(number)
         .execute(&mut *db)

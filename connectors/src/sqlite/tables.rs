@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use parking_lot::Mutex;
-use schemas::reader::{CommentRow, MemberRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow};
+use schemas::reader::{CommentRow, MemberRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow, WatcherRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection};
 use tokio::runtime::Runtime;
 
 use super::rows;
-use crate::sql::{CARD, COMMENT, MEMBER, OUTCOME_ROW, PROJECT, TICKET_REST, USER};
+use crate::sql::{CARD, COMMENT, MEMBER, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER};
 
 /// Rows that are held in memory at once.
 const PAGE: u32 = 1_000;
@@ -105,6 +105,10 @@ impl ReadModel for SqliteTables {
 
     fn comments(&self, each: &mut dyn FnMut(CommentRow)) -> Result<(), ReadError> {
         self.scan("comments", "comments", &["rowid"], COMMENT, rows::comment, each)
+    }
+
+    fn watchers(&self, each: &mut dyn FnMut(WatcherRow)) -> Result<(), ReadError> {
+        self.scan("watchers", "watchers", &["project_id", "number", "user_id"], WATCHER, rows::watcher, each)
     }
 
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {

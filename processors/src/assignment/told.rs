@@ -53,6 +53,8 @@ pub(crate) fn pool_input(view: &impl ProjectView, event: &TicketEvent) -> Result
         TicketEvent::ProjectCreated(_)
         | TicketEvent::TicketUpdated(_)
         | TicketEvent::TicketStatusUpdated(_)
+        | TicketEvent::TicketWatchAdded(_)
+        | TicketEvent::TicketWatchRemoved(_)
         | TicketEvent::TicketCommented(_) => return Ok(None),
     };
     let Some(ticket) = view.ticket(number)? else { return Ok(None) };

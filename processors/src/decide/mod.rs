@@ -18,6 +18,7 @@
 //! | AssignTicket | ticket_not_found, assignee_not_a_member, assignee_is_viewer, version_conflict |
 //! | UnassignTicket, DeleteTicket | ticket_not_found, version_conflict |
 //! | CommentTicket | (a viewer: insufficient_role unless the project lets viewers comment) ticket_not_found, content_empty, content_too_long, parent_unknown |
+//! | WatchTicket, UnwatchTicket | not_a_member (administrators too), ticket_not_found |
 //!
 //! A command that asks for what is so already is accepted without an event.
 
@@ -33,6 +34,7 @@ mod member;
 mod move_ticket;
 mod proposal;
 mod update_project;
+mod watch_ticket;
 
 pub use member::decide_added_member;
 pub use proposal::decide_proposal;
@@ -66,6 +68,8 @@ pub fn decide(view: &impl ProjectView, command: TicketCommand, at: i64) -> Resul
         TicketCommand::AssignTicket(command) => assign_ticket::decide(view, &issue, &command),
         TicketCommand::UnassignTicket(command) => assign_ticket::decide_unassign(view, &issue, &command),
         TicketCommand::CommentTicket(command) => comment_ticket::decide(view, &issue, command),
+        TicketCommand::WatchTicket(command) => watch_ticket::decide(view, &issue, command.number, true),
+        TicketCommand::UnwatchTicket(command) => watch_ticket::decide(view, &issue, command.number, false),
         TicketCommand::DeleteTicket(command) => delete_ticket::decide(view, &issue, &command),
     };
     accepted.map(Decision::Accepted)

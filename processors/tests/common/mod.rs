@@ -45,6 +45,7 @@ command! {
     raw_create_project: CreateProject, update_project: UpdateProject, configure_assignment: ConfigureAssignment, raw_add_member: AddMember, update_member: UpdateMember,
     remove_member: RemoveMember, raw_create: CreateTicket, raw_import: ImportTicket, edit: EditTicket, move_to: MoveTicket,
     assign: AssignTicket, unassign: UnassignTicket, raw_comment: CommentTicket, delete: DeleteTicket,
+    watch: WatchTicket, unwatch: UnwatchTicket,
 }
 
 pub fn create_project(actor: Uuid, set: impl FnOnce(&mut CreateProject)) -> TicketCommand {
@@ -169,6 +170,8 @@ pub fn with_id(mut command: TicketCommand, id: u128) -> TicketCommand {
         AssignTicket,
         UnassignTicket,
         CommentTicket,
+        WatchTicket,
+        UnwatchTicket,
         DeleteTicket
     );
     command

@@ -7,6 +7,7 @@ mod user;
 pub use project::{AddMember, ConfigureAssignment, CreateProject, RemoveMember, UpdateMember, UpdateProject};
 pub use ticket::{
     AssignTicket, CommentTicket, CreateTicket, DeleteTicket, EditTicket, ImportTicket, MoveTicket, UnassignTicket,
+    UnwatchTicket, WatchTicket,
 };
 pub use user::{RegisterUser, UserCommand};
 
@@ -43,6 +44,10 @@ record_enum! {
         UnassignTicket(UnassignTicket),
         /// Comments on a ticket.
         CommentTicket(CommentTicket),
+        /// Lets the actor hear of whatever becomes of a ticket.
+        WatchTicket(WatchTicket),
+        /// Ends that.
+        UnwatchTicket(UnwatchTicket),
         /// Deletes a ticket.
         DeleteTicket(DeleteTicket),
     }

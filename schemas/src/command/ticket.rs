@@ -128,6 +128,22 @@ ticket_command! {
 }
 
 ticket_command! {
+    /// Lets the actor hear of whatever becomes of a ticket.
+    WatchTicket = 20 {
+        /// Number of the ticket in its project, from 1.
+        number: i64,
+    }
+}
+
+ticket_command! {
+    /// Ends that.
+    UnwatchTicket = 21 {
+        /// Number of the ticket in its project, from 1.
+        number: i64,
+    }
+}
+
+ticket_command! {
     /// Deletes a ticket. Its number is never used again.
     DeleteTicket = 13 {
         /// Number of the ticket in its project, from 1.

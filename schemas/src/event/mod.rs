@@ -7,6 +7,7 @@ mod user;
 pub use project::{ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated};
 pub use ticket::{
     TicketAssigned, TicketCommented, TicketCreated, TicketDeleted, TicketStatusUpdated, TicketUnassigned, TicketUpdated,
+    TicketWatchAdded, TicketWatchRemoved,
 };
 pub use user::{UserCreated, UserEvent};
 
@@ -40,6 +41,10 @@ record_enum! {
         TicketAssigned(TicketAssigned),
         /// A ticket was taken from its assignee.
         TicketUnassigned(TicketUnassigned),
+        /// A member began to watch a ticket.
+        TicketWatchAdded(TicketWatchAdded),
+        /// A member stopped watching a ticket.
+        TicketWatchRemoved(TicketWatchRemoved),
         /// A comment was added.
         TicketCommented(TicketCommented),
         /// A ticket was deleted.
@@ -76,6 +81,8 @@ impl TicketEvent {
             Self::TicketStatusUpdated(_) => "ticket.status.updated",
             Self::TicketAssigned(_) => "ticket.assigned",
             Self::TicketUnassigned(_) => "ticket.unassigned",
+            Self::TicketWatchAdded(_) => "ticket.watch.added",
+            Self::TicketWatchRemoved(_) => "ticket.watch.removed",
             Self::TicketCommented(_) => "ticket.commented",
             Self::TicketDeleted(_) => "ticket.deleted",
         }

@@ -153,6 +153,34 @@ ticket_event! {
 }
 
 ticket_event! {
+    /// A member began to watch a ticket. Its version stays.
+    TicketWatchAdded = 120 {
+        /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
+        ticket_id: Uuid,
+        /// Number of the ticket in its project, from 1.
+        number: i64,
+        /// User who watches.
+        user_id: Uuid,
+        /// When it happened, in milliseconds since 1970-01-01T00:00Z.
+        timestamp: i64,
+    }
+}
+
+ticket_event! {
+    /// A member stopped watching a ticket. Its version stays.
+    TicketWatchRemoved = 121 {
+        /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
+        ticket_id: Uuid,
+        /// Number of the ticket in its project, from 1.
+        number: i64,
+        /// User who watched.
+        user_id: Uuid,
+        /// When it happened, in milliseconds since 1970-01-01T00:00Z.
+        timestamp: i64,
+    }
+}
+
+ticket_event! {
     /// A comment was added to a ticket.
     TicketCommented = 111 {
         /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.

@@ -26,12 +26,13 @@ macro_rules! for_each_record {
     ($($call:tt)*) => {
         crate::for_each_record!(@expand [
             CreateProject UpdateProject ConfigureAssignment AddMember UpdateMember RemoveMember CreateTicket ImportTicket EditTicket
-            MoveTicket AssignTicket UnassignTicket CommentTicket DeleteTicket RegisterUser
+            MoveTicket AssignTicket UnassignTicket CommentTicket WatchTicket UnwatchTicket DeleteTicket RegisterUser
             ProjectCreated ProjectUpdated ProjectMemberAdded ProjectMemberUpdated ProjectMemberRemoved
             TicketCreated TicketUpdated TicketStatusUpdated TicketAssigned TicketUnassigned TicketCommented
+            TicketWatchAdded TicketWatchRemoved
             TicketDeleted UserCreated CommandAccepted CommandRejected CommandFailed
             UserLookupRequested UserLookupReplied ProjectState ProjectCounters MemberState HandleState TicketState
-            ExternalState CommentState UserState
+            ExternalState CommentState WatcherState UserState
             PoolTicketChanged PoolMemberChanged PoolProjectChanged AssignmentDeclined AssignmentProposed
             PoolProjectState PoolMembershipState PoolLoadState PoolTicketState PoolGroupState
         ] $($call)*)

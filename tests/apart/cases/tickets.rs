@@ -154,6 +154,37 @@ pub(super) fn should_give_a_ticket_to_whoever_has_room_and_say_why(stage: &Stage
     assert_eq!(refused.problem(422, "policy_invalid")["allowed"], allowed);
 }
 
+pub(super) fn should_let_members_watch_a_ticket_and_nobody_else(stage: &Stage<'_>) {
+    let (web, ada, bob) = stage.project();
+    let before = ada.ticket(&web, "one");
+    let (watch, watchers) = (format!("/tickets/{web}-1/watch"), format!("/tickets/{web}-1/watchers"));
+    let watching = || ada.get(&watchers).items().iter().map(|item| item["name"].clone()).collect::<Vec<_>>();
+    assert_eq!(watching(), [Value::Null; 0]);
+    for _ in 0..2 {
+        bob.send("PUT", &watch, &json!({}), &[]).is(204);
+        assert_eq!(watching(), [json!("bob")]);
+    }
+    ada.send("PUT", &watch, &json!({}), &[]).is(204);
+    let first = ada.get(&format!("{watchers}?limit=1")).json();
+    let cursor = first["nextCursor"].as_str().unwrap();
+    let second = ada.get(&format!("{watchers}?limit=1&cursor={cursor}")).json();
+    let mut names = [&first, &second].map(|page| page["items"][0]["name"].as_str().unwrap());
+    names.sort_unstable();
+    assert_eq!((names, &second["nextCursor"]), (["ada", "bob"], &Value::Null));
+    for _ in 0..2 {
+        ada.delete(&watch).is(204);
+        assert_eq!(watching(), [json!("bob")]);
+    }
+    assert_eq!(ada.get(&format!("/tickets/{web}-1")).json(), before, "nobody has edited it");
+    let eve = stage.person("eve");
+    eve.send("PUT", &watch, &json!({}), &[]).problem(403, "not_a_member");
+    stage.root().send("PUT", &watch, &json!({}), &[]).problem(403, "not_a_member");
+    eve.get(&watchers).problem(404, "ticket_not_found");
+    bob.send("PUT", &format!("/tickets/{web}-2/watch"), &json!({}), &[]).problem(404, "ticket_not_found");
+    ada.delete(&format!("/tickets/{web}-1")).is(204);
+    bob.get(&watchers).problem(404, "ticket_not_found");
+}
+
 pub(super) fn should_page_through_tickets_and_refuse_what_is_no_filter(stage: &Stage<'_>) {
     let (web, ada, bob) = stage.project();
     ada.tickets(&web, 7);

@@ -9,7 +9,7 @@ use connectors::read_model::{
     Answer, Board, BoardColumn, DEFAULT_STATUSES, Page, ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery,
 };
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow};
+use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use uuid::Uuid;
 
 #[derive(Default)]
@@ -128,6 +128,10 @@ impl ReadModel for Model {
     }
 
     fn comment(&self, _: Uuid, _: Uuid) -> Answer<'_, Option<CommentRow>> {
+        not_asked()
+    }
+
+    fn watchers(&self, _: Uuid, _: i64, _: Option<Uuid>, _: u32) -> Answer<'_, Page<WatcherRow, Uuid>> {
         not_asked()
     }
 

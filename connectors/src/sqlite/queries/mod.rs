@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow};
+use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use uuid::Uuid;
@@ -79,6 +79,10 @@ impl ReadModel for SqliteReadModel {
 
     fn comment(&self, ticket: Uuid, comment: Uuid) -> Answer<'_, Option<CommentRow>> {
         Box::pin(async move { Ok(tickets::comment(&self.pool, ticket, comment).await?) })
+    }
+
+    fn watchers(&self, project: Uuid, number: i64, after: Option<Uuid>, limit: u32) -> Answer<'_, Page<WatcherRow, Uuid>> {
+        Box::pin(async move { Ok(tickets::watchers(&self.pool, project, number, after, page_size(limit)).await?) })
     }
 
     fn user(&self, id: Uuid) -> Answer<'_, Option<UserRow>> {

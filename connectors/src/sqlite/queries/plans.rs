@@ -52,7 +52,7 @@ async fn should_answer_every_question_from_an_index() {
     questions.extend([sql::projects_of_member(), sql::project()]);
     questions.extend([sql::members(), sql::member(), sql::user(), people::users_sql()]);
     questions.extend([sql::ticket_by_id(), sql::ticket_by_number(), sql::board_column()]);
-    questions.extend([sql::comments(), sql::comment(), sql::all_projects()]);
+    questions.extend([sql::comments(), sql::comment(), sql::watchers(), sql::all_projects()]);
     questions.extend(Writer::new().statements().map(str::to_owned));
     questions.extend(ticket_lists().iter().map(|query| ListStatement::new(Uuid::nil(), query).expect("bound").sql));
     for sql in questions {

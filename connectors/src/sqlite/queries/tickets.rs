@@ -1,6 +1,6 @@
 //! Tickets, one or in pages, and their comments.
 
-use schemas::reader::{CommentRow, TicketRow};
+use schemas::reader::{CommentRow, TicketRow, WatcherRow};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
 use uuid::Uuid;
@@ -56,4 +56,16 @@ pub(super) async fn comments(
 
 pub(super) async fn comment(pool: &SqlitePool, ticket: Uuid, comment: Uuid) -> Result<Option<CommentRow>, sqlx::Error> {
     Ok(fetch(pool, sql::comment(), arguments![ticket, comment], rows::comment).await?.pop())
+}
+
+pub(super) async fn watchers(
+    pool: &SqlitePool,
+    project: Uuid,
+    number: i64,
+    after: Option<Uuid>,
+    limit: u32,
+) -> Result<Page<WatcherRow, Uuid>, sqlx::Error> {
+    let arguments = arguments![project, number, after.unwrap_or_default(), limit + 1];
+    let found = fetch(pool, sql::watchers(), arguments, rows::watcher).await?;
+    Ok(Page::cut(found, limit, |last| last.user_id))
 }
