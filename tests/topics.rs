@@ -19,7 +19,7 @@ const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 const CONFIGS: &str = "kafka.admin.ConfigCommand";
 
 /// Some of each kind, as Kafka's tools should show them: name, partitions, settings.
-const EXPECTED: [(&str, &str, &[&str]); 9] = [
+const EXPECTED: [(&str, &str, &[&str]); 10] = [
     (
         "ticket.commands",
         "4",
@@ -29,6 +29,7 @@ const EXPECTED: [(&str, &str, &[&str]); 9] = [
     ("user.events", "4", &["cleanup.policy=compact", "message.timestamp.type=CreateTime"]),
     ("command.outcomes", "4", &["cleanup.policy=delete", "retention.ms=604800000"]),
     ("ticket.assignments", "4", &["cleanup.policy=delete", "retention.ms=604800000"]),
+    ("notifications", "4", &["cleanup.policy=delete", "retention.ms=-1"]),
     ("ticket.commands.dlq", "4", &["cleanup.policy=delete", "retention.ms=-1"]),
     ("syncroboard-tickets-changelog", "4", &["cleanup.policy=compact"]),
     // The memory's seven days and one of grace.

@@ -99,6 +99,17 @@ impl Params {
         })
     }
 
+    /// `true` or `false`; not there: false.
+    pub(crate) fn flag(&mut self, name: &'static str) -> Result<bool, Problem> {
+        match self.take(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => {
+                Err(Problem::bad_request("query_invalid", format!("`{name}` must be true or false")).field(name))
+            }
+        }
+    }
+
     /// `cursor`, as read by `parse`.
     pub(crate) fn cursor<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Problem> {
         let Some(text) = self.take("cursor") else { return Ok(None) };

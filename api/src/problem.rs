@@ -126,6 +126,7 @@ impl Problem {
             "user" => ("user_unknown", "There is no such user"),
             "member" => ("member_unknown", "There is no such member"),
             "command" => ("command_not_found", "There is no such command"),
+            "notification" => ("notification_not_found", "There is no such notification"),
             _ => ("not_found", "There is nothing here"),
         };
         // What was asked for is echoed, but not at any length.

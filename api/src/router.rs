@@ -7,7 +7,7 @@ use axum::routing::{get, patch, post, put};
 
 use crate::problem::Problem;
 use crate::resources::{
-    assignee, assignment, board, bulk, commands, comments, health, members, projects, status, tickets, users, verify,
+    assignee, assignment, board, bulk, commands, comments, health, members, notifications, projects, status, tickets, users, verify,
     watchers,
 };
 use crate::state::AppState;
@@ -31,6 +31,10 @@ pub fn router(state: AppState) -> Router {
         .route("/tickets/{id}/comments", get(comments::list).post(comments::create))
         .route("/tickets/{id}/watch", put(watchers::update).delete(watchers::delete))
         .route("/tickets/{id}/watchers", get(watchers::list))
+        .route("/notifications", get(notifications::list))
+        .route("/notifications/{id}/read", post(notifications::read_one))
+        .route("/notifications:read-all", post(notifications::read_all))
+        .route("/preferences", get(notifications::read_preferences).patch(notifications::update_preferences))
         .route("/users", post(users::create))
         .route("/users/me", get(users::read_me))
         .route("/users/{id}", get(users::read))

@@ -1,7 +1,7 @@
 //! How rows look in JSON. Times are RFC 3339 with milliseconds, UTC.
 
 use connectors::read_model::TicketCard;
-use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{CommentRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use schemas::workflow;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
@@ -270,6 +270,79 @@ pub(crate) struct Watcher {
 impl Watcher {
     pub(crate) fn new(row: &WatcherRow, user: Option<&UserRow>) -> Self {
         Self { user_id: row.user_id, name: user.map(|user| user.name.clone()), since: Time(row.since) }
+    }
+}
+
+/// What somebody is told of.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Notification {
+    id: Uuid,
+    kind: String,
+    reason: String,
+    project_id: Uuid,
+    ticket_id: Uuid,
+    code: String,
+    title: String,
+    /// None: nobody did it by hand.
+    actor_id: Option<Uuid>,
+    actor_name: Option<String>,
+    /// Of `ticket.status.updated`: the new state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    /// Of `ticket.assigned`: who has the ticket now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assignee_id: Option<String>,
+    /// Of `ticket.commented`: the beginning of the comment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    excerpt: Option<String>,
+    at: Time,
+    read: bool,
+}
+
+impl Notification {
+    pub(crate) fn new(row: NotificationRow, actor: Option<&UserRow>) -> Self {
+        let NotificationRow { id, reason, about, read, .. } = row;
+        let detail = |kind| (about.kind == kind).then(|| about.detail.clone());
+        Self {
+            id,
+            reason,
+            project_id: about.project_id,
+            ticket_id: about.ticket_id,
+            actor_id: (!about.actor_id.is_nil()).then_some(about.actor_id),
+            actor_name: actor.map(|user| user.name.clone()),
+            status: detail("ticket.status.updated"),
+            assignee_id: detail("ticket.assigned"),
+            excerpt: detail("ticket.commented"),
+            at: Time(about.at),
+            read,
+            kind: about.kind,
+            code: about.code,
+            title: about.title,
+        }
+    }
+}
+
+/// A page of notifications, and how many are unread in all.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Inbox {
+    pub(crate) items: Vec<Notification>,
+    pub(crate) next_cursor: Option<String>,
+    pub(crate) unread: i64,
+}
+
+/// What somebody wants to hear of.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Preferences {
+    muted_kinds: Vec<String>,
+    muted_projects: Vec<Uuid>,
+}
+
+impl From<schemas::Preferences> for Preferences {
+    fn from(preferences: schemas::Preferences) -> Self {
+        Self { muted_kinds: preferences.muted_kinds, muted_projects: preferences.muted_projects }
     }
 }
 

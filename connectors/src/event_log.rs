@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::reader::{EventLog, ReadError};
-use schemas::topics::{COMMAND_OUTCOMES, TICKET_EVENTS, USER_EVENTS};
-use schemas::{Outcome, SchemaError, SchemaRegistry, TicketEvent, UserEvent};
+use schemas::topics::{COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_EVENTS, USER_EVENTS};
+use schemas::{Notification, Outcome, SchemaError, SchemaRegistry, TicketEvent, UserEvent};
 use topology::broker::{Broker, BrokerError, TopicPartition};
 
 /// How long to wait for records that the broker says are there.
@@ -30,7 +30,7 @@ impl BrokerEventLog {
     pub fn open(broker: Arc<dyn Broker>, registry: Arc<dyn SchemaRegistry>) -> Result<Self, BrokerError> {
         let topics = broker.topics()?;
         let mut ends = Vec::new();
-        for topic in [TICKET_EVENTS, USER_EVENTS, COMMAND_OUTCOMES] {
+        for topic in [TICKET_EVENTS, USER_EVENTS, NOTIFICATIONS, COMMAND_OUTCOMES] {
             for partition in 0..topics.get(topic).copied().unwrap_or_default() {
                 let partition = TopicPartition::new(topic, partition);
                 let end = broker.watermarks(&partition)?.1;
@@ -98,6 +98,10 @@ impl EventLog for BrokerEventLog {
 
     fn user_events(&self, each: &mut dyn FnMut(UserEvent)) -> Result<(), ReadError> {
         self.read(USER_EVENTS, &mut |bytes| self.decode(bytes, UserEvent::decode_with).map(&mut *each))
+    }
+
+    fn notifications(&self, each: &mut dyn FnMut(Notification)) -> Result<(), ReadError> {
+        self.read(NOTIFICATIONS, &mut |bytes| self.decode(bytes, Notification::decode_with).map(&mut *each))
     }
 
     fn outcomes(&self, each: &mut dyn FnMut(u32, Outcome)) -> Result<i64, ReadError> {

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{CommentRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use uuid::Uuid;
 
 /// A future behind a pointer, so that the trait can be used as an object.
@@ -19,6 +19,9 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, ReadError>>;
 
 /// The most items that a page can have.
 pub const MAX_PAGE: u32 = 200;
+
+/// Unread notifications are counted up to this many.
+pub const MOST_UNREAD: i64 = 1_000;
 
 /// Tickets of a board column that come with the board.
 pub const BOARD_COLUMN_PAGE: u32 = 100;
@@ -96,6 +99,21 @@ pub trait ReadModel: Send + Sync {
 
     /// A user. By e-mail or login, ask for [`schemas::ids::user_id`] of the user key.
     fn user(&self, id: Uuid) -> Answer<'_, Option<UserRow>>;
+
+    /// The notifications of a user, or those that are unread, newest first. The cursor is the sequence of the last one of the page before.
+    fn notifications(
+        &self,
+        user: Uuid,
+        unread_only: bool,
+        before_sequence: Option<i64>,
+        limit: u32,
+    ) -> Answer<'_, Page<NotificationRow, i64>>;
+
+    /// A notification, by its id.
+    fn notification(&self, id: Uuid) -> Answer<'_, Option<NotificationRow>>;
+
+    /// How many notifications of a user are unread, up to this sequence; counted no further than [`MOST_UNREAD`].
+    fn unread(&self, user: Uuid, up_to: i64) -> Answer<'_, i64>;
 
     /// Those of these users that are known.
     fn users<'a>(&'a self, ids: &'a [Uuid]) -> Answer<'a, BTreeMap<Uuid, UserRow>>;

@@ -25,7 +25,11 @@ pub(crate) const COMMENT: &str = "id, project_id, ticket_id, author_id, content,
 pub(crate) const WATCHER: &str = "project_id, number, user_id, since";
 
 /// Columns of a user.
-pub(crate) const USER: &str = "id, email, name, role, source, login, sequence, created_at";
+pub(crate) const USER: &str = "id, email, name, role, source, login, sequence, created_at, muted_kinds, muted_projects";
+
+/// Columns of a notification.
+pub(crate) const NOTIFICATION: &str = "user_id, sequence, id, reason, event_id, kind, project_id, event_sequence, ticket_id, \
+     number, code, title, actor_id, detail, at, read";
 
 /// Columns of an outcome.
 pub(crate) const OUTCOME_ROW: &str = "command_id, decided_at, failed, outcome";
@@ -91,6 +95,27 @@ pub(crate) fn comment() -> String {
 pub(crate) fn watchers() -> String {
     format!("SELECT {WATCHER} FROM watchers WHERE project_id = $1 AND number = $2 AND user_id > $3 ORDER BY user_id LIMIT $4")
 }
+
+pub(crate) fn notifications() -> String {
+    format!(
+        "SELECT {NOTIFICATION} FROM notifications WHERE user_id = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3"
+    )
+}
+
+pub(crate) fn unread_notifications() -> String {
+    format!(
+        "SELECT {NOTIFICATION} FROM notifications WHERE user_id = $1 AND sequence < $2 AND read = FALSE \
+         ORDER BY sequence DESC LIMIT $3"
+    )
+}
+
+pub(crate) fn notification() -> String {
+    format!("SELECT {NOTIFICATION} FROM notifications WHERE id = $1")
+}
+
+/// Counts no further than the limit.
+pub(crate) const UNREAD: &str =
+    "SELECT count(*) FROM (SELECT 1 FROM notifications WHERE user_id = $1 AND sequence <= $2 AND read = FALSE LIMIT $3) AS unread";
 
 /// The functions that make structs of a database's rows; `strings` reads a list of strings.
 macro_rules! row_readers {
@@ -206,6 +231,36 @@ macro_rules! row_readers {
                 login: row.try_get(5)?,
                 sequence: row.try_get(6)?,
                 created_at: row.try_get(7)?,
+                preferences: schemas::Preferences {
+                    muted_kinds: $strings(row, 8)?,
+                    muted_projects: $strings(row, 9)?
+                        .iter()
+                        .map(|id| uuid::Uuid::try_parse(id).map_err(|error| sqlx::Error::Decode(error.into())))
+                        .collect::<Result<_, _>>()?,
+                },
+            })
+        }
+
+        pub(super) fn notification(row: &$row) -> Result<schemas::reader::NotificationRow, sqlx::Error> {
+            Ok(schemas::reader::NotificationRow {
+                user_id: row.try_get(0)?,
+                sequence: row.try_get(1)?,
+                id: row.try_get(2)?,
+                reason: row.try_get(3)?,
+                about: schemas::Occasion {
+                    event_id: row.try_get(4)?,
+                    kind: row.try_get(5)?,
+                    project_id: row.try_get(6)?,
+                    sequence: row.try_get(7)?,
+                    ticket_id: row.try_get(8)?,
+                    number: row.try_get(9)?,
+                    code: row.try_get(10)?,
+                    title: row.try_get(11)?,
+                    actor_id: row.try_get(12)?,
+                    detail: row.try_get(13)?,
+                    at: row.try_get(14)?,
+                },
+                read: row.try_get(15)?,
             })
         }
 

@@ -20,6 +20,8 @@ pub const LABELS_MAX: usize = 20;
 pub const LABEL_MAX_CHARS: usize = 50;
 /// Most skills of a member.
 pub const SKILLS_MAX: usize = 50;
+/// Most projects that a user mutes.
+pub const MUTED_PROJECTS_MAX: usize = 1_000;
 /// Most characters in a handle.
 pub const HANDLE_MAX_CHARS: usize = 64;
 /// Greatest capacity of a member.
@@ -191,7 +193,8 @@ pub fn is_url(url: Option<&str>) -> bool {
     url.is_none_or(|url| url.len() <= URL_MAX_BYTES && !url.chars().any(char::is_control))
 }
 
-fn is_handle_char(c: char) -> bool {
+/// Whether a character may stand in a handle.
+pub(crate) fn is_handle_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '.' | '-' | '_')
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use schemas::reader::{AssignmentRow, CommentRow, MemberRow, OutcomeRow, ProjectRow, TicketRow, UserRow, WatcherRow};
-use schemas::{Outcome, TicketCreated, TicketEvent, TicketUpdated, UserEvent, UserState};
+use schemas::reader::{
+    AssignmentRow, CommentRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, TicketRow, UserRow, WatcherRow,
+};
+use schemas::{Notification, NotificationsRead, Outcome, TicketCreated, TicketEvent, TicketUpdated, UserEvent, UserState};
 use uuid::Uuid;
 
 use crate::evolve;
@@ -29,6 +31,8 @@ pub struct Fold {
     pub comment_rows: BTreeMap<Uuid, CommentRow>,
     /// Who watches in the read model, by project, number and user.
     pub watcher_rows: BTreeMap<(Uuid, i64, Uuid), WatcherRow>,
+    /// Notifications of the read model, by user and sequence.
+    pub notification_rows: BTreeMap<(Uuid, i64), NotificationRow>,
     /// Users of the read model, by id.
     pub user_rows: BTreeMap<Uuid, UserRow>,
     /// Outcomes of the read model, by command and partition: an id that was used for commands on several partitions was decided on
@@ -62,9 +66,28 @@ impl Fold {
             login: user.login.clone(),
             sequence: user.sequence,
             created_at: user.created_at,
+            preferences: user.preferences.clone(),
         };
         self.user_rows.insert(row.id, row);
         self.users.insert(key, user);
+    }
+
+    /// Takes in a notification, or that notifications were read.
+    pub fn notification(&mut self, notification: Notification) {
+        let user_id = notification.user_id();
+        match notification {
+            Notification::NotificationCreated(e) => {
+                let (id, sequence, reason, about) = (e.event_id, e.sequence, e.reason, e.about);
+                let row = NotificationRow { id, user_id, sequence, reason, about, read: false };
+                self.notification_rows.insert((user_id, sequence), row);
+            }
+            Notification::NotificationsRead(NotificationsRead { notification_id, up_to, .. }) => {
+                let (first, last) = if notification_id.is_some() { (0, i64::MAX) } else { (0, up_to) };
+                for (_, row) in self.notification_rows.range_mut((user_id, first)..=(user_id, last)) {
+                    row.read |= notification_id.is_none_or(|id| id == row.id);
+                }
+            }
+        }
     }
 
     /// Takes in an outcome of this partition. What decided a command stays; that it failed stands until it is decided.

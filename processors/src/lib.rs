@@ -11,6 +11,7 @@
 //! | `fields.rs`, `role.rs`, `workflow.rs`, `guard.rs` | rules of single fields, roles, states; guards that commands share |
 //! | `user.rs` | the same for users |
 //! | `assignment/` | who is given which ticket: loads, orders of members and of waiting tickets, proposals |
+//! | `notifications/` | who must know of which event: recipients, inboxes |
 //! | `ticket_processor.rs`, `user_processor.rs` | the processors: command memory, routing, outcomes around the rules |
 //! | `pipeline.rs` | [`pipeline`]: the topology that worker, tests and simulation all run |
 //! | `fold.rs`, `verify.rs` | what stores and read model should hold, recomputed from the events, and every difference |
@@ -51,6 +52,7 @@ mod guard;
 pub mod keys;
 mod memory;
 mod model;
+mod notifications;
 mod outcome;
 mod pipeline;
 mod policy;
@@ -73,12 +75,13 @@ pub use evolve::evolve;
 pub use fold::Fold;
 pub use memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
 pub use model::ProjectModel;
+pub use notifications::{FAN_OUT_STORES, INBOX_STORES, INBOXES, KINDS, Reason, WATCHERS_AT_ONCE};
 pub use outcome::{Answer, repeated};
 pub use pipeline::{COMMAND_MEMORY_MS, PipelineConfig, pipeline, topic_specs};
 pub use policy::Policy;
 pub use rejection::{Needed, Rejection};
 pub use role::Role;
-pub use user::{decide_user, evolve_user, handle_of};
+pub use user::{decide_preferences, decide_user, evolve_user, handle_of};
 pub use user_processor::USERS;
 pub use verify::{Difference, Problem, fold, verify_log, verify_read_model, verify_stores};
 pub use view::{Fault, ProjectStateMut, ProjectView, Refused};

@@ -11,15 +11,19 @@
 //! tickets, member-replies, assignment-proposals ──► pool-inputs ──► assignments ──► ticket.assignments
 //!                              ▲ (stores shared)                                          │
 //!                              └──────────────────────────────────────────────────────────┘
+//!
+//! ticket.events ──► fan-out ──► inbox-inputs ──► inboxes ──► notifications
+//!                    ▲   │           ▲              · (stores shared)
+//!      fan-out-rest ─┘◄──┘         users         preferences ◄── user.events
 //! ```
 
 use std::sync::Arc;
 
 use schemas::topics::{
-    COMMAND_OUTCOMES, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS,
+    COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS,
 };
 use schemas::{
-    Assignment, EmbeddedRegistry, PoolInput, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent,
+    Assignment, EmbeddedRegistry, FanOutContinued, InboxInput, Notification, PoolInput, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent,
     UserLookupReplied, UserLookupRequested, UserState,
 };
 use topology::broker::{Cleanup, TopicSpec};
@@ -32,9 +36,14 @@ use crate::desk::{POOL_INPUTS, TICKET_EVENTS_SINK, TICKET_OUTCOMES_SINK};
 use crate::failed::AnswerFailed;
 use crate::keys::StoreKeySerde;
 use crate::memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
+use crate::notifications::{
+    self, FAN_OUT_REST, FAN_OUT_STORES, FanOutProcessor, INBOX_INPUTS, INBOX_STORES, InboxProcessor, NOTIFICATIONS_SINK,
+    PreferencesProcessor, RestProcessor,
+};
 use crate::reply_processor::ReplyProcessor;
 use crate::serdes::{
-    Assignments, Commands, Events, Framed, Outcomes, PoolInputs, RoutingKey, RoutingKeys, UserKeys, UuidText,
+    Assignments, Commands, Events, Framed, InboxInputs, Notifications, Outcomes, PoolInputs, RoutingKey, RoutingKeys,
+    UserKeys, UuidText,
 };
 use crate::stores::{self, PROJECT_STORES};
 use crate::ticket_processor::{TicketProcessor, USER_LOOKUPS};
@@ -51,6 +60,10 @@ const USERS_BY_COMMAND: &str = "users-by-command";
 const LOOKUPS: &str = "user-lookups";
 const PROPOSALS: &str = "assignment-proposals";
 const ASSIGNMENTS: &str = "assignments";
+const FAN_OUT: &str = "fan-out";
+const FAN_OUT_AGAIN: &str = "fan-out-watchers-left";
+const INBOX: &str = "inboxes-by-user";
+const PREFERENCES: &str = "inbox-preferences";
 const CACHED_USERS: usize = 1_024;
 
 /// What may be chosen about the pipeline.
@@ -128,7 +141,7 @@ pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
             USER_EVENTS_SINK,
             USER_EVENTS,
             UuidText,
-            events,
+            events.clone(),
             Partitioning::ByKey,
             &[USERS_BY_COMMAND],
         )
@@ -140,9 +153,31 @@ pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
             Partitioning::SamePartition,
             &[USERS_BY_COMMAND],
         )
+        .source::<Uuid, TicketEvent, _>("ticket-events-to-tell", [TICKET_EVENTS], UuidText, events.clone())
+        .processor(FAN_OUT, FanOutProcessor::default, &["ticket-events-to-tell"], &FAN_OUT_STORES)
+        .repartition::<Uuid, FanOutContinued, _, _>(FAN_OUT_REST, UuidText, Framed, &[FAN_OUT, FAN_OUT_AGAIN])
+        .processor(FAN_OUT_AGAIN, RestProcessor::default, &[FAN_OUT_REST], &FAN_OUT_STORES)
+        .repartition::<Uuid, InboxInput, _, _>(
+            INBOX_INPUTS,
+            UuidText,
+            InboxInputs,
+            &[FAN_OUT, FAN_OUT_AGAIN, USERS_BY_COMMAND],
+        )
+        .processor(INBOX, InboxProcessor::default, &[INBOX_INPUTS], &INBOX_STORES)
+        .source::<Uuid, Option<UserEvent>, _>("users-to-tell", [USER_EVENTS], UuidText, events)
+        .processor(PREFERENCES, PreferencesProcessor::default, &["users-to-tell"], &INBOX_STORES)
+        .sink::<Uuid, Notification>(
+            NOTIFICATIONS_SINK,
+            NOTIFICATIONS,
+            UuidText,
+            Notifications(config.registry.clone()),
+            Partitioning::ByKey,
+            &[INBOX],
+        )
         .store::<String, UserState>(StoreBuilder::persistent(USERS, Utf8, Framed).cached(CACHED_USERS))
         .store::<Uuid, Vec<u8>>(memory(COMMAND_MEMORY))
         .store::<Uuid, Vec<u8>>(memory(USER_COMMAND_MEMORY));
+    let builder = notifications::declare(builder, config.command_memory_ms);
     assignment::declare(stores::declare(builder)).build()
 }
 
@@ -160,5 +195,6 @@ pub fn topic_specs(partitions: u32) -> Vec<TopicSpec> {
         topic(USER_EVENTS, Cleanup::Compact, false),
         topic(COMMAND_OUTCOMES, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
         topic(TICKET_ASSIGNMENTS, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
+        topic(NOTIFICATIONS, Cleanup::Keep, false),
     ]
 }

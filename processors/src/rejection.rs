@@ -4,8 +4,9 @@ use uuid::Uuid;
 
 use crate::fields::{
     CAPACITY_MAX, CONTENT_MAX_BYTES, DATE_MAX_MS, DESCRIPTION_MAX_BYTES, EXTERNAL_MAX_BYTES, HANDLE_MAX_CHARS,
-    LABEL_MAX_CHARS, LABELS_MAX, NAME_MAX_CHARS, PRIORITIES, SKILLS_MAX, TITLE_MAX_CHARS,
+    LABEL_MAX_CHARS, LABELS_MAX, MUTED_PROJECTS_MAX, NAME_MAX_CHARS, PRIORITIES, SKILLS_MAX, TITLE_MAX_CHARS,
 };
+use crate::notifications::KINDS;
 use crate::policy::Policy;
 use crate::role::Role;
 use crate::workflow;
@@ -180,6 +181,16 @@ pub enum Rejection {
     },
     /// Source or login of a placeholder has a wrong form.
     LoginInvalid,
+    /// There is no such event that users are told of.
+    KindUnknown {
+        /// What was asked for.
+        kind: String,
+    },
+    /// Too many projects are muted.
+    TooManyProjects {
+        /// How many there are.
+        count: usize,
+    },
 }
 
 /// What would have been enough.
@@ -235,6 +246,8 @@ impl Rejection {
             Self::EmailInvalid { .. } => "email_invalid",
             Self::EmailTaken { .. } => "email_taken",
             Self::LoginInvalid => "login_invalid",
+            Self::KindUnknown { .. } => "kind_unknown",
+            Self::TooManyProjects { .. } => "too_many_projects",
         }
     }
 
@@ -265,6 +278,8 @@ impl Rejection {
             Self::ParentUnknown { .. } => "parentId",
             Self::EmailInvalid { .. } | Self::EmailTaken { .. } => "email",
             Self::LoginInvalid => "login",
+            Self::KindUnknown { .. } => "mutedKinds",
+            Self::TooManyProjects { .. } => "mutedProjects",
             Self::ProjectNotFound
             | Self::NotAMember
             | Self::InsufficientRole { .. }
@@ -282,6 +297,7 @@ impl Rejection {
             Self::PolicyInvalid { .. } => &Policy::NAMES,
             Self::PriorityInvalid { .. } => &PRIORITIES,
             Self::RoleInvalid { .. } => &Role::NAMES,
+            Self::KindUnknown { .. } => &KINDS,
             _ => &[],
         };
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -361,6 +377,10 @@ impl std::fmt::Display for Rejection {
             Self::ParentUnknown { parent_id } => write!(f, "the ticket has no comment {parent_id} to answer to"),
             Self::EmailInvalid { email } => write!(f, "{:?} is not an e-mail address", Short(email)),
             Self::EmailTaken { user_key } => write!(f, "there is a user {:?} already", Short(user_key)),
+            Self::KindUnknown { kind } => write!(f, "there is no event {:?} that anybody is told of", Short(kind)),
+            Self::TooManyProjects { count } => {
+                write!(f, "{count} projects are muted, {MUTED_PROJECTS_MAX} are possible")
+            }
             Self::LoginInvalid => {
                 f.write_str("a user without e-mail needs a source and a login without blanks or colons in the source")
             }

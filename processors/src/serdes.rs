@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use schemas::{
-    Assignment, PoolInput, Record, SchemaError, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent,
+    Assignment, InboxInput, Notification, PoolInput, Record, SchemaError, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent,
     frame,
 };
 use topology::HeadersRef;
@@ -54,6 +54,48 @@ impl Serializer<TicketEvent> for Events {
 
 impl Serializer<UserEvent> for Events {
     fn serialize(&self, _topic: &str, value: &UserEvent, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
+        written(value.encode_with(&*self.0, out))
+    }
+}
+
+impl Deserializer<TicketEvent> for Events {
+    fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<TicketEvent> {
+        read(data, |bytes| TicketEvent::decode_with(&*self.0, bytes))
+    }
+}
+
+/// A user's event; none: the user was erased.
+impl Deserializer<Option<UserEvent>> for Events {
+    fn deserialize(&self, _topic: &str, _: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<Option<UserEvent>> {
+        match data {
+            None => Deserialized::Value(None),
+            data => read(data, |bytes| UserEvent::decode_with(&*self.0, bytes).map(Some)),
+        }
+    }
+}
+
+/// What inboxes are told, with the schemas and ids of this build.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct InboxInputs;
+
+impl Serializer<InboxInput> for InboxInputs {
+    fn serialize(&self, _topic: &str, value: &InboxInput, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
+        written(value.encode(out))
+    }
+}
+
+impl Deserializer<InboxInput> for InboxInputs {
+    fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<InboxInput> {
+        read(data, InboxInput::decode)
+    }
+}
+
+/// Notifications, written with the ids that others look up.
+#[derive(Clone)]
+pub(crate) struct Notifications(pub(crate) Arc<dyn SchemaRegistry>);
+
+impl Serializer<Notification> for Notifications {
+    fn serialize(&self, _topic: &str, value: &Notification, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
         written(value.encode_with(&*self.0, out))
     }
 }

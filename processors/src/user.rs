@@ -1,11 +1,16 @@
-//! The rules about users: RegisterUser, and who a user key means.
+//! The rules about users: RegisterUser, UpdatePreferences, ReadNotifications, and who a user key means.
+//!
+//! Guards of the last two, in their order: insufficient_role (for oneself, or by an admin), user_unknown, and of UpdatePreferences
+//! kind_unknown and too_many_projects.
 //!
 //! Guards in their order: email_invalid or login_invalid, insufficient_role, name_too_long, email_taken. A placeholder
 //! may be registered by anyone, a user with an e-mail by themselves or an admin, an admin by an admin.
 
-use schemas::{Record, RegisterUser, UserCreated, UserEvent, UserState, event, ids};
+use schemas::{Preferences, Record, RegisterUser, UpdatePreferences, UserCreated, UserEvent, UserState, UserUpdated, event, ids};
+use uuid::Uuid;
 
 use crate::fields;
+use crate::notifications::KINDS;
 use crate::rejection::{Needed, Rejection};
 
 const ROLE_MEMBER: &str = "member";
@@ -51,30 +56,98 @@ pub fn decide_user(known: Option<&UserState>, command: RegisterUser, at: i64) ->
     }))
 }
 
+/// Decides about an UpdatePreferences; no event if it asks for what is so already. `at` is as for [`decide_user`].
+///
+/// # Errors
+/// The rules refuse the command.
+pub fn decide_preferences(
+    known: Option<&UserState>,
+    command: UpdatePreferences,
+    at: i64,
+) -> Result<Option<UserEvent>, Rejection> {
+    let user = themselves(known, &command.user_key, command.actor_id, command.actor_admin)?;
+    let old = &user.preferences;
+    let mut muted_kinds = command.muted_kinds.unwrap_or_else(|| old.muted_kinds.clone());
+    let mut muted_projects = command.muted_projects.unwrap_or_else(|| old.muted_projects.clone());
+    if let Some(kind) = muted_kinds.iter().find(|kind| !KINDS.contains(&kind.as_str())) {
+        return Err(Rejection::KindUnknown { kind: kind.clone() });
+    }
+    muted_kinds.sort_unstable();
+    muted_kinds.dedup();
+    muted_projects.sort_unstable();
+    muted_projects.dedup();
+    if muted_projects.len() > fields::MUTED_PROJECTS_MAX {
+        return Err(Rejection::TooManyProjects { count: muted_projects.len() });
+    }
+    let preferences = Preferences { muted_kinds, muted_projects };
+    if preferences == *old {
+        return Ok(None);
+    }
+    let UserState { user_id, email, name, role, source, login, created_at, sequence, .. } = user.clone();
+    Ok(Some(UserEvent::from(UserUpdated {
+        event_id: ids::event_id(command.command_id, 0),
+        correlation_id: command.correlation_id,
+        causation_id: command.command_id,
+        published_at: at,
+        version: UserUpdated::VERSION,
+        source: event::SOURCE.to_owned(),
+        user_id,
+        sequence: sequence + 1,
+        email,
+        name,
+        role,
+        login_source: source,
+        login,
+        created_at,
+        preferences,
+    })))
+}
+
+/// The user, if the actor is that user or an admin.
+pub(crate) fn themselves<'u>(
+    known: Option<&'u UserState>,
+    user_key: &str,
+    actor_id: Uuid,
+    actor_admin: bool,
+) -> Result<&'u UserState, Rejection> {
+    if !actor_admin && actor_id != ids::user_id(user_key) {
+        return Err(Rejection::InsufficientRole { needed: Needed::SelfOrAdmin });
+    }
+    known.ok_or_else(|| Rejection::UserUnknown { user_key: user_key.to_owned() })
+}
+
 /// The state of a user after an event, with the key that it is stored under.
 #[must_use]
 pub fn evolve_user(event: &UserEvent) -> (String, UserState) {
-    match event {
-        UserEvent::UserCreated(e) => {
-            let key = match (&e.email, &e.login_source, &e.login) {
-                (Some(email), _, _) => email.clone(),
-                (None, source, login) => {
-                    ids::placeholder_key(source.as_deref().unwrap_or_default(), login.as_deref().unwrap_or_default())
-                }
-            };
-            let state = UserState {
-                user_id: e.user_id,
-                email: e.email.clone(),
-                name: e.name.clone(),
-                role: e.role.clone(),
-                source: e.login_source.clone(),
-                login: e.login.clone(),
-                created_at: e.created_at,
-                sequence: e.sequence,
-            };
-            (key, state)
-        }
-    }
+    let state = match event {
+        UserEvent::UserCreated(e) => UserState {
+            user_id: e.user_id,
+            email: e.email.clone(),
+            name: e.name.clone(),
+            role: e.role.clone(),
+            source: e.login_source.clone(),
+            login: e.login.clone(),
+            created_at: e.created_at,
+            sequence: e.sequence,
+            preferences: Preferences::default(),
+        },
+        UserEvent::UserUpdated(e) => UserState {
+            user_id: e.user_id,
+            email: e.email.clone(),
+            name: e.name.clone(),
+            role: e.role.clone(),
+            source: e.login_source.clone(),
+            login: e.login.clone(),
+            created_at: e.created_at,
+            sequence: e.sequence,
+            preferences: e.preferences.clone(),
+        },
+    };
+    let key = state.email.clone().unwrap_or_else(|| {
+        let (source, login) = (state.source.as_deref(), state.login.as_deref());
+        ids::placeholder_key(source.unwrap_or_default(), login.unwrap_or_default())
+    });
+    (key, state)
 }
 
 /// The handle that a user's e-mail or login suggests.

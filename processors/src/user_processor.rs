@@ -1,7 +1,9 @@
 //! The processors of the user sub-topology: `user.commands`, and the question whether a user is known.
 
 use schemas::topics::REPLY_TO_HEADER;
-use schemas::{UserCommand, UserEvent, UserLookupReplied, UserLookupRequested, UserState};
+use schemas::{
+    InboxInput, ReadNotifications, ReadingTold, UserCommand, UserEvent, UserLookupReplied, UserLookupRequested, UserState,
+};
 use topology::broker::partition_for_key;
 use topology::{Context, InitContext, Output, ProcessingError, Processor, Record, Store, TopologyError};
 use uuid::Uuid;
@@ -9,8 +11,10 @@ use uuid::Uuid;
 use crate::decision::Accepted;
 use crate::desk::{misrouted, outcome_record, schema};
 use crate::memory::{Known, Memory, USER_COMMAND_MEMORY};
+use crate::notifications::INBOX_INPUTS;
 use crate::outcome::{Answer, repeated};
-use crate::user::{decide_user, evolve_user, handle_of};
+use crate::rejection::Rejection;
+use crate::user::{decide_preferences, decide_user, evolve_user, handle_of, themselves};
 
 /// Users by user key.
 pub const USERS: &str = "users";
@@ -27,6 +31,7 @@ struct Wired {
     memory: Memory,
     events: Output<Uuid, UserEvent>,
     outcomes: Output<Uuid, Vec<u8>>,
+    inboxes: Output<Uuid, InboxInput>,
 }
 
 /// Decides about commands of users.
@@ -45,6 +50,7 @@ impl Processor for UserProcessor {
             memory: Memory(ctx.store(USER_COMMAND_MEMORY)?),
             events: ctx.output(USER_EVENTS_SINK)?,
             outcomes: ctx.output(USER_OUTCOMES_SINK)?,
+            inboxes: ctx.output(INBOX_INPUTS)?,
         });
         Ok(())
     }
@@ -76,20 +82,49 @@ impl Processor for UserProcessor {
 
 impl Wired {
     fn decide(&self, ctx: &mut Context<'_>, command: UserCommand, answer: &Answer) -> Result<Vec<u8>, ProcessingError> {
-        let UserCommand::RegisterUser(command) = command;
-        let known = self.users.get(ctx, &command.user_key)?;
-        match decide_user(known.as_deref(), command, answer.decided_at) {
-            Ok(event) => {
-                let (key, user) = evolve_user(&event);
-                let (user_id, sequence) = (user.user_id, user.sequence);
-                self.users.put(ctx, &key, user)?;
-                ctx.forward(self.events, Record::new(user_id, event, answer.decided_at));
-                let accepted = Accepted { user_id: Some(user_id), ..Accepted::default() };
-                // So that whoever sent it can wait until the user can be read.
-                answer.accepted(&accepted, sequence).map_err(schema)
-            }
-            Err(rejection) => answer.rejected(&rejection, 0).map_err(schema),
+        let at = answer.decided_at;
+        let known = self.users.get(ctx, &command.user_key().to_owned())?;
+        let known = known.as_deref();
+        let decided = match command {
+            UserCommand::RegisterUser(command) => decide_user(known, command, at).map(Some),
+            UserCommand::UpdatePreferences(command) => decide_preferences(known, command, at),
+            UserCommand::ReadNotifications(command) => self.tell_inbox(ctx, known, &command, at).map(|()| None),
+        };
+        let event = match decided {
+            Ok(event) => event,
+            Err(rejection) => return answer.rejected(&rejection, 0).map_err(schema),
+        };
+        let changed = event.as_ref().map(evolve_user);
+        let user = changed.as_ref().map(|(_, user)| user).or(known);
+        let (user_id, sequence) = user.map_or((None, 0), |user| (Some(user.user_id), user.sequence));
+        if let Some((key, user)) = changed {
+            self.users.put(ctx, &key, user)?;
         }
+        if let (Some(event), Some(user_id)) = (event, user_id) {
+            ctx.forward(self.events, Record::new(user_id, event, at));
+        }
+        // So that whoever sent it can wait until the user can be read.
+        answer.accepted(&Accepted { user_id, ..Accepted::default() }, sequence).map_err(schema)
+    }
+
+    /// Only the inbox knows the notifications.
+    fn tell_inbox(
+        &self,
+        ctx: &mut Context<'_>,
+        known: Option<&UserState>,
+        command: &ReadNotifications,
+        at: i64,
+    ) -> Result<(), Rejection> {
+        let user_id = themselves(known, &command.user_key, command.actor_id, command.actor_admin)?.user_id;
+        let told = ReadingTold {
+            correlation_id: command.correlation_id,
+            causation_id: command.command_id,
+            user_id,
+            notification_id: command.notification_id,
+            up_to: command.up_to.unwrap_or(0).max(0),
+        };
+        ctx.forward(self.inboxes, Record::new(user_id, told.into(), at));
+        Ok(())
     }
 }
 

@@ -63,6 +63,7 @@ pub fn fold(log: &dyn EventLog) -> Result<Fold, ReadError> {
     let mut fold = Fold::default();
     log.ticket_events(&mut |event| fold.ticket_event(event))?;
     log.user_events(&mut |event| fold.user_event(&event))?;
+    log.notifications(&mut |notification| fold.notification(notification))?;
     fold.outcomes_since = log.outcomes(&mut |partition, outcome| fold.outcome(partition, &outcome))?;
     Ok(fold)
 }
@@ -144,6 +145,9 @@ pub fn verify_read_model(
     rows.missing(each);
     let mut rows = Rows::new("users", &fold.user_rows);
     read_model.users(&mut |row| rows.found(&row.id, &row, each))?;
+    rows.missing(each);
+    let mut rows = Rows::new("notifications", &fold.notification_rows);
+    read_model.notifications(&mut |row| rows.found(&(row.user_id, row.sequence), &row, each))?;
     rows.missing(each);
     let mut outcomes = Outcomes::new(fold);
     read_model.outcomes(&mut |row| {

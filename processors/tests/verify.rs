@@ -21,10 +21,10 @@ use processors::{
 };
 use rstest::rstest;
 use schemas::reader::{
-    CommentRow, MemberRow, OutcomeRow, ProjectRow, ReadError, ReadModel, Stores, TicketRow, UserRow, WatcherRow,
+    CommentRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, Stores, TicketRow, UserRow, WatcherRow,
 };
-use schemas::topics::{COMMAND_OUTCOMES, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
-use schemas::{CommandAccepted, CommandFailed, Outcome, RegisterUser, TicketEvent, UserCommand, UserEvent, ids};
+use schemas::topics::{COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
+use schemas::{CommandAccepted, CommandFailed, Notification, Outcome, RegisterUser, TicketEvent, UserCommand, UserEvent, ids};
 use topology::TestDriver;
 use uuid::Uuid;
 
@@ -60,6 +60,10 @@ impl ReadModel for Table {
     }
     fn watchers(&self, each: &mut dyn FnMut(WatcherRow)) -> Result<(), ReadError> {
         self.0.borrow().watcher_rows.values().cloned().for_each(each);
+        Ok(())
+    }
+    fn notifications(&self, each: &mut dyn FnMut(NotificationRow)) -> Result<(), ReadError> {
+        self.0.borrow().notification_rows.values().cloned().for_each(each);
         Ok(())
     }
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {
@@ -118,6 +122,10 @@ fn played() -> (Copied, Fold) {
     for record in driver.all(USER_EVENTS) {
         fold.user_event(&UserEvent::decode(record.value.as_deref().unwrap()).unwrap());
     }
+    for record in driver.all(NOTIFICATIONS) {
+        fold.notification(Notification::decode(record.value.as_deref().unwrap()).unwrap());
+    }
+    assert!(!fold.notification_rows.is_empty());
     for record in driver.all(COMMAND_OUTCOMES) {
         fold.outcome(record.partition, &Outcome::decode(record.value.as_deref().unwrap()).unwrap());
     }
@@ -183,6 +191,8 @@ fn should_find_a_damaged_entry_of_each_store(
 #[case::ticket_too_many(|f: &mut Fold| drop(f.ticket_rows.insert((OWNER, 9), TicketRow { number: 9, ..TicketRow::default() })), "tickets")]
 #[case::comment(|f: &mut Fold| f.comment_rows.values_mut().for_each(|r| r.content.push('x')), "comments")]
 #[case::watcher(|f: &mut Fold| f.watcher_rows.values_mut().for_each(|r| r.since += 1), "watchers")]
+#[case::notification(|f: &mut Fold| f.notification_rows.values_mut().for_each(|r| r.read = true), "notifications")]
+#[case::notification_gone(|f: &mut Fold| f.notification_rows.clear(), "notifications")]
 #[case::watcher_gone(|f: &mut Fold| f.watcher_rows.clear(), "watchers")]
 #[case::assignment(|f: &mut Fold| f.ticket_rows.values_mut().for_each(|r| r.assignment.held ^= true), "tickets")]
 #[case::policy(|f: &mut Fold| f.project_rows.values_mut().for_each(|r| r.assignment_policy.clear()), "projects")]

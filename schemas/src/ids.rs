@@ -17,6 +17,9 @@ pub const NAMESPACE_DIGEST: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e
 /// Namespace of what automatic assignments are called by.
 pub const NAMESPACE_ASSIGNMENT: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b07);
 
+/// Namespace of the ids of notifications.
+pub const NAMESPACE_NOTIFICATION: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b08);
+
 /// Id of the project with this key. One partition so decides who gets a key.
 #[must_use]
 pub fn project_id(key: &str) -> Uuid {
@@ -65,6 +68,15 @@ pub fn assignment_id(ticket: Uuid, round: i64) -> Uuid {
     name[..16].copy_from_slice(ticket.as_bytes());
     name[16..].copy_from_slice(&round.to_be_bytes());
     Uuid::new_v5(&NAMESPACE_ASSIGNMENT, &name)
+}
+
+/// Id of the notification that tells `user` of `event`.
+#[must_use]
+pub fn notification_id(event: Uuid, user: Uuid) -> Uuid {
+    let mut name = [0; 32];
+    name[..16].copy_from_slice(event.as_bytes());
+    name[16..].copy_from_slice(user.as_bytes());
+    Uuid::new_v5(&NAMESPACE_NOTIFICATION, &name)
 }
 
 /// Id of the comment that `command` makes.

@@ -7,6 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`command`], [`event`], [`outcome`] | the records of the topics, and a closed set of each |
+//! | [`notification`] | who must know of what, and the records on the way there |
 //! | [`internal`], [`state`] | what sub-topologies send each other; what state stores hold |
 //! | [`frame`] | writing and reading a framed record |
 //! | [`registry`] | which schema an id means: a trait, and the registry in the code |
@@ -40,6 +41,7 @@ pub mod event;
 pub mod frame;
 pub mod ids;
 pub mod internal;
+pub mod notification;
 pub mod outcome;
 mod published;
 pub mod reader;
@@ -55,6 +57,7 @@ pub use command::*;
 pub use error::SchemaError;
 pub use event::*;
 pub use internal::*;
+pub use notification::*;
 pub use outcome::*;
 pub use published::{Published, WriterSchema};
 pub use record::Record;

@@ -6,7 +6,8 @@
 use uuid::Uuid;
 
 use crate::error::SchemaError;
-use crate::event::{TicketEvent, UserEvent};
+use crate::event::{Preferences, TicketEvent, UserEvent};
+use crate::notification::{Notification, Occasion};
 use crate::outcome::Outcome;
 
 /// Why something could not be read.
@@ -32,6 +33,12 @@ pub trait EventLog {
     /// # Errors
     /// As [`Self::ticket_events`].
     fn user_events(&self, each: &mut dyn FnMut(UserEvent)) -> Result<(), ReadError>;
+
+    /// Hands over every notification, and what was read of them, those of one user in their order.
+    ///
+    /// # Errors
+    /// As [`Self::ticket_events`].
+    fn notifications(&self, each: &mut dyn FnMut(Notification)) -> Result<(), ReadError>;
 
     /// Hands over every outcome that the log still has, with the number of its partition, those of one partition in their order. Outcomes
     /// are not kept for ever: gives the time since when, by the outcomes' own, all that were decided are among them;
@@ -82,6 +89,12 @@ pub trait ReadModel {
     /// # Errors
     /// The table cannot be read.
     fn watchers(&self, each: &mut dyn FnMut(WatcherRow)) -> Result<(), ReadError>;
+
+    /// Hands over every notification.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    fn notifications(&self, each: &mut dyn FnMut(NotificationRow)) -> Result<(), ReadError>;
 
     /// Hands over every user.
     ///
@@ -215,6 +228,23 @@ pub struct WatcherRow {
     pub since: i64,
 }
 
+/// A notification in the read model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NotificationRow {
+    /// Id.
+    pub id: Uuid,
+    /// Id of the user.
+    pub user_id: Uuid,
+    /// Position among the user's notifications.
+    pub sequence: i64,
+    /// Why this user.
+    pub reason: String,
+    /// What happened.
+    pub about: Occasion,
+    /// Whether the user has read it.
+    pub read: bool,
+}
+
 /// A comment in the read model.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommentRow {
@@ -255,6 +285,8 @@ pub struct UserRow {
     pub sequence: i64,
     /// When the user became known.
     pub created_at: i64,
+    /// What the user wants to hear of.
+    pub preferences: Preferences,
 }
 
 /// An outcome in the read model.

@@ -1,7 +1,7 @@
 //! Who knows the schemas: a trait, and the registry that is embedded in the code.
 //!
 //! Ids are given once and for ever. Commands count from 1, events from 101, outcomes from 201, internal records from
-//! 301, assignments from 351, state from 401. Each version of a schema has an id of its own: a new version takes the next free one of its
+//! 301, assignments from 351, notifications from 371, state from 401. Each version of a schema has an id of its own: a new version takes the next free one of its
 //! range, and the one that it replaces goes to [`REPLACED`], so that what it wrote stays readable.
 //!
 //! A registry of its own gives ids of its own: there the ids in the code are only what a build calls its schemas by, in
@@ -15,15 +15,19 @@ use crate::assignment::{
 };
 use crate::command::{
     AddMember, AssignTicket, CommentTicket, ConfigureAssignment, CreateProject, CreateTicket, DeleteTicket, EditTicket,
-    ImportTicket, MoveTicket, RegisterUser, RemoveMember, UnassignTicket, UnwatchTicket, UpdateMember,
-    UpdateProject, WatchTicket,
+    ImportTicket, MoveTicket, ReadNotifications, RegisterUser, RemoveMember, UnassignTicket, UnwatchTicket,
+    UpdateMember, UpdatePreferences, UpdateProject, WatchTicket,
 };
 use crate::event::{
     ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated, TicketAssigned,
     TicketCommented, TicketCreated, TicketDeleted, TicketStatusUpdated, TicketUnassigned, TicketUpdated,
-    TicketWatchAdded, TicketWatchRemoved, UserCreated,
+    TicketWatchAdded, TicketWatchRemoved, UserCreated, UserUpdated,
 };
 use crate::internal::{UserLookupReplied, UserLookupRequested};
+use crate::notification::{
+    FanOutContinued, FanOutRestState, FanOutTicketState, FanOutWatcherState, InboxState, NotificationCreated,
+    NotificationIntended, NotificationsRead, ReadingTold,
+};
 use crate::outcome::{CommandAccepted, CommandFailed, CommandRejected};
 use crate::published::{Published, WriterSchema};
 use crate::record::Record;
@@ -103,12 +107,13 @@ macro_rules! replaced {
 }
 
 /// Versions that are no longer written. They are kept readable for ever.
-static REPLACED: [Published; 5] = [
+static REPLACED: [Published; 6] = [
     replaced!(102, "ProjectUpdated", 1),
     replaced!(109, "TicketAssigned", 1),
     replaced!(110, "TicketUnassigned", 1),
     replaced!(401, "ProjectState", 1),
     replaced!(405, "TicketState", 1),
+    replaced!(408, "UserState", 1),
 ];
 
 /// Schemas by their id, which are small numbers: looking one up is indexing.
@@ -125,7 +130,7 @@ static BY_ID: LazyLock<Vec<Option<&'static Published>>> = LazyLock::new(|| {
 });
 
 /// The schemas that this build writes.
-fn current() -> [&'static Published; 56] {
+fn current() -> [&'static Published; 68] {
     [
         CreateProject::published(),
         UpdateProject::published(),
@@ -144,6 +149,8 @@ fn current() -> [&'static Published; 56] {
         UnwatchTicket::published(),
         DeleteTicket::published(),
         RegisterUser::published(),
+        UpdatePreferences::published(),
+        ReadNotifications::published(),
         ProjectCreated::published(),
         ProjectUpdated::published(),
         ProjectMemberAdded::published(),
@@ -159,6 +166,7 @@ fn current() -> [&'static Published; 56] {
         TicketCommented::published(),
         TicketDeleted::published(),
         UserCreated::published(),
+        UserUpdated::published(),
         CommandAccepted::published(),
         CommandRejected::published(),
         CommandFailed::published(),
@@ -169,6 +177,11 @@ fn current() -> [&'static Published; 56] {
         PoolProjectChanged::published(),
         AssignmentDeclined::published(),
         AssignmentProposed::published(),
+        NotificationIntended::published(),
+        ReadingTold::published(),
+        FanOutContinued::published(),
+        NotificationCreated::published(),
+        NotificationsRead::published(),
         ProjectState::published(),
         ProjectCounters::published(),
         MemberState::published(),
@@ -183,5 +196,9 @@ fn current() -> [&'static Published; 56] {
         PoolLoadState::published(),
         PoolTicketState::published(),
         PoolGroupState::published(),
+        FanOutTicketState::published(),
+        FanOutWatcherState::published(),
+        FanOutRestState::published(),
+        InboxState::published(),
     ]
 }

@@ -132,7 +132,7 @@ state_record! {
 
 state_record! {
     /// A user. Key: user key.
-    UserState = 408 {
+    UserState = 430 version 2 {
         /// Id of the user: the `UUIDv5` of the user key.
         user_id: Uuid,
         /// E-mail in lower case; none for a placeholder.
@@ -149,6 +149,9 @@ state_record! {
         created_at: i64,
         /// Sequence last given to an event of the user; 0: none yet.
         sequence: i64,
+        /// What the user wants to hear of.
+        #[serde(default)]
+        preferences: crate::event::Preferences,
     }
 }
 

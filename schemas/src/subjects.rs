@@ -7,9 +7,10 @@
 use crate::assignment::Assignment;
 use crate::command::{TicketCommand, UserCommand};
 use crate::event::{TicketEvent, UserEvent};
+use crate::notification::Notification;
 use crate::outcome::Outcome;
 use crate::published::Published;
-use crate::topics::{COMMAND_OUTCOMES, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
+use crate::topics::{COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
 
 /// Namespace of every record.
 pub const NAMESPACE: &str = "io.syncroboard";
@@ -45,6 +46,7 @@ pub fn subjects() -> Vec<Subject> {
         (USER_EVENTS, UserEvent::schemas()),
         (COMMAND_OUTCOMES, Outcome::schemas()),
         (TICKET_ASSIGNMENTS, Assignment::schemas()),
+        (NOTIFICATIONS, Notification::schemas()),
     ]
     .into_iter()
     .flat_map(|(topic, schemas)| schemas.into_iter().map(move |schema| Subject { topic, schema }))

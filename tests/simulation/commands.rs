@@ -69,10 +69,11 @@ impl Commands {
             return message.clone();
         }
         let message = match rng.random_range(0..100) {
-            0..8 => {
+            0..6 => {
                 let user = USERS.choose(rng).expect("users");
                 register(rng, user)
             }
+            6..8 => about_oneself(rng),
             8..11 => Self::broken(rng),
             _ => self.ticket_command(rng),
         };
@@ -269,6 +270,34 @@ fn register(rng: &mut SmallRng, user_key: &str) -> Message {
     message(rng, USER_COMMANDS, user_key, value, command.command_id(), command.type_name())
 }
 
+/// What somebody wants to hear of, or has read.
+fn about_oneself(rng: &mut SmallRng) -> Message {
+    let user_key = (*USERS.choose(rng).expect("users")).to_owned();
+    let (command_id, actor_id, correlation_id) = (id(rng), ids::user_id(&user_key), id(rng));
+    let key = user_key.clone();
+    let command = if rng.random_bool(0.3) {
+        let kinds = ["ticket.commented", "ticket.assigned", "ticket.sneezed"];
+        let muted_kinds = Some(kinds.choose(rng).iter().map(|kind| (**kind).to_owned()).collect());
+        let muted_projects = rng.random_bool(0.3).then(|| vec![ids::project_id(PROJECTS[0])]);
+        UserCommand::from(UpdatePreferences {
+            command_id,
+            actor_id,
+            correlation_id,
+            user_key,
+            muted_kinds,
+            muted_projects,
+            ..UpdatePreferences::default()
+        })
+    } else {
+        let up_to = Some(rng.random_range(0..50));
+        let own = ReadNotifications { command_id, actor_id, correlation_id, user_key, up_to, ..Default::default() };
+        UserCommand::from(own)
+    };
+    let mut value = Vec::new();
+    command.encode(&mut value).expect("a command fits its schema");
+    message(rng, USER_COMMANDS, &key, value, command.command_id(), command.type_name())
+}
+
 fn ticket(command: impl Into<TicketCommand>, rng: &mut SmallRng) -> Message {
     let mut command = command.into();
     if command.command_id().is_nil()
@@ -307,7 +336,7 @@ fn id(rng: &mut SmallRng) -> Uuid {
 }
 
 fn text(rng: &mut SmallRng, longest: usize) -> String {
-    let words = ["a", "ticket", "with", "ñandú", "🎫", "and", "more", "words"];
+    let words = ["a", "ticket", "with", "ñandú", "🎫", "and", "more", "words", "@ada", "@bob"];
     let mut text = String::new();
     let length = rng.random_range(0..=longest);
     while text.len() < length {

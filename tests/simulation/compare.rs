@@ -28,7 +28,7 @@ pub(crate) fn topics(broker: &dyn Broker, reference: &TestDriver) -> Result<()> 
             // Processed repartition records are purged.
             let expected: Vec<_> = expected.filter(|r| r.offset >= low).cloned().collect();
             same_records(&partition, &found, &expected)?;
-            if topic.ends_with(REPARTITION) || topic.ends_with(".commands") {
+            if topic.ends_with(REPARTITION) || topic.ends_with(".commands") || topic.ends_with(".events") {
                 let committed = broker.committed(APPLICATION, std::slice::from_ref(&partition))?[0].unwrap_or(0);
                 ensure!(committed == high, "{partition} ends at {high}, but is consumed only up to {committed}");
             }

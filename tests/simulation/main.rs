@@ -11,6 +11,7 @@ mod commands;
 mod compare;
 mod coverage;
 mod luck;
+mod news;
 mod oracle;
 #[path = "../../processors/tests/assignment/oracle.rs"]
 mod pools;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, ensure};
 use processors::stores::TICKETS;
 use processors::{POOL_LOADS, POOL_TICKETS};
-use schemas::topics::{COMMAND_OUTCOMES, TICKET_EVENTS};
-use schemas::{Outcome, TicketEvent};
+use schemas::topics::{COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_EVENTS, USER_EVENTS};
+use schemas::{Notification, Outcome, TicketEvent, UserEvent};
 use topology::broker::{Broker, TopicPartition};
 use uuid::Uuid;
 
@@ -25,13 +25,25 @@ pub(crate) struct Sent {
     pub(crate) two_steps: bool,
 }
 
-pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Result<()> {
+/// How many notifications there are.
+pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Result<usize> {
     let created = numbers(broker, stores)?;
-    let events = all(broker, TICKET_EVENTS)?;
-    let events = events.iter().map(|record| TicketEvent::decode(record.value.as_deref().unwrap_or_default()));
-    let events = events.collect::<Result<Vec<_>, _>>()?;
+    let events = decoded(broker, TICKET_EVENTS, TicketEvent::decode)?;
     crate::pools::check(&events, &stores[POOL_LOADS], &stores[POOL_TICKETS]).map_err(anyhow::Error::msg)?;
-    answers(broker, sent, &created)
+    let users = decoded(broker, USER_EVENTS, UserEvent::decode)?;
+    let notifications = decoded(broker, NOTIFICATIONS, Notification::decode)?;
+    let told = crate::news::check(&events, &users, &notifications).map_err(anyhow::Error::msg)?;
+    answers(broker, sent, &created)?;
+    Ok(told)
+}
+
+fn decoded<T>(
+    broker: &dyn Broker,
+    topic: &str,
+    decode: fn(&[u8]) -> Result<T, schemas::SchemaError>,
+) -> Result<Vec<T>> {
+    let records = all(broker, topic)?;
+    Ok(records.iter().map(|r| decode(r.value.as_deref().unwrap_or_default())).collect::<Result<_, _>>()?)
 }
 
 /// Numbers and sequences without gaps; the store has the tickets that the log leaves. The commands that made tickets.

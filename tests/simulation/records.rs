@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use processors::stores::PROJECT_STORES;
-use processors::{COMMAND_MEMORY, POOL_STORES, USER_COMMAND_MEMORY, USERS};
+use processors::{COMMAND_MEMORY, FAN_OUT_STORES, INBOX_STORES, POOL_STORES, USER_COMMAND_MEMORY, USERS};
 use topology::broker::{Broker, TopicPartition};
 use topology::{Inspection, OutputRecord, StreamsConfig, Topology};
 
@@ -41,7 +41,8 @@ pub(crate) fn read(broker: &dyn Broker, partition: &TopicPartition) -> Result<Ve
 pub(crate) fn stores(topology: &Topology, config: &StreamsConfig, broker: &dyn Broker) -> Result<Stores> {
     let inspection = Inspection::open(topology, config, broker)?;
     let mut stores = Stores::new();
-    let all = PROJECT_STORES.into_iter().chain(POOL_STORES).chain([COMMAND_MEMORY, USERS, USER_COMMAND_MEMORY]);
+    let all = PROJECT_STORES.into_iter().chain(POOL_STORES).chain(FAN_OUT_STORES).chain(INBOX_STORES);
+    let all = all.chain([COMMAND_MEMORY, USERS, USER_COMMAND_MEMORY]);
     for name in all {
         let entries = stores.entry(name).or_default();
         let mut twice = None;

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use topology::Step;
 
 use crate::commands::{Commands, Message, last_words};
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, TOLD};
 use crate::oracle::Sent;
 use crate::world::World;
 use crate::{compare, oracle, records, reference};
@@ -171,7 +171,9 @@ impl Run {
         compare::topics(&*broker, &reference)?;
         let stores = records::stores(&self.world.topology, &self.world.config, &*broker)?;
         compare::same_stores(&stores, &reference).context("as it lies on the disk")?;
-        oracle::check(&*broker, &stores, &self.sent)?;
+        if oracle::check(&*broker, &stores, &self.sent)? > 0 {
+            self.world.luck.lock().coverage.count(TOLD);
+        }
         std::fs::remove_dir_all(&self.world.config.state_dir)?;
         let restored = records::stores(&self.world.topology, &self.world.config, &*broker)?;
         compare::same_stores(&restored, &reference).context("restored from the changelogs alone")?;

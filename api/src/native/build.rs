@@ -2,12 +2,12 @@
 
 use schemas::{
     AddMember, AssignTicket, CommentTicket, ConfigureAssignment, CreateProject, CreateTicket, DeleteTicket, EditTicket,
-    ImportTicket, MoveTicket, RegisterUser, RemoveMember, TicketCommand, UnassignTicket, UnwatchTicket, UpdateMember,
-    UpdateProject, UserCommand, WatchTicket, ids,
+    ImportTicket, MoveTicket, ReadNotifications, RegisterUser, RemoveMember, TicketCommand, UnassignTicket,
+    UnwatchTicket, UpdateMember, UpdatePreferences, UpdateProject, UserCommand, WatchTicket, ids,
 };
 use uuid::Uuid;
 
-use super::Envelope;
+use super::{Envelope, project_id};
 use crate::fields::{FieldError, Fields, user_key};
 
 /// What a command is about, as far as it does not stand in its fields.
@@ -39,9 +39,29 @@ macro_rules! record {
     };
 }
 
-/// The names of all ticket commands, for messages.
+/// Makes a record of a command about a user.
+macro_rules! user_record {
+    ($envelope:ident, $user_key:expr, $name:ident { $($field:ident $(: $value:expr)?),* $(,)? }) => {
+        UserCommand::from($name {
+            command_id: $envelope.command_id,
+            actor_id: $envelope.actor_id,
+            actor_admin: $envelope.actor_admin,
+            issued_at: $envelope.issued_at,
+            correlation_id: $envelope.correlation_id,
+            traceparent: $envelope.traceparent,
+            user_key: $user_key,
+            $($field $(: $value)?,)*
+        })
+    };
+}
+
+/// The names of the commands about users.
+pub(super) const USER_TYPES: [&str; 3] = ["RegisterUser", "UpdatePreferences", "ReadNotifications"];
+
+/// The names of all commands, for messages.
 pub(super) const TYPES: &str = "CreateProject, UpdateProject, ConfigureAssignment, AddMember, UpdateMember, RemoveMember, CreateTicket, ImportTicket, \
-     EditTicket, MoveTicket, AssignTicket, UnassignTicket, CommentTicket, WatchTicket, UnwatchTicket, DeleteTicket, RegisterUser";
+     EditTicket, MoveTicket, AssignTicket, UnassignTicket, CommentTicket, WatchTicket, UnwatchTicket, DeleteTicket, RegisterUser, \
+     UpdatePreferences, ReadNotifications";
 
 /// Builds a command of `ticket.commands`.
 pub(crate) fn ticket_command(
@@ -86,8 +106,41 @@ pub(crate) fn ticket_command(
     Ok(command)
 }
 
+/// Builds a command of `user.commands`; where no user is named it is about the one with `own_key`.
+pub(crate) fn user_command(
+    kind: &str,
+    mut fields: Fields,
+    own_key: &str,
+    by: Envelope,
+) -> Result<UserCommand, FieldError> {
+    if kind == "RegisterUser" {
+        return register_user(fields, by);
+    }
+    let from = &mut fields;
+    let named = from.opt_string("user")?.map(|text| {
+        user_key(&text).ok_or_else(|| FieldError::invalid("user", "an e-mail address or source:login"))
+    });
+    let key = named.transpose()?.unwrap_or_else(|| own_key.to_owned());
+    let command = if kind == "UpdatePreferences" {
+        let muted_kinds = from.opt_strings("mutedKinds")?;
+        let muted_projects = from.opt_strings("mutedProjects")?;
+        let muted_projects = muted_projects.map(|texts| texts.iter().map(|text| project_id(text)).collect());
+        user_record!(by, key, UpdatePreferences { muted_kinds, muted_projects })
+    } else {
+        let (notification_id, up_to) = (from.opt_uuid("notificationId")?, from.opt_i64("upTo")?);
+        match (notification_id, up_to) {
+            (None, None) => return Err(FieldError::missing("notificationId")),
+            (Some(_), Some(_)) => return Err(FieldError::invalid("upTo", "alone, or `notificationId` in its place")),
+            _ => {}
+        }
+        user_record!(by, key, ReadNotifications { notification_id, up_to })
+    };
+    fields.finish()?;
+    Ok(command)
+}
+
 /// Builds the registration of a user: by e-mail, or a placeholder by `source` and `login`.
-pub(crate) fn register_user(mut fields: Fields, by: Envelope) -> Result<UserCommand, FieldError> {
+fn register_user(mut fields: Fields, by: Envelope) -> Result<UserCommand, FieldError> {
     let from = &mut fields;
     let email = from.opt_string("email")?.map(|email| email.trim().to_lowercase());
     let (source, login) = (from.opt_string("source")?, from.opt_string("login")?);
@@ -102,20 +155,7 @@ pub(crate) fn register_user(mut fields: Fields, by: Envelope) -> Result<UserComm
     };
     let name = name.or_else(|| login.clone()).unwrap_or_default();
     fields.finish()?;
-    Ok(UserCommand::from(RegisterUser {
-        command_id: by.command_id,
-        actor_id: by.actor_id,
-        actor_admin: by.actor_admin,
-        issued_at: by.issued_at,
-        correlation_id: by.correlation_id,
-        traceparent: by.traceparent,
-        user_key,
-        email,
-        name,
-        source,
-        login,
-        admin,
-    }))
+    Ok(user_record!(by, user_key, RegisterUser { email, name, source, login, admin }))
 }
 
 fn create_project(from: &mut Fields, by: Envelope) -> Result<TicketCommand, FieldError> {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::build::{Target, register_user, ticket_command};
+use super::build::{Target, USER_TYPES, ticket_command, user_command};
 use super::{Command, Envelope, parse_code, project_id};
 use crate::auth::Identity;
 use crate::fields::{FieldError, Fields, PERSON, person_id};
@@ -69,8 +69,8 @@ fn parse_fields(
         traceparent: None,
         expected_version: None,
     };
-    if kind == "RegisterUser" {
-        return Ok(Command::User(register_user(fields, by)?));
+    if USER_TYPES.contains(&kind.as_str()) {
+        return Ok(Command::User(user_command(&kind, fields, &caller.email, by)?));
     }
     let to = match kind.as_str() {
         "CreateProject" => Target::default(),

@@ -12,7 +12,7 @@ mod line;
 use schemas::{TicketCommand, UserCommand, ids};
 use uuid::Uuid;
 
-pub(crate) use build::{Target, register_user, ticket_command};
+pub(crate) use build::{Target, ticket_command, user_command};
 pub(crate) use line::{LineError, parse_line};
 
 /// What the parts of a command have in common.

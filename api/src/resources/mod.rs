@@ -8,6 +8,7 @@ pub(crate) mod commands;
 pub(crate) mod comments;
 pub(crate) mod health;
 pub(crate) mod members;
+pub(crate) mod notifications;
 pub(crate) mod projects;
 pub(crate) mod status;
 pub(crate) mod tickets;

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use crate::answer::Answer;
 use crate::extract::{Body, Reader, Writer};
 use crate::fields::person_id;
-use crate::native::{Command, register_user};
+use crate::native::{Command, user_command};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::submit::{Early, submit};
@@ -34,7 +34,7 @@ pub(crate) async fn read(
 
 /// Registers someone: `{ email, name }`, or a placeholder `{ source, login, name? }`.
 pub(crate) async fn create(State(state): State<AppState>, writer: Writer, body: Body) -> Result<Answer, Early> {
-    let command = register_user(body.0, writer.envelope())?;
+    let command = user_command("RegisterUser", body.0, &writer.identity.email, writer.envelope())?;
     let done = submit(&state, &writer, &Command::User(command)).await?;
     let id = done.user_id.ok_or_else(|| Problem::internal("an accepted registration has no user id"))?;
     let user = state.read_model().user(id).await?;

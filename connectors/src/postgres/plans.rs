@@ -38,6 +38,9 @@ const FILL: &str = "
     INSERT INTO comments SELECT pg_temp.id('c', n), pg_temp.id('p', 0), pg_temp.id('t', n / 3 * 2), pg_temp.id('u', 1), 'text', NULL, n, n
         FROM generate_series(1, 200000) n;
     INSERT INTO watchers SELECT pg_temp.id('p', 0), n / 3 * 2, pg_temp.id('u', n), n FROM generate_series(1, 200000) n;
+    INSERT INTO notifications SELECT pg_temp.id('u', n % 5000), n, pg_temp.id('n', n), 'watcher', pg_temp.id('e', n), 'ticket.commented',
+            pg_temp.id('p', 0), n, pg_temp.id('t', n), n, 'P0-' || n, 'Ticket', pg_temp.id('u', 1), '', n, n % 10 > 0
+        FROM generate_series(1, 200000) n;
     INSERT INTO outcomes SELECT pg_temp.id('o', n), n, FALSE, 'outcome' FROM generate_series(1, 200000) n;
     INSERT INTO sink_offsets SELECT 'ticket.events', n, n FROM generate_series(0, 23) n;
 ";
@@ -49,6 +52,8 @@ fn questions() -> Vec<String> {
     questions.extend([sql::all_projects(), sql::projects_of_member(), sql::project(), sql::members(), sql::member()]);
     questions.extend([sql::user(), users_sql(), sql::ticket_by_id(), sql::ticket_by_number(), sql::board_column()]);
     questions.extend([sql::comments(), sql::comment(), sql::watchers()]);
+    questions.extend([sql::notifications(), sql::unread_notifications(), sql::notification(), UNREAD.to_owned()]);
+    questions.extend([READ_ONE, READ_ALL].map(str::to_owned));
     questions
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{CommentRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection};
 use uuid::Uuid;
@@ -12,10 +12,10 @@ use uuid::Uuid;
 use super::ticket_list::ListStatement;
 use super::{PostgresReadModel, rows};
 use crate::read_model::{
-    Answer, BOARD_COLUMN_PAGE, Board, BoardColumn, Page, ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery,
+    Answer, BOARD_COLUMN_PAGE, Board, BoardColumn, MOST_UNREAD, Page, ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery,
     page_size,
 };
-use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, USER};
+use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD, USER};
 
 /// How long to wait before looking again whether a sequence is reached, when no one tells; it doubles up to the second.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
@@ -155,6 +155,34 @@ impl ReadModel for PostgresReadModel {
             let arguments = arguments![project, number, after.unwrap_or_default(), ask_for(limit)];
             let found = fetch(db, sql::watchers(), arguments, rows::watcher).await?;
             Ok(Page::cut(found, limit, |last| last.user_id))
+        }))
+    }
+
+    fn notifications(
+        &self,
+        user: Uuid,
+        unread_only: bool,
+        before_sequence: Option<i64>,
+        limit: u32,
+    ) -> Answer<'_, Page<NotificationRow, i64>> {
+        Box::pin(self.ask(async move |db| {
+            let limit = page_size(limit);
+            let statement = if unread_only { sql::unread_notifications() } else { sql::notifications() };
+            let arguments = arguments![user, before_sequence.unwrap_or(i64::MAX), ask_for(limit)];
+            let found = fetch(db, statement, arguments, rows::notification).await?;
+            Ok(Page::cut(found, limit, |last| last.sequence))
+        }))
+    }
+
+    fn notification(&self, id: Uuid) -> Answer<'_, Option<NotificationRow>> {
+        Box::pin(self.ask(async move |db| {
+            Ok(fetch(db, sql::notification(), arguments![id], rows::notification).await?.pop())
+        }))
+    }
+
+    fn unread(&self, user: Uuid, up_to: i64) -> Answer<'_, i64> {
+        Box::pin(self.ask(async move |db| {
+            sqlx::query_scalar(UNREAD).bind(user).bind(up_to).bind(MOST_UNREAD).fetch_one(db).await
         }))
     }
 

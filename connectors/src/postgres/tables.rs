@@ -1,14 +1,16 @@
 //! The read model as `verify` reads it: every row of every table, in bounded memory, all from one moment.
 
 use parking_lot::Mutex;
-use schemas::reader::{CommentRow, MemberRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{
+    CommentRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow, WatcherRow,
+};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 use tokio::runtime::Runtime;
 use topology::broker::TopicPartition;
 
 use super::{PostgresConfig, migrate, rows, store};
-use crate::sql::{CARD, COMMENT, MEMBER, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER};
+use crate::sql::{CARD, COMMENT, MEMBER, NOTIFICATION, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER};
 
 /// Rows that are held in memory at once.
 const PAGE: usize = 1_000;
@@ -99,6 +101,11 @@ impl ReadModel for PostgresTables {
     fn watchers(&self, each: &mut dyn FnMut(WatcherRow)) -> Result<(), ReadError> {
         let select = format!("SELECT {WATCHER} FROM watchers ORDER BY project_id, number, user_id");
         self.scan("watchers", &select, rows::watcher, each)
+    }
+
+    fn notifications(&self, each: &mut dyn FnMut(NotificationRow)) -> Result<(), ReadError> {
+        let select = format!("SELECT {NOTIFICATION} FROM notifications ORDER BY user_id, sequence");
+        self.scan("notifications", &select, rows::notification, each)
     }
 
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {

@@ -4,8 +4,8 @@
 //! own and leaves TCP's delay on, so each would wait 40 ms for the server to acknowledge the rows before it.
 
 use ahash::{AHashMap, AHashSet};
-use schemas::reader::{CommentRow, TicketRow};
-use schemas::{ProjectUpdated, UserCreated};
+use schemas::reader::{CommentRow, NotificationRow, TicketRow, UserRow};
+use schemas::{NotificationsRead, ProjectUpdated};
 use sqlx::postgres::{PgBindIterExt, PgHasArrayType};
 use sqlx::{Encode, PgConnection, Postgres, Type};
 use uuid::Uuid;
@@ -25,6 +25,8 @@ pub(super) async fn write(db: &mut PgConnection, mut changes: Changes) -> Result
     write_status_counts(db, &changes.status_counts).await?;
     write_comments(db, &changes.comments).await?;
     write_watchers(db, &changes.watchers).await?;
+    create_notifications(db, &changes.notifications).await?;
+    read_notifications(db, &changes.readings).await?;
     delete_tickets(db, &changes.deleted).await?;
     write_sequences(db, &changes.sequences).await?;
     write_outcomes(db, &outcomes).await?;
@@ -216,31 +218,92 @@ async fn write_watchers(
     .map(drop)
 }
 
-async fn write_users(db: &mut PgConnection, users: &AHashMap<Uuid, Option<UserCreated>>) -> Result<(), sqlx::Error> {
+async fn create_notifications(db: &mut PgConnection, made: &[NotificationRow]) -> Result<(), sqlx::Error> {
+    if made.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO notifications (user_id, sequence, id, reason, event_id, kind, project_id, event_sequence, ticket_id, number, \
+         code, title, actor_id, detail, at, read) SELECT v.*, FALSE FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], \
+         $5::uuid[], $6::text[], $7::uuid[], $8::bigint[], $9::uuid[], $10::bigint[], $11::text[], $12::text[], $13::uuid[], \
+         $14::text[], $15::bigint[]) AS v",
+    )
+    .bind(column(made, |n| n.user_id))
+    .bind(column(made, |n| n.sequence))
+    .bind(column(made, |n| n.id))
+    .bind(column(made, |n| &n.reason))
+    .bind(column(made, |n| n.about.event_id))
+    .bind(column(made, |n| &n.about.kind))
+    .bind(column(made, |n| n.about.project_id))
+    .bind(column(made, |n| n.about.sequence))
+    .bind(column(made, |n| n.about.ticket_id))
+    .bind(column(made, |n| n.about.number))
+    .bind(column(made, |n| &n.about.code))
+    .bind(column(made, |n| &n.about.title))
+    .bind(column(made, |n| n.about.actor_id))
+    .bind(column(made, |n| &n.about.detail))
+    .bind(column(made, |n| n.about.at))
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// What is made after a reading has a later sequence, so it does not matter that it is in the table already.
+async fn read_notifications(db: &mut PgConnection, readings: &[NotificationsRead]) -> Result<(), sqlx::Error> {
+    if readings.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(READ_ONE)
+        .bind(column(readings, |reading| reading.user_id))
+        .bind(column(readings, |reading| reading.notification_id))
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(READ_ALL)
+        .bind(column(readings, |reading| reading.user_id))
+        .bind(column(readings, |reading| reading.up_to))
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+/// Those read one by one.
+pub(super) const READ_ONE: &str = "UPDATE notifications n SET read = TRUE FROM unnest($1::uuid[], $2::uuid[]) AS v (user_id, id) \
+     WHERE n.id = v.id AND n.user_id = v.user_id AND n.read = FALSE";
+/// Those read all up to one.
+pub(super) const READ_ALL: &str = "UPDATE notifications n SET read = TRUE FROM unnest($1::uuid[], $2::bigint[]) AS v (user_id, up_to) \
+     WHERE n.user_id = v.user_id AND n.sequence <= v.up_to AND n.read = FALSE";
+
+async fn write_users(db: &mut PgConnection, users: &AHashMap<Uuid, Option<UserRow>>) -> Result<(), sqlx::Error> {
     let erased: Vec<Uuid> = users.iter().filter(|(_, user)| user.is_none()).map(|(id, _)| *id).collect();
     if !erased.is_empty() {
         sqlx::query("DELETE FROM users WHERE id = ANY($1)").bind(erased).execute(&mut *db).await?;
     }
-    let mut known: Vec<&UserCreated> = users.values().flatten().collect();
+    let mut known: Vec<&UserRow> = users.values().flatten().collect();
     if known.is_empty() {
         return Ok(());
     }
     // Two sinks that write the same rows do so in the same order, here and below: neither waits for the other's.
-    known.sort_unstable_by_key(|user| user.user_id);
+    known.sort_unstable_by_key(|user| user.id);
     sqlx::query(
-        "INSERT INTO users (id, email, name, role, source, login, sequence, created_at) SELECT * FROM unnest($1::uuid[], \
-         $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[]) ON CONFLICT (id) DO UPDATE \
+        "INSERT INTO users (id, email, name, role, source, login, sequence, created_at, muted_kinds, muted_projects) \
+         SELECT v.id, v.email, v.name, v.role, v.source, v.login, v.sequence, v.created_at, v.kinds::text[], v.projects::text[] \
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], \
+         $9::text[], $10::text[]) AS v (id, email, name, role, source, login, sequence, created_at, kinds, projects) \
+         ON CONFLICT (id) DO UPDATE \
          SET email = excluded.email, name = excluded.name, role = excluded.role, source = excluded.source, \
-         login = excluded.login, sequence = excluded.sequence, created_at = excluded.created_at",
+         login = excluded.login, sequence = excluded.sequence, created_at = excluded.created_at, \
+         muted_kinds = excluded.muted_kinds, muted_projects = excluded.muted_projects",
     )
-    .bind(column(&known, |user| user.user_id))
+    .bind(column(&known, |user| user.id))
     .bind(column(&known, |user| user.email.as_deref()))
     .bind(column(&known, |user| &user.name))
     .bind(column(&known, |user| &user.role))
-    .bind(column(&known, |user| user.login_source.as_deref()))
+    .bind(column(&known, |user| user.source.as_deref()))
     .bind(column(&known, |user| user.login.as_deref()))
     .bind(column(&known, |user| user.sequence))
     .bind(column(&known, |user| user.created_at))
+    .bind(column(&known, |user| list(&user.preferences.muted_kinds)))
+    .bind(column(&known, |user| list(&texts(&user.preferences.muted_projects))))
     .execute(db)
     .await
     .map(drop)
@@ -470,6 +533,10 @@ where
     T: Encode<'r, Postgres> + Type<Postgres> + PgHasArrayType,
 {
     rows.iter().map(value).bind_iter()
+}
+
+fn texts(ids: &[Uuid]) -> Vec<String> {
+    ids.iter().map(Uuid::to_string).collect()
 }
 
 /// A list in PostgreSQL's own words, to be cast: an array of lists of different lengths is no array.

@@ -5,10 +5,10 @@
 use std::collections::hash_map::Entry;
 
 use ahash::AHashMap;
-use schemas::reader::{AssignmentRow, CommentRow, TicketRow};
+use schemas::reader::{AssignmentRow, CommentRow, NotificationRow, TicketRow, UserRow};
 use schemas::{
-    Outcome, ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated,
-    TicketCreated, TicketEvent, TicketUpdated, UserCreated, UserEvent, workflow,
+    Notification, NotificationsRead, Outcome, Preferences, ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated,
+    TicketCreated, TicketEvent, TicketUpdated, UserEvent, workflow,
 };
 use uuid::Uuid;
 
@@ -33,7 +33,11 @@ pub(crate) struct Changes {
     /// The last sequence of each project that has events here.
     pub(crate) sequences: AHashMap<Uuid, i64>,
     /// The last state of each user; `None`: erased.
-    pub(crate) users: AHashMap<Uuid, Option<UserCreated>>,
+    pub(crate) users: AHashMap<Uuid, Option<UserRow>>,
+    /// Notifications that were made.
+    pub(crate) notifications: Vec<NotificationRow>,
+    /// What was read, in order; of what was made before or here.
+    pub(crate) readings: Vec<NotificationsRead>,
     /// Outcomes with the bytes they came in.
     pub(crate) outcomes: Vec<OutcomeRow>,
     /// Some of the outcomes that were decided before this are to go: at most [`PRUNE_AT_ONCE`].
@@ -194,10 +198,45 @@ impl Changes {
 
     /// Takes in the whole state of a user.
     pub(crate) fn user_event(&mut self, event: UserEvent) {
-        match event {
-            UserEvent::UserCreated(event) => {
-                self.users.insert(event.user_id, Some(event));
-            }
+        let row = match event {
+            UserEvent::UserCreated(event) => UserRow {
+                id: event.user_id,
+                email: event.email,
+                name: event.name,
+                role: event.role,
+                source: event.login_source,
+                login: event.login,
+                sequence: event.sequence,
+                created_at: event.created_at,
+                preferences: Preferences::default(),
+            },
+            UserEvent::UserUpdated(event) => UserRow {
+                id: event.user_id,
+                email: event.email,
+                name: event.name,
+                role: event.role,
+                source: event.login_source,
+                login: event.login,
+                sequence: event.sequence,
+                created_at: event.created_at,
+                preferences: event.preferences,
+            },
+        };
+        self.users.insert(row.id, Some(row));
+    }
+
+    /// Takes in a notification, or that notifications were read.
+    pub(crate) fn notification(&mut self, notification: Notification) {
+        match notification {
+            Notification::NotificationCreated(made) => self.notifications.push(NotificationRow {
+                id: made.event_id,
+                user_id: made.user_id,
+                sequence: made.sequence,
+                reason: made.reason,
+                about: made.about,
+                read: false,
+            }),
+            Notification::NotificationsRead(reading) => self.readings.push(reading),
         }
     }
 

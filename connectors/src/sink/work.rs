@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ahash::AHashMap;
-use schemas::{Outcome, TicketEvent, UserEvent, frame, topics};
+use schemas::{Notification, Outcome, TicketEvent, UserEvent, frame, topics};
 use topology::RecordRef;
 use topology::broker::{Broker, BrokerError, Consumer, Fetched, Polled, TopicPartition, Waker};
 use uuid::Uuid;
@@ -17,7 +17,8 @@ use super::store::{Move, Position, ReadModelStore};
 use super::{SinkError, SinkOptions, SinkPoint};
 
 /// Topics that the sink reads.
-const TOPICS: [&str; 3] = [topics::TICKET_EVENTS, topics::USER_EVENTS, topics::COMMAND_OUTCOMES];
+const TOPICS: [&str; 4] =
+    [topics::TICKET_EVENTS, topics::USER_EVENTS, topics::NOTIFICATIONS, topics::COMMAND_OUTCOMES];
 
 /// How long outcomes are kept, by the outcomes' own time: as long as the pipeline remembers commands.
 const OUTCOMES_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
@@ -319,6 +320,9 @@ impl Sink {
                 (None, Some(user)) => changes.user_erased(user),
                 _ => changes.user_event(UserEvent::decode_with(registry, value).map_err(unreadable)?),
             },
+            topics::NOTIFICATIONS => {
+                changes.notification(Notification::decode_with(registry, value).map_err(unreadable)?);
+            }
             _ => {
                 let outcome = Outcome::decode_with(registry, value).map_err(unreadable)?;
                 // The database keeps the ids in the code, so that it can be read without the registry.

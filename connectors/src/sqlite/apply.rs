@@ -1,6 +1,7 @@
 //! Writes gathered changes into an open transaction.
 
-use schemas::reader::{CommentRow, TicketRow};
+use schemas::NotificationsRead;
+use schemas::reader::{CommentRow, NotificationRow, TicketRow, UserRow};
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, SqliteConnection};
@@ -16,6 +17,7 @@ pub(super) struct Writer {
     labels: MultiRow,
     status_counts: MultiRow,
     comments: MultiRow,
+    notifications: MultiRow,
     sequences: MultiRow,
     users: MultiRow,
     outcomes: MultiRow,
@@ -60,16 +62,23 @@ impl Writer {
                 8,
                 "",
             ),
+            notifications: MultiRow::new(
+                "INSERT INTO notifications (user_id, sequence, id, reason, event_id, kind, project_id, event_sequence, ticket_id, \
+                 number, code, title, actor_id, detail, at, read) VALUES",
+                16,
+                "",
+            ),
             sequences: MultiRow::new(
                 "INSERT INTO project_sequences (project_id, sequence) VALUES",
                 2,
                 "ON CONFLICT DO UPDATE SET sequence = excluded.sequence",
             ),
             users: MultiRow::new(
-                "INSERT INTO users (id, email, name, role, source, login, sequence, created_at) VALUES",
-                8,
+                "INSERT INTO users (id, email, name, role, source, login, sequence, created_at, muted_kinds, muted_projects) VALUES",
+                10,
                 "ON CONFLICT DO UPDATE SET email = excluded.email, name = excluded.name, role = excluded.role, \
-                 source = excluded.source, login = excluded.login, sequence = excluded.sequence, created_at = excluded.created_at",
+                 source = excluded.source, login = excluded.login, sequence = excluded.sequence, created_at = excluded.created_at, \
+                 muted_kinds = excluded.muted_kinds, muted_projects = excluded.muted_projects",
             ),
             // A failed command was not decided: sent again, it is, and that counts.
             outcomes: MultiRow::new(
@@ -105,6 +114,11 @@ impl Writer {
         for (((project, number), user), since) in changes.watchers {
             write_watcher(db, project, number, user, since).await?;
         }
+        self.notifications.run(db, changes.notifications, bind_notification).await?;
+        // What is made after a reading has a later sequence, so it does not matter that it is in the table already.
+        for reading in changes.readings {
+            read_notifications(db, &reading).await?;
+        }
         for (key, id) in changes.deleted {
             delete_ticket(db, key, id).await?;
         }
@@ -124,7 +138,7 @@ impl Writer {
     async fn write_users(
         &self,
         db: &mut SqliteConnection,
-        users: ahash::AHashMap<Uuid, Option<schemas::UserCreated>>,
+        users: ahash::AHashMap<Uuid, Option<UserRow>>,
     ) -> Result<(), sqlx::Error> {
         let mut known = Vec::with_capacity(users.len());
         for (id, user) in users {
@@ -137,14 +151,16 @@ impl Writer {
         }
         self.users
             .run(db, known, |a, user| {
-                a.add(user.user_id)?;
+                a.add(user.id)?;
                 a.add(user.email)?;
                 a.add(user.name)?;
                 a.add(user.role)?;
-                a.add(user.login_source)?;
+                a.add(user.source)?;
                 a.add(user.login)?;
                 a.add(user.sequence)?;
-                a.add(user.created_at)
+                a.add(user.created_at)?;
+                a.add(serde_json::to_string(&user.preferences.muted_kinds)?)?;
+                a.add(serde_json::to_string(&user.preferences.muted_projects)?)
             })
             .await
     }
@@ -182,8 +198,8 @@ impl Writer {
 
     /// The statements whose plan must not walk through a table.
     #[cfg(test)]
-    pub(super) fn statements(&self) -> [&str; 2] {
-        [self.patches.single(), self.status_counts.single()]
+    pub(super) fn statements(&self) -> [&str; 4] {
+        [self.patches.single(), self.status_counts.single(), READ_ONE, READ_ALL]
     }
 }
 
@@ -247,6 +263,26 @@ fn bind_comment(a: &mut SqliteArguments, comment: CommentRow) -> Result<(), BoxD
     a.add(comment.parent_id)?;
     a.add(comment.sequence)?;
     a.add(comment.created_at)
+}
+
+fn bind_notification(a: &mut SqliteArguments, notification: NotificationRow) -> Result<(), BoxDynError> {
+    let NotificationRow { id, user_id, sequence, reason, about, read } = notification;
+    a.add(user_id)?;
+    a.add(sequence)?;
+    a.add(id)?;
+    a.add(reason)?;
+    a.add(about.event_id)?;
+    a.add(about.kind)?;
+    a.add(about.project_id)?;
+    a.add(about.sequence)?;
+    a.add(about.ticket_id)?;
+    a.add(about.number)?;
+    a.add(about.code)?;
+    a.add(about.title)?;
+    a.add(about.actor_id)?;
+    a.add(about.detail)?;
+    a.add(about.at)?;
+    a.add(read)
 }
 
 fn bind_outcome(a: &mut SqliteArguments, outcome: OutcomeRow) -> Result<(), BoxDynError> {
@@ -332,6 +368,19 @@ async fn write_watcher(
         None => "DELETE FROM watchers WHERE project_id = ? AND number = ? AND user_id = ?",
     };
     sqlx::query(statement).bind(project).bind(number).bind(user).bind(since).execute(db).await.map(drop)
+}
+
+/// One that was read.
+const READ_ONE: &str = "UPDATE notifications SET read = TRUE WHERE user_id = ? AND id = ?";
+/// Those read all up to one.
+const READ_ALL: &str = "UPDATE notifications SET read = TRUE WHERE user_id = ? AND sequence <= ? AND read = FALSE";
+
+async fn read_notifications(db: &mut SqliteConnection, reading: &NotificationsRead) -> Result<(), sqlx::Error> {
+    let statement = match reading.notification_id {
+        Some(id) => sqlx::query(READ_ONE).bind(reading.user_id).bind(id),
+        None => sqlx::query(READ_ALL).bind(reading.user_id).bind(reading.up_to),
+    };
+    statement.execute(db).await.map(drop)
 }
 
 async fn delete_ticket(db: &mut SqliteConnection, (project, number): TicketKey, id: Uuid) -> Result<(), sqlx::Error> {

@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use parking_lot::Mutex;
-use schemas::reader::{CommentRow, MemberRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{
+    CommentRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow, WatcherRow,
+};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection};
 use tokio::runtime::Runtime;
 
 use super::rows;
-use crate::sql::{CARD, COMMENT, MEMBER, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER};
+use crate::sql::{CARD, COMMENT, MEMBER, NOTIFICATION, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER};
 
 /// Rows that are held in memory at once.
 const PAGE: u32 = 1_000;
@@ -109,6 +111,10 @@ impl ReadModel for SqliteTables {
 
     fn watchers(&self, each: &mut dyn FnMut(WatcherRow)) -> Result<(), ReadError> {
         self.scan("watchers", "watchers", &["project_id", "number", "user_id"], WATCHER, rows::watcher, each)
+    }
+
+    fn notifications(&self, each: &mut dyn FnMut(NotificationRow)) -> Result<(), ReadError> {
+        self.scan("notifications", "notifications", &["user_id", "sequence"], NOTIFICATION, rows::notification, each)
     }
 
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {

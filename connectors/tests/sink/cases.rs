@@ -8,7 +8,8 @@ use connectors::read_model::{TicketOrder, TicketQuery};
 use connectors::sink::{SinkError, SinkHandle, SinkOptions, SinkPoint, SinkStatus, SinkWatch};
 use schemas::reader::OutcomeRow;
 use schemas::{
-    CommandFailed, Outcome, TicketCreated, TicketDeleted, TicketEvent, TicketUpdated, UserCreated, ids, topics,
+    CommandFailed, NotificationCreated, NotificationsRead, Occasion, Outcome, Preferences, TicketCreated, TicketDeleted,
+    TicketEvent, TicketUpdated, UserCreated, UserUpdated, ids, topics,
 };
 use topology::broker::{Fetched, TopicPartition, partition_for_key};
 use uuid::Uuid;
@@ -283,6 +284,72 @@ pub(crate) async fn should_know_users_and_forget_those_who_were_erased(kind: Kin
     while model.user(id).await.expect("an answer").is_some() {
         tokio::task::yield_now().await;
     }
+}
+
+pub(crate) async fn should_keep_what_users_want_to_hear_of(kind: Kind) {
+    let log = Log::new();
+    let home = Home::new(kind, &log).await;
+    let id = ids::user_id("ana@example.org");
+    log.user(UserCreated { user_id: id, sequence: 1, ..UserCreated::default() });
+    let muted_kinds = ["ticket.commented", "with \"quotes\" and \\"].map(str::to_owned).to_vec();
+    let preferences = Preferences { muted_kinds, muted_projects: vec![Uuid::from_u128(7), Uuid::from_u128(8)] };
+    log.user(UserUpdated { user_id: id, sequence: 2, preferences: preferences.clone(), ..UserUpdated::default() });
+    let model = home.open().await;
+    let _sink = model.start(SinkOptions::default());
+    assert!(model.wait_for(id, 2, soon()).await.expect("an answer"));
+    assert_eq!(model.user(id).await.expect("an answer").map(|user| user.preferences), Some(preferences));
+}
+
+fn notification(user: &str, sequence: i64) -> NotificationCreated {
+    let (user_id, event_id) = (ids::user_id(user), Uuid::from_u128(sequence.unsigned_abs().into()));
+    NotificationCreated {
+        event_id: ids::notification_id(event_id, user_id),
+        user_id,
+        sequence,
+        about: Occasion { event_id, number: sequence, title: format!("Ticket {sequence}"), ..Occasion::default() },
+        reason: "watcher".to_owned(),
+        ..NotificationCreated::default()
+    }
+}
+
+pub(crate) async fn should_keep_notifications_and_what_was_read_of_them(kind: Kind) {
+    let log = Log::new();
+    let home = Home::new(kind, &log).await;
+    let (ana, bob) = (ids::user_id("ana"), ids::user_id("bob"));
+    for sequence in 1..=6 {
+        log.notification(notification("ana", sequence));
+        log.notification(notification("bob", sequence));
+    }
+    let fifth = notification("ana", 5).event_id;
+    let one = NotificationsRead { user_id: ana, sequence: 7, notification_id: Some(fifth), ..Default::default() };
+    log.notification(one);
+    log.notification(NotificationsRead { user_id: ana, sequence: 8, up_to: 3, ..Default::default() });
+    // Somebody else's is not theirs to read.
+    log.notification(NotificationsRead { user_id: bob, sequence: 7, notification_id: Some(fifth), ..Default::default() });
+    log.notification(notification("ana", 9));
+    let model = home.open().await;
+    let _sink = model.start(SinkOptions::default());
+    let last = notification("ana", 9).event_id;
+    while model.notification(last).await.expect("an answer").is_none() {
+        tokio::task::yield_now().await;
+    }
+    let numbers = async |user, unread_only, before, limit| {
+        let page = model.notifications(user, unread_only, before, limit).await.expect("an answer");
+        (page.items.iter().map(|row| (row.sequence, row.read)).collect::<Vec<_>>(), page.next)
+    };
+    let first = (vec![(9, false), (6, false), (5, true)], Some(5));
+    assert_eq!(numbers(ana, false, None, 3).await, first);
+    assert_eq!(numbers(ana, false, Some(5), 10).await, (vec![(4, false), (3, true), (2, true), (1, true)], None));
+    assert_eq!(numbers(ana, true, None, 2).await, (vec![(9, false), (6, false)], Some(6)));
+    assert_eq!(numbers(ana, true, Some(6), 2).await, (vec![(4, false)], None));
+    let unread = async |user, up_to| model.unread(user, up_to).await.expect("an answer");
+    assert_eq!((unread(ana, i64::MAX).await, unread(ana, 5).await, unread(Uuid::nil(), 5).await), (3, 1, 0));
+    while numbers(bob, false, None, 10).await.0.len() < 6 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(unread(bob, i64::MAX).await, 6);
+    let row = model.notification(fifth).await.expect("an answer").expect("it is there");
+    assert_eq!((row.user_id, row.about, row.reason.as_str()), (ana, notification("ana", 5).about, "watcher"));
 }
 
 pub(crate) async fn should_page_through_lists_without_missing_or_repeating(kind: Kind) {

@@ -56,6 +56,8 @@ on_each_database! {
     should_remove_a_deleted_ticket_with_all_that_belongs_to_it,
     should_keep_the_first_outcome_of_a_command_but_replace_a_failure,
     should_know_users_and_forget_those_who_were_erased,
+    should_keep_what_users_want_to_hear_of,
+    should_keep_notifications_and_what_was_read_of_them,
     should_page_through_lists_without_missing_or_repeating,
     should_hand_events_to_subscribers_once_their_rows_can_be_read,
     should_say_that_a_sequence_was_not_reached_by_the_deadline,

@@ -12,7 +12,7 @@ use connectors::read_model::ReadModel;
 use connectors::sink::{SinkHandle, SinkOptions};
 use connectors::sqlite::SqliteReadModel;
 use schemas::{
-    CommandAccepted, Outcome, ProjectCreated, ProjectMemberAdded, TicketCommented, TicketCreated, TicketEvent,
+    CommandAccepted, Notification, Outcome, ProjectCreated, ProjectMemberAdded, TicketCommented, TicketCreated, TicketEvent,
     TicketStatusUpdated, UserCreated, UserEvent, ids, topics,
 };
 use topology::Headers;
@@ -43,6 +43,7 @@ impl Log {
             topics::USER_COMMANDS,
             topics::TICKET_EVENTS,
             topics::USER_EVENTS,
+            topics::NOTIFICATIONS,
             topics::COMMAND_OUTCOMES,
         ]
         .into_iter()
@@ -102,10 +103,19 @@ impl Log {
         written.iter().take(count).for_each(|result| result.expect("durable"));
     }
 
-    pub(crate) fn user(&self, user: UserCreated) {
-        let key = user.user_id.to_string();
+    pub(crate) fn notification(&self, notification: impl Into<Notification>) {
+        let notification = notification.into();
+        let key = notification.user_id().to_string();
         let mut value = Vec::new();
-        UserEvent::from(user).encode(&mut value).expect("encoded");
+        notification.encode(&mut value).expect("encoded");
+        self.append(topics::NOTIFICATIONS, partition_for_key(key.as_bytes(), PARTITIONS), &key, Some(&value));
+    }
+
+    pub(crate) fn user(&self, user: impl Into<UserEvent>) {
+        let user = user.into();
+        let key = user.user_id().to_string();
+        let mut value = Vec::new();
+        user.encode(&mut value).expect("encoded");
         self.append(topics::USER_EVENTS, partition_for_key(key.as_bytes(), PARTITIONS), &key, Some(&value));
     }
 

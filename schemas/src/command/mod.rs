@@ -9,7 +9,7 @@ pub use ticket::{
     AssignTicket, CommentTicket, CreateTicket, DeleteTicket, EditTicket, ImportTicket, MoveTicket, UnassignTicket,
     UnwatchTicket, WatchTicket,
 };
-pub use user::{RegisterUser, UserCommand};
+pub use user::{ReadNotifications, RegisterUser, UpdatePreferences, UserCommand};
 
 use uuid::Uuid;
 

@@ -20,11 +20,35 @@ user_command! {
     }
 }
 
+user_command! {
+    /// What a user wants to hear of.
+    UpdatePreferences = 22 {
+        /// Events that the user does not want to hear of, by name, such as ticket.commented; none: stays as it is.
+        muted_kinds: Option<Vec<String>>,
+        /// Projects that the user does not want to hear of; none: stays as it is.
+        muted_projects: Option<Vec<Uuid>>,
+    }
+}
+
+user_command! {
+    /// A user has read notifications: one, or all up to one.
+    ReadNotifications = 23 {
+        /// Id of the notification; none: all up to `up_to`.
+        notification_id: Option<Uuid>,
+        /// Sequence of the last one that was read.
+        up_to: Option<i64>,
+    }
+}
+
 record_enum! {
     /// A record of `user.commands`, whose key is the user key.
     UserCommand {
         /// Makes a user known.
         RegisterUser(RegisterUser),
+        /// What a user wants to hear of.
+        UpdatePreferences(UpdatePreferences),
+        /// A user has read notifications.
+        ReadNotifications(ReadNotifications),
     }
     get {
         /// Id of the command, and its idempotency key.
@@ -46,6 +70,8 @@ impl UserCommand {
     pub fn user_key(&self) -> &str {
         match self {
             Self::RegisterUser(command) => &command.user_key,
+            Self::UpdatePreferences(command) => &command.user_key,
+            Self::ReadNotifications(command) => &command.user_key,
         }
     }
 }

@@ -9,7 +9,7 @@ pub use ticket::{
     TicketAssigned, TicketCommented, TicketCreated, TicketDeleted, TicketStatusUpdated, TicketUnassigned, TicketUpdated,
     TicketWatchAdded, TicketWatchRemoved,
 };
-pub use user::{UserCreated, UserEvent};
+pub use user::{Preferences, UserCreated, UserEvent, UserUpdated};
 
 use uuid::Uuid;
 

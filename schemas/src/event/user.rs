@@ -22,11 +22,45 @@ user_event! {
     }
 }
 
+user_event! {
+    /// A user changed; the record has the whole state of the user.
+    UserUpdated = 122 {
+        /// E-mail in lower case; none for a placeholder.
+        email: Option<String>,
+        /// Name for people.
+        name: String,
+        /// Role in the system: member or admin.
+        role: String,
+        /// Outside source of a placeholder, such as github.
+        login_source: Option<String>,
+        /// Login at the outside source, for a placeholder.
+        login: Option<String>,
+        /// When it was made, in milliseconds since 1970-01-01T00:00Z.
+        created_at: i64,
+        /// What the user wants to hear of.
+        preferences: Preferences,
+    }
+}
+
+/// What a user wants to hear of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preferences {
+    /// Events that the user does not want to hear of, by name, such as ticket.commented.
+    #[serde(default)]
+    pub muted_kinds: Vec<String>,
+    /// Projects that the user does not want to hear of.
+    #[serde(default)]
+    pub muted_projects: Vec<Uuid>,
+}
+
 record_enum! {
     /// A record of `user.events`, whose key is the id of the user. The topic is compacted.
     UserEvent {
         /// A user became known.
         UserCreated(UserCreated),
+        /// A user changed.
+        UserUpdated(UserUpdated),
     }
     get {
         /// Id of the event.
@@ -50,6 +84,7 @@ impl UserEvent {
     pub fn event_name(&self) -> &'static str {
         match self {
             Self::UserCreated(_) => "user.created",
+            Self::UserUpdated(_) => "user.updated",
         }
     }
 }

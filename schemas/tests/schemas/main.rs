@@ -27,6 +27,7 @@ macro_rules! for_each_record {
         crate::for_each_record!(@expand [
             CreateProject UpdateProject ConfigureAssignment AddMember UpdateMember RemoveMember CreateTicket ImportTicket EditTicket
             MoveTicket AssignTicket UnassignTicket CommentTicket WatchTicket UnwatchTicket DeleteTicket RegisterUser
+            UpdatePreferences ReadNotifications UserUpdated
             ProjectCreated ProjectUpdated ProjectMemberAdded ProjectMemberUpdated ProjectMemberRemoved
             TicketCreated TicketUpdated TicketStatusUpdated TicketAssigned TicketUnassigned TicketCommented
             TicketWatchAdded TicketWatchRemoved
@@ -35,6 +36,8 @@ macro_rules! for_each_record {
             ExternalState CommentState WatcherState UserState
             PoolTicketChanged PoolMemberChanged PoolProjectChanged AssignmentDeclined AssignmentProposed
             PoolProjectState PoolMembershipState PoolLoadState PoolTicketState PoolGroupState
+            NotificationIntended ReadingTold FanOutContinued NotificationCreated NotificationsRead
+            FanOutTicketState FanOutWatcherState FanOutRestState InboxState
         ] $($call)*)
     };
 }

@@ -9,6 +9,7 @@ mod bulk;
 mod commands;
 mod health;
 mod members;
+mod notifications;
 mod pages;
 mod problems;
 mod projects;
@@ -69,6 +70,11 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_say_what_is_wrong_with_the_name_of_a_new_member
         should_change_the_member_in_the_path
         should_let_in_whoever_has_become_a_member_and_no_one_who_was_removed
+    }
+    notifications {
+        should_tell_those_concerned_of_what_happens_and_take_down_what_they_have_read
+        should_leave_out_what_somebody_has_muted
+        should_keep_to_everybody_what_they_are_told
     }
     pages {
         should_ask_for_a_token_and_show_nothing_without

@@ -9,7 +9,7 @@ use connectors::read_model::{
     Answer, Board, BoardColumn, DEFAULT_STATUSES, Page, ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery,
 };
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{CommentRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use uuid::Uuid;
 
 #[derive(Default)]
@@ -132,6 +132,18 @@ impl ReadModel for Model {
     }
 
     fn watchers(&self, _: Uuid, _: i64, _: Option<Uuid>, _: u32) -> Answer<'_, Page<WatcherRow, Uuid>> {
+        not_asked()
+    }
+
+    fn notifications(&self, _: Uuid, _: bool, _: Option<i64>, _: u32) -> Answer<'_, Page<NotificationRow, i64>> {
+        not_asked()
+    }
+
+    fn notification(&self, _: Uuid) -> Answer<'_, Option<NotificationRow>> {
+        not_asked()
+    }
+
+    fn unread(&self, _: Uuid, _: i64) -> Answer<'_, i64> {
         not_asked()
     }
 

@@ -9,14 +9,16 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MemberRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{CommentRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use uuid::Uuid;
 
 use super::SqliteReadModel;
-use crate::read_model::{Answer, Board, Page, ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery, page_size};
-use crate::sql::{ANY_SEQUENCE, OUTCOME, PROJECT_SEQUENCE};
+use crate::read_model::{
+    Answer, Board, MOST_UNREAD, Page, ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery, page_size,
+};
+use crate::sql::{ANY_SEQUENCE, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
 impl ReadModel for SqliteReadModel {
     fn projects<'a>(
@@ -83,6 +85,29 @@ impl ReadModel for SqliteReadModel {
 
     fn watchers(&self, project: Uuid, number: i64, after: Option<Uuid>, limit: u32) -> Answer<'_, Page<WatcherRow, Uuid>> {
         Box::pin(async move { Ok(tickets::watchers(&self.pool, project, number, after, page_size(limit)).await?) })
+    }
+
+    fn notifications(
+        &self,
+        user: Uuid,
+        unread_only: bool,
+        before_sequence: Option<i64>,
+        limit: u32,
+    ) -> Answer<'_, Page<NotificationRow, i64>> {
+        Box::pin(async move {
+            Ok(people::notifications(&self.pool, user, unread_only, before_sequence, page_size(limit)).await?)
+        })
+    }
+
+    fn notification(&self, id: Uuid) -> Answer<'_, Option<NotificationRow>> {
+        Box::pin(async move { Ok(people::notification(&self.pool, id).await?) })
+    }
+
+    fn unread(&self, user: Uuid, up_to: i64) -> Answer<'_, i64> {
+        Box::pin(async move {
+            let unread = sqlx::query_scalar(UNREAD).bind(user).bind(up_to).bind(MOST_UNREAD);
+            Ok(unread.fetch_one(&self.pool).await?)
+        })
     }
 
     fn user(&self, id: Uuid) -> Answer<'_, Option<UserRow>> {

@@ -1,13 +1,14 @@
-//! Members and users.
+//! Members, users and what they are told.
 
 use std::collections::BTreeMap;
 
-use schemas::reader::{MemberRow, UserRow};
+use schemas::reader::{MemberRow, NotificationRow, UserRow};
 use sqlx::sqlite::SqlitePool;
 use uuid::Uuid;
 
 use super::super::rows;
 use super::{arguments, fetch, id_list};
+use crate::read_model::Page;
 use crate::sql::{self, USER};
 
 pub(super) async fn members(pool: &SqlitePool, project: Uuid) -> Result<Vec<MemberRow>, sqlx::Error> {
@@ -18,6 +19,23 @@ pub(super) async fn members(pool: &SqlitePool, project: Uuid) -> Result<Vec<Memb
 
 pub(super) async fn member(pool: &SqlitePool, project: Uuid, user: Uuid) -> Result<Option<MemberRow>, sqlx::Error> {
     Ok(fetch(pool, sql::member(), arguments![project, user], rows::member).await?.pop())
+}
+
+pub(super) async fn notifications(
+    pool: &SqlitePool,
+    user: Uuid,
+    unread_only: bool,
+    before_sequence: Option<i64>,
+    limit: u32,
+) -> Result<Page<NotificationRow, i64>, sqlx::Error> {
+    let statement = if unread_only { sql::unread_notifications() } else { sql::notifications() };
+    let arguments = arguments![user, before_sequence.unwrap_or(i64::MAX), limit + 1];
+    let found = fetch(pool, statement, arguments, rows::notification).await?;
+    Ok(Page::cut(found, limit, |last| last.sequence))
+}
+
+pub(super) async fn notification(pool: &SqlitePool, id: Uuid) -> Result<Option<NotificationRow>, sqlx::Error> {
+    Ok(fetch(pool, sql::notification(), arguments![id], rows::notification).await?.pop())
 }
 
 pub(super) async fn user(pool: &SqlitePool, id: Uuid) -> Result<Option<UserRow>, sqlx::Error> {

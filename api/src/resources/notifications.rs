@@ -1,0 +1,112 @@
+//! `/notifications`: what the caller is told of, and what of it was read; `/preferences`: what they want to hear of.
+
+use std::time::{Duration, Instant};
+
+use axum::extract::{Path, State};
+use connectors::read_model::MAX_PAGE;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::answer::Answer;
+use crate::cursor;
+use crate::extract::{Body, Params, Reader, Writer};
+use crate::fields::Fields;
+use crate::native::{Command, hyphenated, user_command};
+use crate::problem::Problem;
+use crate::state::AppState;
+use crate::submit::{Early, submit};
+use crate::views::{Inbox, Notification, Preferences};
+
+/// How often to look whether a reading has arrived; it doubles up to the second.
+const FIRST_LOOK: Duration = Duration::from_millis(2);
+const LAST_LOOK: Duration = Duration::from_millis(100);
+
+/// Newest first; `unread=true` leaves out what was read.
+pub(crate) async fn list(State(state): State<AppState>, reader: Reader, mut params: Params) -> Result<Answer, Problem> {
+    let limit = params.limit(50, MAX_PAGE)?;
+    let before = params.cursor(cursor::parse_by_sequence)?;
+    let unread_only = params.flag("unread")?;
+    params.finish()?;
+    let user = reader.identity.user_id;
+    let page = state.read_model().notifications(user, unread_only, before, limit).await?;
+    let unread = state.read_model().unread(user, i64::MAX).await?;
+    let actors: Vec<Uuid> = page.items.iter().map(|row| row.about.actor_id).collect();
+    let actors = state.read_model().users(&actors).await?;
+    let items = page.items.into_iter().map(|row| {
+        let actor = actors.get(&row.about.actor_id);
+        Notification::new(row, actor)
+    });
+    Ok(Answer::ok(Inbox { items: items.collect(), next_cursor: page.next.map(cursor::by_sequence), unread }))
+}
+
+/// Marks one as read.
+pub(crate) async fn read_one(
+    State(state): State<AppState>,
+    Path(text): Path<String>,
+    writer: Writer,
+    body: Body,
+) -> Result<Answer, Early> {
+    let not_found = || Problem::not_found("notification", &text);
+    let id = hyphenated(&text).ok_or_else(not_found)?;
+    let user = writer.identity.user_id;
+    let find = async || Ok::<_, Problem>(state.read_model().notification(id).await?.filter(|row| row.user_id == user));
+    find().await?.ok_or_else(not_found)?;
+    read(&state, &writer, body.0, "notificationId", json!(id)).await?;
+    let row = until(writer.deadline, async || Ok(find().await?.filter(|row| row.read))).await?;
+    let actor = state.read_model().user(row.about.actor_id).await?;
+    Ok(Answer::ok(Notification::new(row, actor.as_ref())))
+}
+
+/// Marks all as read that there are by now; answers how many have come since.
+pub(crate) async fn read_all(State(state): State<AppState>, writer: Writer, body: Body) -> Result<Answer, Early> {
+    let user = writer.identity.user_id;
+    let newest = state.read_model().notifications(user, true, None, 1).await?.items.pop();
+    if let Some(up_to) = newest.map(|row| row.sequence) {
+        read(&state, &writer, body.0, "upTo", json!(up_to)).await?;
+        let none_left = async || Ok((state.read_model().unread(user, up_to).await? == 0).then_some(()));
+        until(writer.deadline, none_left).await?;
+    }
+    Ok(Answer::ok(json!({ "unread": state.read_model().unread(user, i64::MAX).await? })))
+}
+
+/// The caller's preferences. Whoever has not written yet has none: nothing is muted.
+pub(crate) async fn read_preferences(State(state): State<AppState>, reader: Reader) -> Result<Answer, Problem> {
+    let user = state.read_model().user(reader.identity.user_id).await?;
+    Ok(Answer::ok(Preferences::from(user.unwrap_or_default().preferences)))
+}
+
+/// `{ mutedKinds?, mutedProjects? }`; what is absent stays as it is.
+pub(crate) async fn update_preferences(
+    State(state): State<AppState>,
+    writer: Writer,
+    body: Body,
+) -> Result<Answer, Early> {
+    let command = user_command("UpdatePreferences", body.0, &writer.identity.email, writer.envelope())?;
+    submit(&state, &writer, &Command::User(command)).await?;
+    let user = state.read_model().user(writer.identity.user_id).await?;
+    Ok(Answer::ok(Preferences::from(user.unwrap_or_default().preferences)))
+}
+
+/// Says what was read.
+async fn read(state: &AppState, writer: &Writer, body: Fields, field: &str, value: Value) -> Result<(), Early> {
+    body.finish()?;
+    let fields = Fields::new(Map::from_iter([(field.to_owned(), value)]));
+    let command = user_command("ReadNotifications", fields, &writer.identity.email, writer.envelope())?;
+    submit(state, writer, &Command::User(command)).await.map(drop)
+}
+
+/// Looks until it is there. The inbox takes the command on after its outcome, so the outcome says nothing about when.
+async fn until<T>(deadline: Instant, look: impl AsyncFn() -> Result<Option<T>, Problem>) -> Result<T, Problem> {
+    let mut pause = FIRST_LOOK;
+    loop {
+        if let Some(found) = look().await? {
+            return Ok(found);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Problem::unavailable("what was read is taken down, but cannot be seen yet"));
+        }
+        tokio::time::sleep(pause.min(left)).await;
+        pause = (pause * 2).min(LAST_LOOK);
+    }
+}
