@@ -11,7 +11,7 @@ export CARGO_TARGET_DIR DATA_DIR
 export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-services run test services-up services-down lint bench microbench simulate clean-data
+.PHONY: help setup setup-services run test services-up services-down lint bench bench-fan-out microbench simulate clean-data
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,9 @@ lint: setup ## rustfmt, clippy, licences and sources of the dependencies
 
 bench: setup ## One million commands through the pipeline
 	cargo run --locked --quiet --bin syncroboard -- bench
+
+bench-fan-out: setup ## One million ticket events, three notifications each
+	cargo bench --locked --profile dev --bench fan_out
 
 microbench: setup ## decide, serialisation, store access, commit (criterion), restore
 	cargo bench --workspace --locked --profile dev --bench decide --bench assignment --bench serde --bench store --bench broker --bench sink --bench restore
