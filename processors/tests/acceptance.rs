@@ -204,7 +204,7 @@ fn should_register_a_user_in_lower_case_and_a_placeholder_under_its_login() {
     assert_eq!(ana.user_id, ids::user_id("ana.ruiz@example.org"));
     assert_eq!(handle_of(&ana).as_deref(), Some("ana.ruiz"));
     let event = register(None, Some("Octocat"), "The Cat");
-    let UserEvent::UserCreated(created) = &event;
+    let UserEvent::UserCreated(created) = &event else { panic!("{event:?}") };
     assert_eq!((created.email.as_deref(), created.role.as_str()), (None, "member"));
     let (key, cat) = evolve_user(&event);
     assert_eq!((key.as_str(), handle_of(&cat).as_deref()), ("github:octocat", Some("octocat")));

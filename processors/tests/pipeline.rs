@@ -159,7 +159,9 @@ fn should_register_a_user_once() {
     let records = driver.all(USER_EVENTS);
     let [record] = &records[..] else { panic!("{records:?}") };
     assert_eq!(record.key.as_deref(), Some(ids::user_id("ana@example.org").to_string().as_bytes()));
-    let UserEvent::UserCreated(created) = UserEvent::decode(record.value.as_deref().unwrap()).unwrap();
+    let UserEvent::UserCreated(created) = UserEvent::decode(record.value.as_deref().unwrap()).unwrap() else {
+        panic!("a new user")
+    };
     assert_eq!(created.email.as_deref(), Some("ana@example.org"));
 }
 

@@ -205,6 +205,7 @@ state_record! {
         /// Sequence last given to a record of `notifications`; 0: none yet.
         sequence: i64,
         /// What the user wants to hear of.
+        #[serde(default)]
         preferences: crate::event::Preferences,
     }
 }

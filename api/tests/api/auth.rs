@@ -16,7 +16,7 @@ async fn should_register_a_user_before_the_first_command_and_only_once() {
     }
     let users = world.log.sent_users();
     assert_eq!(users.len(), 1);
-    let UserCommand::RegisterUser(command) = &users[0];
+    let UserCommand::RegisterUser(command) = &users[0] else { panic!("{users:?}") };
     assert_eq!(command.email.as_deref(), Some("zoe@example.org"));
     assert_eq!((command.actor_id, command.user_key.as_str()), (user("zoe"), "zoe@example.org"));
     assert_eq!(world.log.sent().len(), 2);

@@ -23,8 +23,8 @@ fn email(name: &str) -> String {
 
 /// An event with its ticket's id and some fields set. The sequence is set when it is written.
 macro_rules! event {
-    ($record:ident { $($field:ident : $value:expr),* $(,)? }) => {
-        schemas::TicketEvent::from(schemas::$record { $($field: $value,)* ..Default::default() })
+    ($record:ident { $($field:ident $(: $value:expr)?),* $(,)? }) => {
+        schemas::TicketEvent::from(schemas::$record { $($field $(: $value)?,)* ..Default::default() })
     };
 }
 pub(crate) use event;
@@ -144,6 +144,17 @@ impl Town {
         }
         told.sort();
         told
+    }
+
+    /// What is told of an event, which is the same to everybody.
+    pub(crate) fn about(&mut self, event_id: Uuid) -> Occasion {
+        let told = self.all().into_iter().filter_map(|notification| match notification {
+            Notification::NotificationCreated(made) if made.about.event_id == event_id => Some(made.about),
+            _ => None,
+        });
+        let told: Vec<Occasion> = told.collect();
+        assert!(told.iter().all(|about| *about == told[0]));
+        told[0].clone()
     }
 
     pub(crate) fn register(&mut self, id: u128, name: &str) {

@@ -38,6 +38,7 @@ user_event! {
         /// When it was made, in milliseconds since 1970-01-01T00:00Z.
         created_at: i64,
         /// What the user wants to hear of.
+        #[serde(default)]
         preferences: Preferences,
     }
 }

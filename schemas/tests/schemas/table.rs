@@ -19,6 +19,9 @@ const USER_EVENT: &[&str] =
 const OUTCOME: &[&str] =
     &["commandId", "correlationId", "commandType", "decidedAt", "duplicate", "projectId", "sequence"];
 
+/// The commands and events that are about users and not about projects.
+const OF_USERS: [&str; 5] = ["RegisterUser", "UpdatePreferences", "ReadNotifications", "UserCreated", "UserUpdated"];
+
 #[test]
 fn should_give_every_schema_an_id_of_its_own_in_the_range_of_its_kind() {
     let mut ids = BTreeSet::new();
@@ -29,7 +32,8 @@ fn should_give_every_schema_an_id_of_its_own_in_the_range_of_its_kind() {
             "events" => 101..=200,
             "outcomes" => 201..=300,
             "internal" => 301..=350,
-            "assignments" => 351..=400,
+            "assignments" => 351..=370,
+            "notifications" => 371..=400,
             _ => 401..=511,
         };
         assert!(range.contains(&schema.id()), "{} has id {}", schema.record(), schema.id());
@@ -60,9 +64,10 @@ fn check_known<T: Record>(names: &mut BTreeSet<&'static str>) {
 fn should_begin_every_record_with_the_envelope_of_its_kind() {
     for schema in registry::all() {
         let envelope = match (directory_of(schema.record()), schema.record()) {
-            ("commands", "RegisterUser") => USER_COMMAND,
+            ("commands", name) if OF_USERS.contains(&name) => USER_COMMAND,
             ("commands", _) => TICKET_COMMAND,
-            ("events", "UserCreated") => USER_EVENT,
+            ("events", name) if OF_USERS.contains(&name) => USER_EVENT,
+            ("notifications", _) => USER_EVENT,
             ("events", _) => TICKET_EVENT,
             ("outcomes", _) => OUTCOME,
             _ => continue,
@@ -110,9 +115,10 @@ fn should_have_a_subject_for_every_record_that_others_meet() {
         ("events", "ticket.events", "user.events"),
         ("outcomes", "command.outcomes", "command.outcomes"),
         ("assignments", "ticket.assignments", "ticket.assignments"),
+        ("notifications", "notifications", "notifications"),
     ] {
         expected.extend(files(directory).into_iter().map(|record| {
-            let topic = if ["RegisterUser", "UserCreated"].contains(&record.as_str()) { of_users } else { topic };
+            let topic = if OF_USERS.contains(&record.as_str()) { of_users } else { topic };
             format!("{topic}-io.syncroboard.{record}")
         }));
     }
@@ -122,7 +128,8 @@ fn should_have_a_subject_for_every_record_that_others_meet() {
     assert_eq!(subjects, expected);
 }
 
-const DIRECTORIES: [&str; 6] = ["commands", "events", "outcomes", "internal", "assignments", "state"];
+const DIRECTORIES: [&str; 7] =
+    ["commands", "events", "outcomes", "internal", "assignments", "notifications", "state"];
 
 fn directory_of(record: &str) -> &'static str {
     DIRECTORIES.into_iter().find(|directory| files(directory).iter().any(|file| file == record)).unwrap()
