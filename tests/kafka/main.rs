@@ -15,6 +15,8 @@ mod board;
 #[path = "../simulation/commands.rs"]
 #[allow(dead_code, reason = "shared with tests/simulation, which uses the rest")]
 mod commands;
+#[path = "../simulation/news.rs"]
+mod news;
 #[path = "../simulation/oracle.rs"]
 mod decisions;
 mod faults;

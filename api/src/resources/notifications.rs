@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{Path, State};
 use connectors::read_model::MAX_PAGE;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use uuid::Uuid;
 
 use crate::answer::Answer;
@@ -48,11 +48,10 @@ pub(crate) async fn read_one(
 ) -> Result<Answer, Early> {
     let not_found = || Problem::not_found("notification", &text);
     let id = hyphenated(&text).ok_or_else(not_found)?;
-    let user = writer.identity.user_id;
-    let find = async || Ok::<_, Problem>(state.read_model().notification(id).await?.filter(|row| row.user_id == user));
-    find().await?.ok_or_else(not_found)?;
-    read(&state, &writer, body.0, "notificationId", json!(id)).await?;
-    let row = until(writer.deadline, async || Ok(find().await?.filter(|row| row.read))).await?;
+    let own = state.read_model().notification(id).await?.filter(|row| row.user_id == writer.identity.user_id);
+    let mut row = own.ok_or_else(not_found)?;
+    read(&state, &writer, body.0, Reading::One(id)).await?;
+    row.read = true;
     let actor = state.read_model().user(row.about.actor_id).await?;
     Ok(Answer::ok(Notification::new(row, actor.as_ref())))
 }
@@ -61,10 +60,8 @@ pub(crate) async fn read_one(
 pub(crate) async fn read_all(State(state): State<AppState>, writer: Writer, body: Body) -> Result<Answer, Early> {
     let user = writer.identity.user_id;
     let newest = state.read_model().notifications(user, true, None, 1).await?.items.pop();
-    if let Some(up_to) = newest.map(|row| row.sequence) {
-        read(&state, &writer, body.0, "upTo", json!(up_to)).await?;
-        let none_left = async || Ok((state.read_model().unread(user, up_to).await? == 0).then_some(()));
-        until(writer.deadline, none_left).await?;
+    if let Some(newest) = newest {
+        read(&state, &writer, body.0, Reading::UpTo(newest.sequence)).await?;
     }
     Ok(Answer::ok(json!({ "unread": state.read_model().unread(user, i64::MAX).await? })))
 }
@@ -87,26 +84,38 @@ pub(crate) async fn update_preferences(
     Ok(Answer::ok(Preferences::from(user.unwrap_or_default().preferences)))
 }
 
-/// Says what was read.
-async fn read(state: &AppState, writer: &Writer, body: Fields, field: &str, value: Value) -> Result<(), Early> {
-    body.finish()?;
-    let fields = Fields::new(Map::from_iter([(field.to_owned(), value)]));
-    let command = user_command("ReadNotifications", fields, &writer.identity.email, writer.envelope())?;
-    submit(state, writer, &Command::User(command)).await.map(drop)
+/// What was read.
+#[derive(Clone, Copy)]
+enum Reading {
+    One(Uuid),
+    UpTo(i64),
 }
 
-/// Looks until it is there. The inbox takes the command on after its outcome, so the outcome says nothing about when.
-async fn until<T>(deadline: Instant, look: impl AsyncFn() -> Result<Option<T>, Problem>) -> Result<T, Problem> {
+/// Says what was read, and looks until that can be seen: the inbox takes the command on after its outcome, which so says nothing about when.
+async fn read(state: &AppState, writer: &Writer, body: Fields, reading: Reading) -> Result<(), Early> {
+    body.finish()?;
+    let (field, value) = match reading {
+        Reading::One(id) => ("notificationId", json!(id)),
+        Reading::UpTo(sequence) => ("upTo", json!(sequence)),
+    };
+    let fields = Fields::new(Map::from_iter([(field.to_owned(), value)]));
+    let command = user_command("ReadNotifications", fields, &writer.identity.email, writer.envelope())?;
+    submit(state, writer, &Command::User(command)).await?;
     let mut pause = FIRST_LOOK;
-    loop {
-        if let Some(found) = look().await? {
-            return Ok(found);
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
+    while !is_done(state, writer.identity.user_id, reading).await? {
+        let left = writer.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(Problem::unavailable("what was read is taken down, but cannot be seen yet"));
+            return Err(Problem::unavailable("what was read is taken down, but cannot be seen yet").into());
         }
         tokio::time::sleep(pause.min(left)).await;
         pause = (pause * 2).min(LAST_LOOK);
     }
+    Ok(())
+}
+
+async fn is_done(state: &AppState, user: Uuid, reading: Reading) -> Result<bool, Problem> {
+    Ok(match reading {
+        Reading::One(id) => state.read_model().notification(id).await?.is_none_or(|row| row.read),
+        Reading::UpTo(sequence) => state.read_model().unread(user, sequence).await? == 0,
+    })
 }
