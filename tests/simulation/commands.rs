@@ -238,8 +238,8 @@ impl Commands {
     }
 }
 
-/// A command of no consequence that each project's and each user's task has to decide, so that the last record of each
-/// was remembered.
+/// Commands of little consequence that each project's and each user's task has to decide, and a notification for each task of the inboxes, so
+/// that the last record of each was remembered.
 pub(crate) fn last_words(rng: &mut SmallRng) -> Vec<Message> {
     let mut words = Vec::new();
     for partition in 0..PARTITIONS {
@@ -249,6 +249,23 @@ pub(crate) fn last_words(rng: &mut SmallRng) -> Vec<Message> {
         words.push(ticket(CreateTicket { command_id: id(rng), project_id: project, ..CreateTicket::default() }, rng));
         let user = (0..1_000).map(|n| format!("z{n}@example.org")).find(on).expect("a user");
         words.push(register(rng, &user));
+        let told = (0..1_000).map(|n| ids::user_id(&format!("told{n}"))).find(|id| on(&id.to_string())).expect("a user");
+        let (key, actor_id) = (format!("TOLD{partition}"), told);
+        let project_id = ids::project_id(&key);
+        let name = "Last words".to_owned();
+        let project = CreateProject { command_id: id(rng), actor_id, project_id, key, name, ..Default::default() };
+        words.push(ticket(project, rng));
+        words.push(ticket(
+            CreateTicket {
+                command_id: id(rng),
+                actor_admin: true,
+                project_id,
+                title: "Last words".to_owned(),
+                assignee_id: Some(told),
+                ..CreateTicket::default()
+            },
+            rng,
+        ));
     }
     words
 }

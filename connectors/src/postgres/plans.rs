@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use super::queries::{STATUS_COUNTS, users_sql};
 use super::ticket_list::ListStatement;
+use super::write::{READ_ALL, READ_ONE};
 use super::{Grants, PostgresConfig, migrate};
 use crate::read_model::{Assignee, TicketOrder, TicketQuery};
-use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE};
+use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
 #[path = "../../../tests/support/services.rs"]
 mod services;

@@ -10,7 +10,7 @@ use super::super::{SqliteReadModel, open_writer};
 use super::ticket_list::ListStatement;
 use super::{people, projects};
 use crate::read_model::{Assignee, TicketOrder, TicketQuery};
-use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE};
+use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
 async fn plan(path: &Path, sql: &str) -> Vec<String> {
     let mut db = open_writer(path).await.expect("the database opens");
