@@ -13,7 +13,7 @@ use connectors::sink::{SinkHandle, SinkOptions};
 use connectors::sqlite::SqliteReadModel;
 use schemas::{
     CommandAccepted, Notification, Outcome, ProjectCreated, ProjectMemberAdded, TicketCommented, TicketCreated, TicketEvent,
-    TicketStatusUpdated, UserCreated, UserEvent, ids, topics,
+    TicketStatusUpdated, UserEvent, ids, topics,
 };
 use topology::Headers;
 use topology::broker::{Broker, Cleanup, NewRecord, TopicPartition, TopicSpec, partition_for_key};

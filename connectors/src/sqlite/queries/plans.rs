@@ -22,7 +22,7 @@ async fn plan(path: &Path, sql: &str) -> Vec<String> {
 /// Reading every row of something, other than of what one bound value brings along.
 fn walks(detail: &str) -> bool {
     let scan = detail.starts_with("SCAN");
-    let bound = ["ids", "v", "json_each", "CONSTANT ROW", "8-ROW", "1 CONSTANT", "VALUES"];
+    let bound = ["ids", "v", "unread", "json_each", "CONSTANT ROW", "8-ROW", "1 CONSTANT", "VALUES"];
     scan && !bound.iter().any(|name| detail["SCAN ".len()..].starts_with(name))
 }
 
