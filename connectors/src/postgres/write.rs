@@ -43,14 +43,15 @@ async fn create_tickets(db: &mut PgConnection, tickets: &[TicketRow]) -> Result<
     sqlx::query(
         "INSERT INTO tickets (id, project_id, number, code, title, priority, status, labels, reporter_id, assignee_id, due_date, \
          external_source, external_id, external_url, version, sequence, imported, created_at, updated_at, description, \
-         assignment_held) \
+         assigned_by, assigned_at, assignment_round, assignment_reason, assignment_held) \
          SELECT v.id, v.project_id, v.number, v.code, v.title, v.priority, v.status, v.labels::text[], v.reporter_id, v.assignee_id, \
          v.due_date, v.external_source, v.external_id, v.external_url, v.version, v.sequence, v.imported, v.created_at, \
-         v.updated_at, v.description, v.assignment_held FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], \
+         v.updated_at, v.description, v.assigned_by, v.assigned_at, v.round, v.reason, v.held FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], \
          $7::text[], $8::text[], $9::uuid[], $10::uuid[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::bigint[], \
-         $16::bigint[], $17::boolean[], $18::bigint[], $19::bigint[], $20::text[], $21::boolean[]) AS v (id, project_id, number, code, title, \
+         $16::bigint[], $17::boolean[], $18::bigint[], $19::bigint[], $20::text[], $21::uuid[], $22::bigint[], $23::bigint[], \
+         $24::text[], $25::boolean[]) AS v (id, project_id, number, code, title, \
          priority, status, labels, reporter_id, assignee_id, due_date, external_source, external_id, external_url, version, \
-         sequence, imported, created_at, updated_at, description, assignment_held)",
+         sequence, imported, created_at, updated_at, description, assigned_by, assigned_at, round, reason, held)",
     )
     .bind(column(tickets, |t| t.id))
     .bind(column(tickets, |t| t.project_id))
@@ -72,6 +73,10 @@ async fn create_tickets(db: &mut PgConnection, tickets: &[TicketRow]) -> Result<
     .bind(column(tickets, |t| t.created_at))
     .bind(column(tickets, |t| t.updated_at))
     .bind(column(tickets, |t| &t.description))
+    .bind(column(tickets, |t| t.assignment.by))
+    .bind(column(tickets, |t| t.assignment.at))
+    .bind(column(tickets, |t| t.assignment.round))
+    .bind(column(tickets, |t| t.assignment.reason.as_deref()))
     .bind(column(tickets, |t| t.assignment.held))
     .execute(db)
     .await

@@ -29,8 +29,8 @@ impl Writer {
             tickets: MultiRow::new(
                 "INSERT INTO tickets (id, project_id, number, code, title, description, priority, status, labels, reporter_id, \
                  assignee_id, due_date, external_source, external_id, external_url, version, sequence, imported, created_at, \
-                 updated_at, assignment_held) VALUES",
-                21,
+                 updated_at, assigned_by, assigned_at, assignment_round, assignment_reason, assignment_held) VALUES",
+                25,
                 "",
             ),
             patches: MultiRow::new(
@@ -224,6 +224,10 @@ fn bind_ticket(a: &mut SqliteArguments, ticket: TicketRow) -> Result<(), BoxDynE
     a.add(ticket.imported)?;
     a.add(ticket.created_at)?;
     a.add(ticket.updated_at)?;
+    a.add(ticket.assignment.by)?;
+    a.add(ticket.assignment.at)?;
+    a.add(ticket.assignment.round)?;
+    a.add(ticket.assignment.reason)?;
     a.add(ticket.assignment.held)
 }
 

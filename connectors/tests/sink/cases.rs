@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use connectors::read_model::{TicketOrder, TicketQuery};
 use connectors::sink::{SinkError, SinkHandle, SinkOptions, SinkPoint, SinkStatus, SinkWatch};
-use schemas::reader::OutcomeRow;
+use schemas::reader::{AssignmentRow, OutcomeRow};
 use schemas::{
     CommandFailed, NotificationCreated, NotificationsRead, Occasion, Outcome, Preferences, TicketCreated, TicketDeleted,
-    TicketEvent, TicketUpdated, UserCreated, UserUpdated, ids, topics,
+    TicketAssigned, TicketEvent, TicketUpdated, UserCreated, UserUpdated, ids, topics,
 };
 use topology::broker::{Fetched, TopicPartition, partition_for_key};
 use uuid::Uuid;
@@ -283,6 +283,37 @@ pub(crate) async fn should_know_users_and_forget_those_who_were_erased(kind: Kin
     log.append(topics::USER_EVENTS, partition_for_key(key.as_bytes(), PARTITIONS), &key, None);
     while model.user(id).await.expect("an answer").is_some() {
         tokio::task::yield_now().await;
+    }
+}
+
+pub(crate) async fn should_keep_why_somebody_has_a_ticket_whether_it_was_made_before_or_with_it(kind: Kind) {
+    let log = Log::new();
+    let home = Home::new(kind, &log).await;
+    let assigned = |sequence, number| {
+        let mut event = TicketAssigned { project_id: ids::project_id("WEB"), sequence, number, ..Default::default() };
+        (event.assigned_at, event.ticket_version, event.round) = (77, 1, 1);
+        (event.assignee_id, event.reason) = (Uuid::from_u128(5), Some("as there is room".to_owned()));
+        event
+    };
+    log.event(project("WEB"));
+    log.event(ticket("WEB", 2, 1));
+    log.event(ticket("WEB", 3, 2));
+    log.event(assigned(4, 2));
+    let model = home.open().await;
+    let _sink = model.start(SinkOptions::default());
+    reach(&*model, "WEB", 4).await;
+    log.event(assigned(5, 1));
+    reach(&*model, "WEB", 5).await;
+    for number in [1, 2] {
+        let row = model.ticket_by_number(ids::project_id("WEB"), number).await.expect("an answer").expect("a ticket");
+        let expected = AssignmentRow {
+            by: Some(Uuid::nil()),
+            at: Some(77),
+            round: 1,
+            reason: Some("as there is room".to_owned()),
+            held: false,
+        };
+        assert_eq!((row.assignee_id, row.assignment), (Some(Uuid::from_u128(5)), expected), "ticket {number}");
     }
 }
 

@@ -56,6 +56,7 @@ on_each_database! {
     should_remove_a_deleted_ticket_with_all_that_belongs_to_it,
     should_keep_the_first_outcome_of_a_command_but_replace_a_failure,
     should_know_users_and_forget_those_who_were_erased,
+    should_keep_why_somebody_has_a_ticket_whether_it_was_made_before_or_with_it,
     should_keep_what_users_want_to_hear_of,
     should_keep_notifications_and_what_was_read_of_them,
     should_page_through_lists_without_missing_or_repeating,
