@@ -13,7 +13,7 @@ pub(crate) struct PoolProjectKey(pub(crate) Uuid, pub(crate) Uuid);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct PoolUserKey(pub(crate) Uuid, pub(crate) Uuid);
 
-/// A pool, a user, and a project that the user is a member of.
+/// A pool, a project in it, and a user who is a member of the project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct PoolMembershipKey(pub(crate) Uuid, pub(crate) Uuid, pub(crate) Uuid);
 
