@@ -93,6 +93,7 @@ fn played() -> (Copied, Fold) {
     let commands = [
         create_project(OWNER, |_| {}),
         update_project(OWNER, |c| c.viewer_comments = Some(true)),
+        configure_assignment(OWNER, |c| c.pool_open = Some(true)),
         add_member(OWNER, |_| {}),
         update_member(OWNER, |c| (c.user_id, c.capacity) = (new, Some(3))),
         create(new, |c| (c.assignee_id, c.due_date) = (Some(new), Some(5))),
@@ -117,7 +118,7 @@ fn played() -> (Copied, Fold) {
     }
     let mut fold = Fold::default();
     let log = driver.all(TICKET_EVENTS);
-    assert_eq!(log.len(), 21, "every command is accepted, two have two events, and one ticket is given to somebody");
+    assert_eq!(log.len(), 22, "every command is accepted, two have two events, and one ticket is given to somebody");
     log.iter().for_each(|r| fold.ticket_event(TicketEvent::decode(r.value.as_deref().unwrap()).unwrap()));
     for record in driver.all(USER_EVENTS) {
         fold.user_event(&UserEvent::decode(record.value.as_deref().unwrap()).unwrap());
@@ -129,7 +130,7 @@ fn played() -> (Copied, Fold) {
     for record in driver.all(COMMAND_OUTCOMES) {
         fold.outcome(record.partition, &Outcome::decode(record.value.as_deref().unwrap()).unwrap());
     }
-    assert_eq!(fold.outcome_rows.len(), 19);
+    assert_eq!(fold.outcome_rows.len(), 20);
     let stores = PROJECT_STORES.into_iter().chain([USERS]);
     (Copied(stores.map(|s| (s.to_owned(), driver.store_entries(s).unwrap())).collect()), fold)
 }
@@ -195,6 +196,8 @@ fn should_find_a_damaged_entry_of_each_store(
 #[case::notification_gone(|f: &mut Fold| f.notification_rows.clear(), "notifications")]
 #[case::watcher_gone(|f: &mut Fold| f.watcher_rows.clear(), "watchers")]
 #[case::assignment(|f: &mut Fold| f.ticket_rows.values_mut().for_each(|r| r.assignment.held ^= true), "tickets")]
+#[case::pool(|f: &mut Fold| f.project_rows.values_mut().for_each(|r| r.pool_id = Some(OWNER)), "projects")]
+#[case::pool_open(|f: &mut Fold| f.project_rows.values_mut().for_each(|r| r.pool_open ^= true), "projects")]
 #[case::policy(|f: &mut Fold| f.project_rows.values_mut().for_each(|r| r.assignment_policy.clear()), "projects")]
 #[case::user(|f: &mut Fold| f.user_rows.values_mut().for_each(|r| r.name.push('x')), "users")]
 #[case::outcome(|f: &mut Fold| f.outcome_rows.values_mut().for_each(|r| r.failed = !r.failed), "outcomes")]

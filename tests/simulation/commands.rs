@@ -131,6 +131,16 @@ impl Commands {
                 let policy = policies.choose(rng).map(|policy| (*policy).to_owned());
                 ticket(command!(ConfigureAssignment { policy }), rng)
             }
+            26..30 => {
+                let pool = ids::project_id(PROJECTS.choose(rng).expect("projects"));
+                let pool = match rng.random_range(0..10) {
+                    0..5 => None,
+                    5..9 => Some(pool),
+                    _ => Some(project_id),
+                };
+                let pool_open = pool.is_none().then(|| rng.random_bool(0.7));
+                ticket(command!(ConfigureAssignment { pool_open, pool }), rng)
+            }
             5..6 => ticket(
                 command!(UpdateProject {
                     name: rng.random_bool(0.5).then(|| text(rng, 20)),
@@ -154,7 +164,7 @@ impl Commands {
                 rng,
             ),
             22..26 => ticket(command!(RemoveMember { user_id }), rng),
-            26..48 => {
+            30..48 => {
                 self.tickets[project] += 1;
                 let priority =
                     rng.random_bool(0.5).then(|| ["LOW", "URGENT", "NONE"][rng.random_range(0..3)].to_owned());

@@ -25,8 +25,15 @@ pub(crate) struct Sent {
     pub(crate) two_steps: bool,
 }
 
-/// How many notifications there are.
-pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Result<usize> {
+/// What there was to be checked.
+pub(crate) struct Seen {
+    /// How many notifications there are.
+    pub(crate) told: usize,
+    /// Whether a project has moved to another's pool.
+    pub(crate) moved: bool,
+}
+
+pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Result<Seen> {
     let created = numbers(broker, stores)?;
     let events = decoded(broker, TICKET_EVENTS, TicketEvent::decode)?;
     crate::pools::check(&events, &stores[POOL_LOADS], &stores[POOL_TICKETS]).map_err(anyhow::Error::msg)?;
@@ -34,7 +41,8 @@ pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Resu
     let notifications = decoded(broker, NOTIFICATIONS, Notification::decode)?;
     let told = crate::news::check(&events, &users, &notifications).map_err(anyhow::Error::msg)?;
     answers(broker, sent, &created)?;
-    Ok(told)
+    let joins = |event: &TicketEvent| matches!(event, TicketEvent::ProjectUpdated(event) if event.pool_id.is_some());
+    Ok(Seen { told, moved: events.iter().any(joins) })
 }
 
 fn decoded<T>(

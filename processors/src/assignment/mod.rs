@@ -19,6 +19,7 @@
 //! | `choice.rs` | the choice of a member; which waiting tickets somebody with room is given |
 //! | `order.rs` | ordered entries in groups of equal labels, the first of each class at hand |
 //! | `keys.rs`, `stores.rs` | what is stored, and under which keys |
+//! | `verify.rs` | holds the stores to each other |
 //! | `processor.rs`, `proposals.rs` | the two processors: of the pool's input, and of the proposals in the ticket sub-topology |
 //!
 //! # Pools that projects share
@@ -50,6 +51,7 @@ mod projects;
 mod proposals;
 mod stores;
 mod told;
+mod verify;
 
 pub(crate) use moves::{MoveProcessor, begin as begin_move};
 pub(crate) use pool_lookups::{POOL_LOOKUPS, POOL_REPLIES, PoolLookupProcessor, PoolReplyProcessor};
@@ -60,6 +62,7 @@ pub(crate) use stores::declare;
 pub use stores::{POOL_LOADS, POOL_STORES, POOL_TICKETS};
 pub(crate) use told::{moved, pool_inputs};
 use uuid::Uuid;
+pub use verify::verify_pools;
 
 /// The pool that a project is in.
 pub(crate) fn pool_of(project_id: Uuid, project: &ProjectState) -> Uuid {

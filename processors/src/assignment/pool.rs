@@ -222,7 +222,7 @@ fn lighter(old: Option<&PoolTicketState>, new: Option<&PoolTicketState>) -> bool
     old.zip(new).is_some_and(|(old, new)| weight(&new.priority) < weight(&old.priority))
 }
 
-fn had_key(ticket: PoolTicketKey, user_id: Uuid) -> OrderKey {
+pub(super) fn had_key(ticket: PoolTicketKey, user_id: Uuid) -> OrderKey {
     let PoolTicketKey(pool, project_id, number) = ticket;
     let group = GroupKey { kind: Kind::Had, pool, of: user_id, labels: project_id };
     OrderKey(group, Place { class: 0, first: number, second: 0, id: Uuid::nil() })

@@ -57,6 +57,10 @@ impl Pool<'_, '_> {
             self.put_project(project_id, project)?;
         }
         let mut freed = BTreeSet::new();
+        #[cfg(feature = "injected-bugs")]
+        if crate::bugs::is(crate::bugs::Bug::LoadKeptOnLeaving) {
+            return Ok(None);
+        }
         let tickets = self.tickets_after(project_id, told.number)?;
         for (key, ticket) in tickets.iter().filter(|(_, ticket)| ticket.since <= since) {
             self.put_ticket(*key, Some(ticket), None)?;

@@ -13,7 +13,7 @@ use crate::oracle;
 /// SYNC under the test driver. Its owner takes no work.
 pub(crate) struct Office {
     pub(crate) driver: TestDriver,
-    next_id: u128,
+    pub(crate) next_id: u128,
 }
 
 impl Office {
@@ -55,11 +55,8 @@ impl Office {
 
     /// Until nothing is written any more.
     pub(crate) fn rest(&mut self) {
-        let written = |driver: &TestDriver| {
-            driver.all("test-pool-inputs-repartition").len()
-                + driver.all("ticket.assignments").len()
-                + driver.all(TICKET_EVENTS).len()
-        };
+        let topics = ["test-pool-inputs-repartition", "test-pool-moves-repartition", "ticket.assignments", TICKET_EVENTS];
+        let written = |driver: &TestDriver| topics.map(|topic| driver.all(topic).len());
         for _ in 0..4 {
             self.step();
         }
@@ -141,8 +138,11 @@ impl Office {
     fn check(&self) {
         let store = |name| self.driver.store_entries(name).unwrap();
         oracle::check(&events(&self.driver), &store(POOL_LOADS), &store(POOL_TICKETS)).unwrap();
-        assert!(self.driver.all("test-pool-inputs-repartition.dlq").is_empty());
-        assert!(self.driver.all("ticket.assignments.dlq").is_empty());
+        let internal = ["pool-inputs", "pool-moves", "pool-work", "pool-lookup-requests", "pool-lookup-replies"];
+        let topics = internal.map(|name| format!("test-{name}-repartition.dlq"));
+        for topic in topics.into_iter().chain(["ticket.assignments.dlq".to_owned(), "ticket.commands.dlq".to_owned()]) {
+            assert!(self.driver.all(&topic).is_empty(), "{topic}");
+        }
     }
 }
 
