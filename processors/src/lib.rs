@@ -68,7 +68,7 @@ mod verify;
 mod view;
 pub mod workflow;
 
-pub use assignment::{POOL_LOADS, POOL_STORES, POOL_TICKETS, verify_pools};
+pub use assignment::{POOL_LOADS, POOL_STORES, POOL_TICKETS, verify_pools, verify_pools_at_rest};
 pub use decide::{decide, decide_added_member, decide_joined_pool, decide_proposal};
 pub use decision::{Accepted, Decision, TicketRef};
 pub use evolve::evolve;

@@ -62,7 +62,7 @@ pub(crate) use stores::declare;
 pub use stores::{POOL_LOADS, POOL_STORES, POOL_TICKETS};
 pub(crate) use told::{moved, pool_inputs};
 use uuid::Uuid;
-pub use verify::verify_pools;
+pub use verify::{verify_pools, verify_pools_at_rest};
 
 /// The pool that a project is in.
 pub(crate) fn pool_of(project_id: Uuid, project: &ProjectState) -> Uuid {

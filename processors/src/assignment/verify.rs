@@ -16,7 +16,9 @@ use super::keys::{
 };
 use super::pool::had_key;
 use super::stores::{POOL_GROUPS, POOL_LOADS, POOL_MEMBERSHIPS, POOL_ORDER, POOL_PROJECTS, POOL_TICKETS};
-use super::weight;
+use super::told::concerns;
+use super::{pool_of, weight};
+use crate::fold::Fold;
 use crate::keys::KeyBytes;
 use crate::policy::Policy;
 use crate::verify::{Difference, Problem};
@@ -48,6 +50,56 @@ pub fn verify_pools(stores: &dyn Stores, each: &mut dyn FnMut(Difference)) -> Re
     compare(POOL_ORDER, &expected, &order.into_iter().map(|place| (place, ())).collect(), each);
     let groups = groups.into_iter().map(|(key, group)| (key, sorted(group))).collect();
     compare(POOL_GROUPS, &grouped(places), &groups, each);
+    Ok(())
+}
+
+/// Every difference between what the pools' stores hold and what follows from the events, which is the same only while
+/// nothing is on its way between tickets and pools.
+///
+/// # Errors
+/// A store cannot be read.
+pub fn verify_pools_at_rest(
+    fold: &Fold,
+    stores: &dyn Stores,
+    each: &mut dyn FnMut(Difference),
+) -> Result<(), ReadError> {
+    // What cannot be read is told by `verify_pools`.
+    let mut broken = Vec::new();
+    let tickets: BTreeMap<PoolTicketKey, PoolTicketState> = read(stores, POOL_TICKETS, &mut broken)?;
+    let memberships: BTreeMap<PoolMembershipKey, PoolMembershipState> = read(stores, POOL_MEMBERSHIPS, &mut broken)?;
+    let (mut expected_tickets, mut expected_memberships) = (BTreeMap::new(), BTreeMap::new());
+    for (&id, model) in &fold.models {
+        let Some(project) = &model.project else { continue };
+        let (pool, since) = (pool_of(id, project), project.pool_since);
+        for (number, ticket) in model.tickets.iter().filter(|(_, ticket)| concerns(ticket)) {
+            let mut labels = ticket.labels.clone();
+            labels.sort_unstable();
+            let state = PoolTicketState {
+                ticket_id: ticket.ticket_id,
+                priority: ticket.priority.clone(),
+                labels,
+                assignee_id: ticket.assignee_id,
+                proposed: false,
+                round: ticket.round,
+                created_at: ticket.created_at,
+                since,
+            };
+            expected_tickets.insert(PoolTicketKey(pool, id, *number), state);
+        }
+        for (user_id, member) in &model.members {
+            let mut skills = member.skills.clone();
+            skills.sort_unstable();
+            let (role, capacity, available) = (member.role.clone(), member.capacity, member.available);
+            let state = PoolMembershipState { role, capacity, skills, available, since: 0 };
+            for pool in [pool, id] {
+                expected_memberships.insert(PoolMembershipKey(pool, id, *user_id), state.clone());
+            }
+        }
+    }
+    compare(POOL_TICKETS, &expected_tickets, &tickets, each);
+    // With which move a membership was told last makes no difference.
+    let memberships = memberships.into_iter().map(|(key, found)| (key, PoolMembershipState { since: 0, ..found }));
+    compare(POOL_MEMBERSHIPS, &expected_memberships, &memberships.collect(), each);
     Ok(())
 }
 
