@@ -13,9 +13,9 @@ use crate::serdes::Framed;
 /// What pools have still to do, by pool.
 const POOLS: &str = "pools";
 /// Projects by pool and project.
-pub const POOL_PROJECTS: &str = "pool-projects";
+pub(super) const POOL_PROJECTS: &str = "pool-projects";
 /// Memberships by pool, project and user.
-pub const POOL_MEMBERSHIPS: &str = "pool-memberships";
+pub(super) const POOL_MEMBERSHIPS: &str = "pool-memberships";
 /// Loads by pool and user.
 pub const POOL_LOADS: &str = "pool-loads";
 /// Open tickets by pool, project and number.
