@@ -94,7 +94,7 @@ fn played() -> (Copied, Fold) {
     let commands = [
         create_project(OWNER, |_| {}),
         update_project(OWNER, |c| c.viewer_comments = Some(true)),
-        configure_assignment(OWNER, |c| c.pool_open = Some(true)),
+        configure_assignment(OWNER, |c| (c.pool_open, c.policy) = (Some(true), Some("skills_only".to_owned()))),
         add_member(OWNER, |_| {}),
         update_member(OWNER, |c| (c.user_id, c.capacity) = (new, Some(3))),
         create(new, |c| (c.assignee_id, c.due_date) = (Some(new), Some(5))),
@@ -111,6 +111,8 @@ fn played() -> (Copied, Fold) {
         watch(new, |c| c.number = 3),
         assign(new, |c| (c.number, c.assignee_id) = (2, new)),
         delete(OWNER, |c| c.number = 3),
+        create(new, |_| {}),
+        create(new, |c| c.labels = vec!["a skill of nobody".to_owned()]),
     ];
     for (n, command) in commands.into_iter().enumerate() {
         let mut bytes = Vec::new();
@@ -119,7 +121,7 @@ fn played() -> (Copied, Fold) {
     }
     let mut fold = Fold::default();
     let log = driver.all(TICKET_EVENTS);
-    assert_eq!(log.len(), 22, "every command is accepted, two have two events, and one ticket is given to somebody");
+    assert_eq!(log.len(), 25, "every command is accepted, two have two events, and two tickets are given to somebody");
     log.iter().for_each(|r| fold.ticket_event(TicketEvent::decode(r.value.as_deref().unwrap()).unwrap()));
     for record in driver.all(USER_EVENTS) {
         fold.user_event(&UserEvent::decode(record.value.as_deref().unwrap()).unwrap());
@@ -131,7 +133,7 @@ fn played() -> (Copied, Fold) {
     for record in driver.all(COMMAND_OUTCOMES) {
         fold.outcome(record.partition, &Outcome::decode(record.value.as_deref().unwrap()).unwrap());
     }
-    assert_eq!(fold.outcome_rows.len(), 20);
+    assert_eq!(fold.outcome_rows.len(), 22);
     let stores = PROJECT_STORES.into_iter().chain(POOL_STORES).chain([USERS]);
     (Copied(stores.map(|s| (s.to_owned(), driver.store_entries(s).unwrap())).collect()), fold)
 }
@@ -189,7 +191,7 @@ fn should_find_a_load_that_is_not_what_the_user_has() {
         schemas::frame::encode(&load, value).unwrap();
     }
     let found = pool_differences(&stores);
-    assert!(found.iter().any(|d| d.starts_with("pool-loads") && d.contains("load: 3")), "{found:?}");
+    assert!(found.iter().any(|d| d.starts_with("pool-loads") && d.contains("expected Carried { load: 2")), "{found:?}");
 }
 
 #[rstest]
