@@ -322,6 +322,39 @@ fn should_be_right_when_work_crosses_a_move_there_and_back() {
 }
 
 #[test]
+fn should_be_right_when_it_comes_back_before_the_former_pool_has_dropped_all() {
+    for when in 0..6 {
+        let mut scene = Scene::new();
+        let (ann, bob) = (scene.ann, scene.bob);
+        scene.firm.joins(guest(), host());
+        scene.firm.run(host(), update_member(OWNER, |c| (c.user_id, c.capacity) = (bob, Some(100))));
+        let send = |scene: &mut Scene, command| scene.firm.office.send(about(guest(), command));
+        for _ in 0..1_000 {
+            send(&mut scene, create(OWNER, |c| c.assignee_id = Some(ann)));
+        }
+        scene.firm.office.rest();
+        // Bob is proposed for it when the project leaves.
+        send(&mut scene, create(OWNER, |_| {}));
+        scene.firm.office.step();
+        let proposed = scene.firm.last_number(guest());
+        send(&mut scene, joining(guest()));
+        scene.steps(0..when, Mishap::None);
+        for number in [300, 600, 900] {
+            send(&mut scene, delete(OWNER, |c| c.number = number));
+            send(&mut scene, unassign(OWNER, |c| c.number = number + 1));
+            send(&mut scene, assign(OWNER, |c| (c.number, c.assignee_id) = (number + 2, bob)));
+        }
+        send(&mut scene, joining(host()));
+        scene.firm.office.rest();
+        moved(&scene, None);
+        assert_eq!(scene.has(proposed), Some(bob), "{when}");
+        scene.firm.office.is_right();
+        let proposals = scene.firm.office.driver.all("ticket.assignments").len();
+        assert!(proposals < 20, "what was declined is not proposed again: {proposals}");
+    }
+}
+
+#[test]
 fn should_answer_a_repeated_command_once_it_is_decided() {
     let mut scene = Scene::new();
     outcomes(&mut scene.firm.office.driver);
