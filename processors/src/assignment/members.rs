@@ -116,7 +116,8 @@ impl Pool<'_, '_> {
         // Who is no member of the host stands in no order.
         if let Some(host) = self.membership(self.id, user_id)? {
             for &project_id in &old.projects {
-                let own = if project_id == self.id { Some(host.clone()) } else { self.membership(project_id, user_id)? };
+                let own =
+                    if project_id == self.id { Some(host.clone()) } else { self.membership(project_id, user_id)? };
                 let Some(own) = own else { continue };
                 let policy = self.policy(project_id)?;
                 let place = |load| Some((&*host.skills, member_place(policy, user_id, load, &host, &own)?));

@@ -220,7 +220,8 @@ impl Pool<'_, '_> {
     pub(super) fn project(&mut self, project_id: Uuid) -> Result<PoolProjectState, ProcessingError> {
         let project = self.stores.projects.get(self.ctx, &PoolProjectKey(self.id, project_id))?;
         let policy = || Policy::default().name().to_owned();
-        let unset = || PoolProjectState { policy: policy(), left: project_id != self.id, ..PoolProjectState::default() };
+        let unset =
+            || PoolProjectState { policy: policy(), left: project_id != self.id, ..PoolProjectState::default() };
         Ok(project.map_or_else(unset, |project| (*project).clone()))
     }
 

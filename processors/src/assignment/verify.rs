@@ -11,9 +11,7 @@ use schemas::{
 use uuid::Uuid;
 
 use super::choice::{member_place, waiting_place};
-use super::keys::{
-    GroupKey, Kind, OrderKey, PoolMembershipKey, PoolProjectKey, PoolTicketKey, PoolUserKey, labels_id,
-};
+use super::keys::{GroupKey, Kind, OrderKey, PoolMembershipKey, PoolProjectKey, PoolTicketKey, PoolUserKey, labels_id};
 use super::pool::had_key;
 use super::stores::{POOL_GROUPS, POOL_LOADS, POOL_MEMBERSHIPS, POOL_ORDER, POOL_PROJECTS, POOL_TICKETS};
 use super::told::concerns;

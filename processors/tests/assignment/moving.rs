@@ -65,7 +65,10 @@ impl Scene {
             firm.ticket(guest(), |c| c.assignee_id = Some(user));
         }
         firm.ticket(guest(), |c| c.priority = Some("HIGH".to_owned()));
-        assert_eq!([ANNS, BOBS, CIDS, WAITS].map(|n| firm.assignee(guest(), n)), [Some(ann), Some(bob), Some(cid), None]);
+        assert_eq!(
+            [ANNS, BOBS, CIDS, WAITS].map(|n| firm.assignee(guest(), n)),
+            [Some(ann), Some(bob), Some(cid), None]
+        );
         Self { firm, ann, bob, cid }
     }
 
@@ -144,20 +147,29 @@ fn moved(scene: &Scene, _: Option<usize>) {
 
 #[test]
 fn should_move_with_nothing_in_the_way() {
-    crosses(|_| vec![], |s, when| {
-        moved(s, when);
-        assert_eq!([ANNS, BOBS, CIDS, WAITS].map(|n| s.has(n)), [Some(s.ann), Some(s.bob), Some(s.cid), Some(s.ann)]);
-    });
+    crosses(
+        |_| vec![],
+        |s, when| {
+            moved(s, when);
+            assert_eq!(
+                [ANNS, BOBS, CIDS, WAITS].map(|n| s.has(n)),
+                [Some(s.ann), Some(s.bob), Some(s.cid), Some(s.ann)]
+            );
+        },
+    );
 }
 
 #[test]
 fn should_decline_what_the_former_pool_proposes() {
     // Ann has room for it in either pool.
     let created = |set: fn(&mut CreateTicket)| one(guest(), create(OWNER, set));
-    crosses(|_| created(|c| c.priority = Some("LOW".to_owned())), |s, when| {
-        moved(s, when);
-        assert!([Some(s.ann), Some(s.bob)].contains(&s.has(WAITS + 1)));
-    });
+    crosses(
+        |_| created(|c| c.priority = Some("LOW".to_owned())),
+        |s, when| {
+            moved(s, when);
+            assert!([Some(s.ann), Some(s.bob)].contains(&s.has(WAITS + 1)));
+        },
+    );
     // And for this one in none.
     crosses(|_| created(|c| c.labels = vec!["x".to_owned()]), moved);
 }
@@ -165,23 +177,32 @@ fn should_decline_what_the_former_pool_proposes() {
 #[test]
 fn should_let_work_by_hand_win() {
     let give = |user| one(guest(), assign(OWNER, |c| (c.number, c.assignee_id) = (WAITS, user)));
-    crosses(|s| give(s.bob), |s, when| {
-        moved(s, when);
-        assert_eq!(s.has(WAITS), Some(s.bob));
-    });
+    crosses(
+        |s| give(s.bob),
+        |s, when| {
+            moved(s, when);
+            assert_eq!(s.has(WAITS), Some(s.bob));
+        },
+    );
     // Also to somebody who is not in the pool.
-    crosses(|s| give(s.cid), |s, when| {
-        moved(s, when);
-        assert_eq!(s.has(WAITS), Some(s.cid));
-    });
+    crosses(
+        |s| give(s.cid),
+        |s, when| {
+            moved(s, when);
+            assert_eq!(s.has(WAITS), Some(s.cid));
+        },
+    );
 }
 
 #[test]
 fn should_leave_with_nobody_what_is_taken_away_by_hand() {
-    crosses(|_| one(guest(), unassign(OWNER, |c| c.number = ANNS)), |s, when| {
-        moved(s, when);
-        assert_eq!(s.has(ANNS), None);
-    });
+    crosses(
+        |_| one(guest(), unassign(OWNER, |c| c.number = ANNS)),
+        |s, when| {
+            moved(s, when);
+            assert_eq!(s.has(ANNS), None);
+        },
+    );
 }
 
 #[test]
@@ -197,26 +218,31 @@ fn should_take_their_tickets_from_members_who_leave_the_project() {
 
 #[test]
 fn should_leave_their_tickets_to_members_who_leave_the_host() {
-    crosses(|s| one(host(), remove_member(OWNER, |c| c.user_id = s.ann)), |s, when| {
-        moved(s, when);
-        assert_eq!(s.has(ANNS), Some(s.ann));
-    });
+    crosses(
+        |s| one(host(), remove_member(OWNER, |c| c.user_id = s.ann)),
+        |s, when| {
+            moved(s, when);
+            assert_eq!(s.has(ANNS), Some(s.ann));
+        },
+    );
 }
 
 #[test]
 fn should_give_work_to_members_who_come_to_the_project_or_the_host() {
-    crosses(|_| vec![(host(), adding("dan", 50, &[])), (guest(), adding("dan", 0, &[]))], |s, when| {
-        moved(s, when);
-        assert!(s.has(WAITS).is_some());
-    });
+    crosses(
+        |_| vec![(host(), adding("dan", 50, &[])), (guest(), adding("dan", 0, &[]))],
+        |s, when| {
+            moved(s, when);
+            assert!(s.has(WAITS).is_some());
+        },
+    );
     crosses(|_| one(host(), adding("cid", 50, &[])), moved);
 }
 
 #[test]
 fn should_be_right_when_a_member_leaves_and_comes_back() {
-    let back = |s: &Scene| {
-        vec![(guest(), remove_member(OWNER, |c| c.user_id = s.ann)), (guest(), adding("ann", 3, &[]))]
-    };
+    let back =
+        |s: &Scene| vec![(guest(), remove_member(OWNER, |c| c.user_id = s.ann)), (guest(), adding("ann", 3, &[]))];
     crosses(back, moved);
 }
 
@@ -224,7 +250,8 @@ fn should_be_right_when_a_member_leaves_and_comes_back() {
 fn should_ask_the_memberships_as_they_have_become() {
     let away = |s: &Scene| one(guest(), update_member(OWNER, |c| (c.user_id, c.available) = (s.ann, Some(false))));
     crosses(away, moved);
-    let viewer = |s: &Scene| one(host(), update_member(OWNER, |c| (c.user_id, c.role) = (s.ann, Some("viewer".to_owned()))));
+    let viewer =
+        |s: &Scene| one(host(), update_member(OWNER, |c| (c.user_id, c.role) = (s.ann, Some("viewer".to_owned()))));
     crosses(viewer, moved);
     let less = |s: &Scene| one(host(), update_member(OWNER, |c| (c.user_id, c.capacity) = (s.ann, Some(2))));
     crosses(less, moved);
@@ -232,20 +259,26 @@ fn should_ask_the_memberships_as_they_have_become() {
 
 #[test]
 fn should_free_the_load_of_what_is_done_or_deleted() {
-    crosses(|_| done(ANNS), |s, when| {
-        moved(s, when);
-        assert_eq!(s.has(ANNS), Some(s.ann));
-    });
+    crosses(
+        |_| done(ANNS),
+        |s, when| {
+            moved(s, when);
+            assert_eq!(s.has(ANNS), Some(s.ann));
+        },
+    );
     crosses(|_| one(guest(), delete(OWNER, |c| c.number = ANNS)), moved);
     crosses(|_| one(guest(), delete(OWNER, |c| c.number = WAITS)), moved);
 }
 
 #[test]
 fn should_count_what_is_opened_again() {
-    crosses(|_| done(BOBS).into_iter().chain([to(BOBS, "OPEN")]).collect(), |s, when| {
-        moved(s, when);
-        assert_eq!(s.has(BOBS), Some(s.bob));
-    });
+    crosses(
+        |_| done(BOBS).into_iter().chain([to(BOBS, "OPEN")]).collect(),
+        |s, when| {
+            moved(s, when);
+            assert_eq!(s.has(BOBS), Some(s.bob));
+        },
+    );
 }
 
 #[test]
@@ -265,32 +298,41 @@ fn should_assign_as_the_policy_has_become() {
 
 #[test]
 fn should_join_if_the_pool_was_open_when_it_was_asked() {
-    crosses(|_| one(host(), opening(false)), |s, when| {
-        let pool = s.firm.pool(guest());
-        match when {
-            None => assert_eq!(pool, guest()),
-            // Asked one step before, it has answered.
-            Some(1..) => assert_eq!(pool, host()),
-            Some(_) => assert!([host(), guest()].contains(&pool)),
-        }
-    });
+    crosses(
+        |_| one(host(), opening(false)),
+        |s, when| {
+            let pool = s.firm.pool(guest());
+            match when {
+                None => assert_eq!(pool, guest()),
+                // Asked one step before, it has answered.
+                Some(1..) => assert_eq!(pool, host()),
+                Some(_) => assert!([host(), guest()].contains(&pool)),
+            }
+        },
+    );
 }
 
 #[test]
 fn should_ask_again_whether_its_own_pool_is_closed_when_the_answer_comes() {
-    crosses(|_| one(guest(), opening(true)), |s, when| {
-        // Whichever was decided first has been refused the other.
-        let pool = s.firm.pool(guest());
-        assert!(when != None || pool == guest());
-    });
+    crosses(
+        |_| one(guest(), opening(true)),
+        |s, when| {
+            // Whichever was decided first has been refused the other.
+            let pool = s.firm.pool(guest());
+            assert!(when != None || pool == guest());
+        },
+    );
 }
 
 #[test]
 fn should_be_right_when_it_moves_back_before_all_is_told() {
-    crosses(|_| one(guest(), joining(guest())), |s, when| {
-        let pool = s.firm.pool(guest());
-        assert!(pool == if when.is_none() { host() } else { pool });
-    });
+    crosses(
+        |_| one(guest(), joining(guest())),
+        |s, when| {
+            let pool = s.firm.pool(guest());
+            assert!(pool == if when.is_none() { host() } else { pool });
+        },
+    );
     // There, back, and there again.
     crosses(|_| vec![(guest(), joining(guest())), (guest(), joining(host()))], moved);
 }
@@ -302,9 +344,12 @@ fn should_be_right_when_it_moves_on_before_all_is_told() {
 
 #[test]
 fn should_be_right_when_the_host_moves_too() {
-    crosses(|_| vec![(host(), opening(false)), (host(), joining(third()))], |s, _| {
-        assert_eq!(s.firm.pool(host()), third());
-    });
+    crosses(
+        |_| vec![(host(), opening(false)), (host(), joining(third()))],
+        |s, _| {
+            assert_eq!(s.firm.pool(host()), third());
+        },
+    );
 }
 
 #[test]

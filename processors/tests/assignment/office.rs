@@ -56,7 +56,8 @@ impl Office {
 
     /// Until nothing is written any more.
     pub(crate) fn rest(&mut self) {
-        let topics = ["test-pool-inputs-repartition", "test-pool-moves-repartition", "ticket.assignments", TICKET_EVENTS];
+        let topics =
+            ["test-pool-inputs-repartition", "test-pool-moves-repartition", "ticket.assignments", TICKET_EVENTS];
         let written = |driver: &TestDriver| topics.map(|topic| driver.all(topic).len());
         for _ in 0..4 {
             self.step();

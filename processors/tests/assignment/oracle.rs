@@ -92,9 +92,8 @@ fn read<'e>(events: impl IntoIterator<Item = &'e TicketEvent>) -> Result<BTreeMa
                 project.tickets.insert(e.number, ticket);
             }
             TicketEvent::TicketDeleted(e) => drop(project.tickets.remove(&e.number)),
-            TicketEvent::TicketCommented(_)
-            | TicketEvent::TicketWatchAdded(_)
-            | TicketEvent::TicketWatchRemoved(_) => {}
+            TicketEvent::TicketCommented(_) | TicketEvent::TicketWatchAdded(_) | TicketEvent::TicketWatchRemoved(_) => {
+            }
             TicketEvent::TicketUpdated(e) => {
                 let ticket = project.tickets.get_mut(&e.number).ok_or("an update of no ticket")?;
                 ticket.priority = e.priority.clone().unwrap_or_else(|| ticket.priority.clone());
