@@ -26,6 +26,7 @@ pub(crate) struct Sent {
 }
 
 /// What there was to be checked.
+#[allow(dead_code, reason = "the tests on Kafka count nothing")]
 pub(crate) struct Seen {
     /// How many notifications there are.
     pub(crate) told: usize,
