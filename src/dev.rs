@@ -129,7 +129,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
         secret,
         metrics: registry,
         readiness,
-        verify: verification(streams.clone(), broker.clone(), schemas, read_model.clone()),
+        verify: verification(streams.clone(), broker.clone(), &config.worker.application_id, schemas, read_model.clone()),
         tracing: traces.tracing(),
         limits,
     })?;
@@ -173,12 +173,14 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
 fn verification(
     streams: Shared,
     broker: Arc<dyn Broker>,
+    application: &str,
     schemas: Arc<dyn SchemaRegistry>,
     read_model: Arc<SqliteReadModel>,
 ) -> Arc<dyn Fn() -> Verification + Send + std::marker::Sync> {
+    let application: Arc<str> = application.into();
     Arc::new(move || {
         let (streams, broker, read_model) = (streams.clone(), broker.clone(), read_model.clone());
-        let schemas = schemas.clone();
+        let (application, schemas) = (application.clone(), schemas.clone());
         let runtime = tokio::runtime::Handle::current();
         let work = tokio::task::spawn_blocking(move || {
             let hold = |streams: &Streams| streams.hold().map(|held| (held, streams.tasks()));
@@ -189,7 +191,7 @@ fn verification(
                 "only {} of {tasks} tasks are here and have their state: stop the other workers, or wait",
                 held.tasks()
             );
-            verify::live(&broker, schemas, held, &read_model, &runtime)
+            verify::live(&broker, &application, schemas, held, &read_model, &runtime)
         });
         Box::pin(async move { work.await.map_err(anyhow::Error::from).flatten().map_err(|error| format!("{error:#}")) })
     })

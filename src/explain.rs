@@ -37,6 +37,8 @@ pub(crate) struct ExplainArgs {
 struct Assignment {
     code: String,
     policy: String,
+    pool_id: String,
+    pool_key: Option<String>,
     state: String,
     assignee_id: Option<String>,
     assignee_name: Option<String>,
@@ -71,6 +73,11 @@ impl std::fmt::Display for Assignment {
             writeln!(f, "  since   {at}, by {by}")?;
         }
         writeln!(f, "  policy  {}", self.policy)?;
+        // That a project has a pool of its own goes without saying.
+        let own = self.pool_key.as_ref().is_some_and(|key| self.code.rsplit_once('-').is_some_and(|(of, _)| of == key));
+        if !own {
+            writeln!(f, "  pool    {}", self.pool_key.as_ref().unwrap_or(&self.pool_id))?;
+        }
         writeln!(f, "  round   {}", self.round)
     }
 }

@@ -21,6 +21,8 @@ fn status_of(code: &str) -> (StatusCode, &'static str) {
         "transition_illegal" => (StatusCode::CONFLICT, "The workflow does not allow this move"),
         "transition_guarded" => (StatusCode::CONFLICT, "The workflow asks for more before this move"),
         "last_owner" => (StatusCode::CONFLICT, "A project must keep an owner"),
+        "pool_not_open" => (StatusCode::CONFLICT, "The pool is not open to others"),
+        "own_pool_open" => (StatusCode::CONFLICT, "The project's own pool is open to others"),
         "not_assigned" => (StatusCode::CONFLICT, "The ticket is not assigned"),
         _ => (StatusCode::UNPROCESSABLE_ENTITY, "The request is not valid"),
     }
@@ -63,6 +65,9 @@ mod tests {
             ("transition_guarded", 409),
             ("already_imported", 409),
             ("last_owner", 409),
+            ("pool_not_open", 409),
+            ("own_pool_open", 409),
+            ("pool_unknown", 422),
             ("key_invalid", 422),
             ("title_empty", 422),
             ("title_too_long", 422),

@@ -28,6 +28,8 @@ pub(crate) struct Project {
     owner_id: Uuid,
     viewer_comments: bool,
     assignment_policy: String,
+    pool_id: Uuid,
+    pool_open: bool,
     sequence: i64,
     created_at: Time,
     updated_at: Time,
@@ -49,6 +51,8 @@ impl From<ProjectRow> for Project {
             owner_id: row.owner_id,
             viewer_comments: row.viewer_comments,
             assignment_policy: row.assignment_policy,
+            pool_id: row.pool_id.unwrap_or(row.id),
+            pool_open: row.pool_open,
             sequence: row.sequence,
             created_at: Time(row.created_at),
             updated_at: Time(row.updated_at),
@@ -145,6 +149,10 @@ pub(crate) struct Assignment {
     ticket_id: Uuid,
     code: String,
     policy: String,
+    /// The pool: the id of the project that hosts it.
+    pool_id: Uuid,
+    /// Key of the project that hosts it.
+    pool_key: Option<String>,
     /// `assigned`; `waiting`: for somebody with room; `unassigned`: until somebody is assigned by hand.
     state: &'static str,
     assignee_id: Option<Uuid>,
@@ -157,7 +165,9 @@ pub(crate) struct Assignment {
 }
 
 impl Assignment {
-    pub(crate) fn new(row: TicketRow, policy: String, assignee: Option<UserRow>) -> Self {
+    /// `host`: the key of the project that hosts the pool, if it is known.
+    pub(crate) fn new(row: TicketRow, project: ProjectRow, host: Option<String>, assignee: Option<UserRow>) -> Self {
+        let policy = project.assignment_policy;
         let told = row.assignment;
         let by_hand = told.by.filter(|by| !by.is_nil());
         let automatic = told.by.is_some() && by_hand.is_none();
@@ -181,6 +191,8 @@ impl Assignment {
             ticket_id: row.id,
             code: row.code,
             policy,
+            pool_id: project.pool_id.unwrap_or(project.id),
+            pool_key: host,
             state,
             assignee_id: row.assignee_id,
             assignee_name: assignee.map(|user| user.name),

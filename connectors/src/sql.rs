@@ -4,7 +4,7 @@
 /// Columns of a project; the tables are `projects p` and `project_sequences s`.
 pub(crate) const PROJECT: &str =
     "p.id, p.key, p.name, p.description, p.owner_id, p.viewer_comments, s.sequence, p.created_at, p.updated_at, \
-     p.assignment_policy";
+     p.assignment_policy, p.pool_id, p.pool_open";
 
 /// Columns of a member.
 pub(crate) const MEMBER: &str = "project_id, user_id, handle, role, capacity, skills, available";
@@ -132,6 +132,8 @@ macro_rules! row_readers {
                 created_at: row.try_get(7)?,
                 updated_at: row.try_get(8)?,
                 assignment_policy: row.try_get(9)?,
+                pool_id: row.try_get(10)?,
+                pool_open: row.try_get(11)?,
             })
         }
 

@@ -15,6 +15,8 @@ pub enum Bug {
     SequenceOutsideStore = 1,
     /// The answer that AddMember gets with the user's lookup is not remembered.
     MemoryForgottenOnReply = 2,
+    /// A pool keeps the tickets of a project that has left, and with them its members' loads.
+    LoadKeptOnLeaving = 3,
 }
 
 static ACTIVE: AtomicU8 = AtomicU8::new(0);

@@ -1,6 +1,6 @@
 //! What the rules answer when they do not refuse: events, and what the sender is told.
 
-use schemas::{AddMember, TicketEvent, ids};
+use schemas::{AddMember, ConfigureAssignment, TicketEvent, ids};
 use uuid::Uuid;
 
 use crate::view::{Fault, ProjectView};
@@ -13,6 +13,9 @@ pub enum Decision {
     /// Good so far, but only the user sub-topology knows whether the user exists. Nothing has changed;
     /// [`crate::decide_added_member`] decides when the answer is there.
     LookUpUser(Box<AddMember>),
+    /// Good so far, but only the project that hosts the pool knows whether it is open. Nothing has changed;
+    /// [`crate::decide_joined_pool`] decides when the answer is there.
+    LookUpPool(Box<ConfigureAssignment>),
 }
 
 /// An accepted command.

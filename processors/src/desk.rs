@@ -2,23 +2,25 @@
 //! answer, and remember the answer. All of it is one record's work, so it comes about whole or not at all.
 
 use schemas::topics::REPLY_TO_HEADER;
-use schemas::{PoolInput, SchemaError, TicketEvent};
+use schemas::{PoolInput, PoolMoved, SchemaError, TicketEvent};
 use topology::{Context, Headers, InitContext, Output, ProcessingError, Record, TopologyError};
 use uuid::Uuid;
 
-use crate::assignment::pool_input;
+use crate::assignment::{begin_move, moved, pool_inputs};
 use crate::decision::Accepted;
 use crate::evolve;
 use crate::memory::{COMMAND_MEMORY, Memory};
 use crate::outcome::Answer;
 use crate::rejection::Rejection;
 use crate::stores::{ProjectHandles, ProjectStores};
-use crate::view::ProjectView;
+use crate::view::{ProjectView, Refused};
 
 /// Name of the sink of events.
 pub(crate) const TICKET_EVENTS_SINK: &str = "ticket-events";
 /// Name of the repartition that tells pools of changes.
 pub(crate) const POOL_INPUTS: &str = "pool-inputs";
+/// Name of the repartition that tells a pool of a project that has come to it, some at a time.
+pub(crate) const POOL_MOVES: &str = "pool-moves";
 /// Name of the sink of the ticket sub-topology's outcomes.
 pub(crate) const TICKET_OUTCOMES_SINK: &str = "ticket-outcomes";
 
@@ -29,6 +31,7 @@ pub(crate) struct Desk {
     events: Output<Uuid, TicketEvent>,
     outcomes: Output<Uuid, Vec<u8>>,
     pools: Output<Uuid, PoolInput>,
+    moves: Output<Uuid, PoolMoved>,
 }
 
 impl Desk {
@@ -39,6 +42,7 @@ impl Desk {
             events: ctx.output(TICKET_EVENTS_SINK)?,
             outcomes: ctx.output(TICKET_OUTCOMES_SINK)?,
             pools: ctx.output(POOL_INPUTS)?,
+            moves: ctx.output(POOL_MOVES)?,
         })
     }
 
@@ -55,6 +59,21 @@ impl Desk {
         answer.accepted(&accepted, sequence).map_err(schema)
     }
 
+    /// The answer to a command that is decided now, one way or the other.
+    pub(crate) fn conclude(
+        &self,
+        ctx: &mut Context<'_>,
+        answer: &Answer,
+        project_id: Uuid,
+        decision: Result<Accepted, Refused>,
+    ) -> Result<Vec<u8>, ProcessingError> {
+        match decision {
+            Ok(accepted) => self.accept(ctx, answer, project_id, accepted),
+            Err(Refused::Rejected(rejection)) => self.reject(ctx, answer, project_id, &rejection),
+            Err(Refused::Fault(fault)) => Err(fault.into()),
+        }
+    }
+
     /// Applies and forwards events, and tells the project's pool of them.
     pub(crate) fn apply(
         &self,
@@ -65,11 +84,19 @@ impl Desk {
     ) -> Result<(), ProcessingError> {
         for event in events {
             let mut project = ProjectStores::new(self.stores, ctx, project_id);
+            let may_move = matches!(event, TicketEvent::ProjectUpdated(_));
+            let before = if may_move { project.project()? } else { None };
             evolve(&mut project, &event)?;
-            let told = pool_input(&project, &event)?;
+            let told = pool_inputs(&project, &event)?;
+            let after = if may_move { project.project()? } else { None };
+            let moved = before.zip(after).and_then(|(before, after)| moved(&before, &after, &event));
             ctx.forward(self.events, Record::new(project_id, event, at));
-            if let Some(told) = told {
+            for told in told.into_iter().flatten() {
                 self.tell_pool(ctx, told, at);
+            }
+            if let Some((left, address)) = moved {
+                self.tell_pool(ctx, left, at);
+                self.move_on(ctx, begin_move(address), at);
             }
         }
         Ok(())
@@ -78,6 +105,11 @@ impl Desk {
     /// Tells a pool something.
     pub(crate) fn tell_pool(&self, ctx: &mut Context<'_>, told: PoolInput, at: i64) {
         ctx.forward(self.pools, Record::new(told.pool_id(), told, at));
+    }
+
+    /// Has the project's new pool told of more.
+    pub(crate) fn move_on(&self, ctx: &mut Context<'_>, moved: PoolMoved, at: i64) {
+        ctx.forward(self.moves, Record::new(moved.project_id, moved, at));
     }
 
     /// The answer to a command that the rules refuse.

@@ -30,6 +30,9 @@ pub fn evolve<S: ProjectStateMut>(state: &mut S, event: &TicketEvent) -> Result<
             members: 0,
             owners: 0,
             assignment_policy: Policy::default().name().to_owned(),
+            pool_id: None,
+            pool_open: false,
+            pool_since: 0,
         }),
         TicketEvent::ProjectUpdated(e) => change_project(state, event, |project| {
             project.name.clone_from(&e.name);
@@ -38,6 +41,10 @@ pub fn evolve<S: ProjectStateMut>(state: &mut S, event: &TicketEvent) -> Result<
             if !e.assignment_policy.is_empty() {
                 project.assignment_policy.clone_from(&e.assignment_policy);
             }
+            if project.pool_id != e.pool_id {
+                (project.pool_id, project.pool_since) = (e.pool_id, e.sequence);
+            }
+            project.pool_open = e.pool_open;
         }),
         TicketEvent::ProjectMemberAdded(e) => {
             change_project(state, event, |project| {

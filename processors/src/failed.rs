@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use schemas::topics::{COMMAND_OUTCOMES, REPLY_TO_HEADER};
-use schemas::{SchemaRegistry, TicketCommand, UserCommand, UserLookupReplied, UserLookupRequested, frame};
+use schemas::{
+    PoolLookupReplied, PoolLookupRequested, SchemaRegistry, TicketCommand, UserCommand, UserLookupReplied,
+    UserLookupRequested, frame,
+};
 use topology::serde::{Deserialized, Deserializer};
 use topology::{ExceptionHandler, Failure, LogAndContinue, Replacement, Response};
 
@@ -37,12 +40,24 @@ impl AnswerFailed {
         if let Deserialized::Value(command) = user {
             return Some((answer_to_user(&command, record.timestamp), reply_to()));
         }
-        let (command, reply_to) = match frame::decode::<UserLookupRequested>(bytes) {
-            Ok(request) => (request.command, request.reply_to),
-            Err(_) => frame::decode::<UserLookupReplied>(bytes).ok().map(|reply| (reply.command, reply.reply_to))?,
-        };
-        Some((answer_to(&command.into(), record.timestamp), reply_to.map(String::into_bytes)))
+        let (command, reply_to) = waiting(bytes)?;
+        Some((answer_to(&command, record.timestamp), reply_to.map(String::into_bytes)))
     }
+}
+
+/// The command that waits for the answer to a question, if the bytes are a question or an answer, and its reply-to.
+fn waiting(bytes: &[u8]) -> Option<(TicketCommand, Option<String>)> {
+    if let Ok(record) = frame::decode::<UserLookupRequested>(bytes) {
+        return Some((record.command.into(), record.reply_to));
+    }
+    if let Ok(record) = frame::decode::<UserLookupReplied>(bytes) {
+        return Some((record.command.into(), record.reply_to));
+    }
+    if let Ok(record) = frame::decode::<PoolLookupRequested>(bytes) {
+        return Some((record.command.into(), record.reply_to));
+    }
+    let record = frame::decode::<PoolLookupReplied>(bytes).ok()?;
+    Some((record.command.into(), record.reply_to))
 }
 
 impl ExceptionHandler for AnswerFailed {

@@ -119,6 +119,8 @@ impl Fold {
                     owner_id: e.owner_id,
                     viewer_comments: false,
                     assignment_policy: Policy::default().name().to_owned(),
+                    pool_id: None,
+                    pool_open: false,
                     sequence,
                     created_at: e.created_at,
                     updated_at: e.created_at,
@@ -129,6 +131,7 @@ impl Fold {
                 if let Some(row) = self.project_rows.get_mut(&project_id) {
                     (row.name, row.description) = (e.name, e.description);
                     (row.viewer_comments, row.updated_at) = (e.viewer_comments, e.updated_at);
+                    (row.pool_id, row.pool_open) = (e.pool_id, e.pool_open);
                     if !e.assignment_policy.is_empty() {
                         row.assignment_policy = e.assignment_policy;
                     }

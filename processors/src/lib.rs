@@ -68,8 +68,8 @@ mod verify;
 mod view;
 pub mod workflow;
 
-pub use assignment::{POOL_LOADS, POOL_STORES, POOL_TICKETS};
-pub use decide::{decide, decide_added_member, decide_proposal};
+pub use assignment::{POOL_LOADS, POOL_STORES, POOL_TICKETS, verify_pools, verify_pools_at_rest};
+pub use decide::{decide, decide_added_member, decide_joined_pool, decide_proposal};
 pub use decision::{Accepted, Decision, TicketRef};
 pub use evolve::evolve;
 pub use fold::Fold;

@@ -9,12 +9,15 @@
 //!                      └──► user.events, command.outcomes
 //!
 //! tickets, member-replies, assignment-proposals ──► pool-inputs ──► assignments ──► ticket.assignments
-//!                              ▲ (stores shared)                                          │
+//!                              ▲ (stores shared)        ▲               │                 │
+//!                              │                        └── pool-work ──┘                 │
 //!                              └──────────────────────────────────────────────────────────┘
 //!
 //! ticket.events ──► fan-out ──► inbox-inputs ──► inboxes ──► notifications
 //!                    ▲   │           ▲              · (stores shared)
 //!      fan-out-rest ─┘◄──┘         users         preferences ◄── user.events
+//! tickets ──► pool-lookup-requests ──► pool-lookups ──► pool-lookup-replies ──► pool-replies   (stores shared)
+//! all of these ──► pool-moves ──► project-moves ──► pool-inputs, pool-moves                    (stores shared)
 //! ```
 
 use std::sync::Arc;
@@ -23,16 +26,19 @@ use schemas::topics::{
     COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS,
 };
 use schemas::{
-    Assignment, EmbeddedRegistry, FanOutContinued, InboxInput, Notification, PoolInput, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent,
-    UserLookupReplied, UserLookupRequested, UserState,
+    Assignment, EmbeddedRegistry, FanOutContinued, InboxInput, Notification, PoolInput, PoolLookupReplied,
+    PoolLookupRequested, PoolMoved, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent, UserLookupReplied, UserLookupRequested, UserState,
 };
 use topology::broker::{Cleanup, TopicSpec};
 use topology::serde::{RawBytes, Utf8};
 use topology::{Partitioning, StoreBuilder, Topology, TopologyBuilder, TopologyError};
 use uuid::Uuid;
 
-use crate::assignment::{self, ASSIGNMENTS_SINK, AssignmentProcessor, POOL_STORES, ProposalProcessor};
-use crate::desk::{POOL_INPUTS, TICKET_EVENTS_SINK, TICKET_OUTCOMES_SINK};
+use crate::assignment::{
+    self, ASSIGNMENTS_SINK, AssignmentProcessor, MoveProcessor, POOL_LOOKUPS, POOL_REPLIES, POOL_STORES, POOL_WORK,
+    PoolLookupProcessor, PoolReplyProcessor, ProposalProcessor,
+};
+use crate::desk::{POOL_INPUTS, POOL_MOVES, TICKET_EVENTS_SINK, TICKET_OUTCOMES_SINK};
 use crate::failed::AnswerFailed;
 use crate::keys::StoreKeySerde;
 use crate::memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
@@ -64,6 +70,9 @@ const FAN_OUT: &str = "fan-out";
 const FAN_OUT_AGAIN: &str = "fan-out-watchers-left";
 const INBOX: &str = "inboxes-by-user";
 const PREFERENCES: &str = "inbox-preferences";
+const POOL_ANSWERS: &str = "pool-lookups";
+const POOL_DECISIONS: &str = "pool-replies";
+const MOVES: &str = "project-moves";
 const CACHED_USERS: usize = 1_024;
 
 /// What may be chosen about the pipeline.
@@ -98,7 +107,8 @@ pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
     let outcomes = Outcomes(config.registry.clone());
     let ticket_stores: Vec<&str> = PROJECT_STORES.into_iter().chain([COMMAND_MEMORY]).collect();
     let assignments = Assignments(config.registry.clone());
-    let all = [TICKETS, REPLIES, PROPOSALS];
+    let all = [TICKETS, REPLIES, PROPOSALS, POOL_ANSWERS, POOL_DECISIONS, MOVES];
+    let tellers: Vec<&str> = all.into_iter().chain([POOL_WORK]).collect();
     let builder = TopologyBuilder::new()
         .exception_handler(AnswerFailed::new(config.registry.clone()), true)
         .source::<RoutingKey, TicketCommand, _>("ticket-commands", [TICKET_COMMANDS], RoutingKeys, commands.clone())
@@ -111,8 +121,16 @@ pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
         .processor(REPLIES, ReplyProcessor::default, &[USER_REPLIES], &ticket_stores)
         .source::<Uuid, Assignment, _>("proposals", [TICKET_ASSIGNMENTS], UuidText, assignments.clone())
         .processor(PROPOSALS, ProposalProcessor::default, &["proposals"], &ticket_stores)
-        .repartition::<Uuid, PoolInput, _, _>(POOL_INPUTS, UuidText, PoolInputs, &all)
+        .repartition::<Uuid, PoolLookupRequested, _, _>(POOL_LOOKUPS, UuidText, Framed, &[TICKETS])
+        .processor(POOL_ANSWERS, PoolLookupProcessor::default, &[POOL_LOOKUPS], &ticket_stores)
+        .repartition::<Uuid, PoolLookupReplied, _, _>(POOL_REPLIES, UuidText, Framed, &[POOL_ANSWERS])
+        .processor(POOL_DECISIONS, PoolReplyProcessor::default, &[POOL_REPLIES], &ticket_stores)
+        .repartition::<Uuid, PoolMoved, _, _>(POOL_MOVES, UuidText, Framed, &all)
+        .processor(MOVES, MoveProcessor::default, &[POOL_MOVES], &ticket_stores)
+        .repartition::<Uuid, PoolInput, _, _>(POOL_INPUTS, UuidText, PoolInputs, &tellers)
         .processor(ASSIGNMENTS, AssignmentProcessor::default, &[POOL_INPUTS], &POOL_STORES)
+        // Back to the pool by way of its inputs, so that all that a pool takes in lies in one order.
+        .repartition::<Uuid, PoolInput, _, _>(POOL_WORK, UuidText, PoolInputs, &[ASSIGNMENTS])
         .sink::<Uuid, Assignment>(
             ASSIGNMENTS_SINK,
             TICKET_ASSIGNMENTS,

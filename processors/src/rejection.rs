@@ -93,6 +93,18 @@ pub enum Rejection {
         /// What was asked for.
         policy: String,
     },
+    /// There is no project that would host the pool.
+    PoolUnknown {
+        /// The pool asked for.
+        pool: Uuid,
+    },
+    /// The project that hosts the pool lets nobody join it.
+    PoolNotOpen {
+        /// The pool asked for.
+        pool: Uuid,
+    },
+    /// A project would share another's pool while others may join its own.
+    OwnPoolOpen,
     /// There is no such priority.
     PriorityInvalid {
         /// What was asked for.
@@ -229,6 +241,9 @@ impl Rejection {
             Self::TitleTooLong { .. } => "title_too_long",
             Self::DescriptionTooLong { .. } => "description_too_long",
             Self::PolicyInvalid { .. } => "policy_invalid",
+            Self::PoolUnknown { .. } => "pool_unknown",
+            Self::PoolNotOpen { .. } => "pool_not_open",
+            Self::OwnPoolOpen => "own_pool_open",
             Self::PriorityInvalid { .. } => "priority_invalid",
             Self::TooManyLabels { .. } => "too_many_labels",
             Self::LabelInvalid { .. } => "label_invalid",
@@ -267,6 +282,8 @@ impl Rejection {
             Self::TitleEmpty | Self::TitleTooLong { .. } => "title",
             Self::DescriptionTooLong { .. } => "description",
             Self::PolicyInvalid { .. } => "policy",
+            Self::PoolUnknown { .. } | Self::PoolNotOpen { .. } => "pool",
+            Self::OwnPoolOpen => "poolOpen",
             Self::PriorityInvalid { .. } => "priority",
             Self::TooManyLabels { .. } | Self::LabelInvalid { .. } => "labels",
             Self::DateInvalid { field, .. } => field,
@@ -348,6 +365,11 @@ impl std::fmt::Display for Rejection {
                 write!(f, "the description has {bytes} bytes, {DESCRIPTION_MAX_BYTES} are possible")
             }
             Self::PolicyInvalid { policy } => write!(f, "there is no assignment policy {:?}", Short(policy)),
+            Self::PoolUnknown { pool } => write!(f, "there is no project {pool} whose pool could be shared"),
+            Self::PoolNotOpen { pool } => write!(f, "project {pool} has not opened its pool to others"),
+            Self::OwnPoolOpen => {
+                f.write_str("a project whose own pool is open to others cannot share another's: close it first, or leave the other")
+            }
             Self::PriorityInvalid { priority } => write!(f, "there is no priority {:?}", Short(priority)),
             Self::TooManyLabels { count } => write!(f, "there are {count} labels, {LABELS_MAX} are possible"),
             Self::LabelInvalid { label } => {

@@ -9,7 +9,6 @@ use crate::desk::Desk;
 use crate::memory::Known;
 use crate::stores::ProjectStores;
 use crate::ticket_processor::answer_to;
-use crate::view::Refused;
 
 /// Decides about an AddMember whose user was looked up. The project has gone on meanwhile, so every guard is asked again.
 #[derive(Debug, Default)]
@@ -45,11 +44,7 @@ impl Processor for ReplyProcessor {
         let TicketCommand::AddMember(command) = command else { return Ok(()) };
         let project = ProjectStores::new(desk.stores, ctx, project_id);
         let decision = decide_added_member(&project, command, user_id, suggested_handle.as_deref(), record.timestamp);
-        let bytes = match decision {
-            Ok(accepted) => desk.accept(ctx, &answer, project_id, accepted)?,
-            Err(Refused::Rejected(rejection)) => desk.reject(ctx, &answer, project_id, &rejection)?,
-            Err(Refused::Fault(fault)) => return Err(fault.into()),
-        };
+        let bytes = desk.conclude(ctx, &answer, project_id, decision)?;
         #[cfg(feature = "injected-bugs")]
         if crate::bugs::is(crate::bugs::Bug::MemoryForgottenOnReply) {
             desk.send(ctx, &answer, bytes, reply_to.as_deref().map(str::as_bytes));

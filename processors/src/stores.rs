@@ -1,13 +1,13 @@
 //! The stores of the ticket sub-topology, and the state of a project as it stands in them.
 
 use std::cell::RefCell;
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use schemas::{
     CommentState, ExternalState, HandleState, MemberState, ProjectCounters, ProjectState, TicketState, WatcherState,
 };
-use topology::{Context, InitContext, ProcessingError, Store, StoreBuilder, TopologyBuilder, TopologyError};
+use topology::{Context, InitContext, ProcessingError, Store, StoreBuilder, StoreKey, TopologyBuilder, TopologyError};
 use uuid::Uuid;
 
 use crate::keys::{ExternalKey, HandleKey, KeyBytes, MemberKey, StoreKeySerde, TicketKey, TicketPartKey};
@@ -98,6 +98,53 @@ pub(crate) struct ProjectStores<'c, 'x> {
 impl<'c, 'x> ProjectStores<'c, 'x> {
     pub(crate) fn new(stores: ProjectHandles, ctx: &'c mut Context<'x>, project_id: Uuid) -> Self {
         Self { stores, ctx: RefCell::new(ctx), project_id }
+    }
+
+    /// Memberships in the order of users, those after a user, `most` at the most.
+    pub(crate) fn members_after(
+        &self,
+        user_id: Option<Uuid>,
+        most: usize,
+    ) -> Result<Vec<(Uuid, MemberState)>, ProcessingError> {
+        let mut after = Vec::with_capacity(32);
+        self.project_id.write(&mut after);
+        let after = user_id.map_or(Bound::Included(after.clone()), |user_id| {
+            user_id.write(&mut after);
+            Bound::Excluded(after)
+        });
+        let mut members = Vec::new();
+        self.scan_after(&self.stores.members, after, most, |key, member| {
+            members.extend(MemberKey::read(key).map(|MemberKey(_, user_id)| (user_id, member)));
+        })?;
+        Ok(members)
+    }
+
+    /// Tickets in the order of their numbers, those after a number, `most` at the most.
+    pub(crate) fn tickets_after(&self, number: i64, most: usize) -> Result<Vec<(i64, TicketState)>, ProcessingError> {
+        let mut after = Vec::with_capacity(24);
+        TicketKey(self.project_id, number).write(&mut after);
+        let mut tickets = Vec::new();
+        self.scan_after(&self.stores.tickets, Bound::Excluded(after), most, |key, ticket| {
+            tickets.extend(TicketKey::read(key).map(|TicketKey(_, number)| (number, ticket)));
+        })?;
+        Ok(tickets)
+    }
+
+    /// Hands over the entries of the project from a key on, `most` at the most.
+    fn scan_after<K: StoreKey, V: Send + Sync + 'static>(
+        &self,
+        store: &Store<K, V>,
+        from: Bound<Vec<u8>>,
+        most: usize,
+        mut each: impl FnMut(&[u8], V),
+    ) -> Result<(), ProcessingError> {
+        let from = from.as_ref().map(Vec::as_slice);
+        let mut left = most;
+        store.prefix_scan_after(&mut self.ctx.borrow_mut(), self.project_id.as_bytes(), from, |key, value| {
+            each(key, value);
+            left -= 1;
+            if left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })
     }
 }
 

@@ -1,11 +1,12 @@
 //! The processor of `ticket.commands`: routing, command memory, decision, answer.
 
 use schemas::topics::REPLY_TO_HEADER;
-use schemas::{AddMember, TicketCommand, UserLookupRequested};
+use schemas::{AddMember, PoolLookupRequested, TicketCommand, UserLookupRequested};
 use topology::broker::partition_for_key;
 use topology::{Context, InitContext, Output, ProcessingError, Processor, Record, TopologyError};
 use uuid::Uuid;
 
+use crate::assignment::POOL_LOOKUPS;
 use crate::decide;
 use crate::decision::Decision;
 use crate::desk::{Desk, misrouted, schema};
@@ -13,15 +14,21 @@ use crate::memory::Known;
 use crate::outcome::{Answer, repeated};
 use crate::serdes::RoutingKey;
 use crate::stores::ProjectStores;
-use crate::view::Refused;
 
 /// Name of the repartition that asks the user sub-topology.
 pub(crate) const USER_LOOKUPS: &str = "user-lookup-requests";
 
+#[derive(Debug, Clone, Copy)]
+struct Wired {
+    desk: Desk,
+    users: Output<String, UserLookupRequested>,
+    pools: Output<Uuid, PoolLookupRequested>,
+}
+
 /// Decides about commands of projects and tickets.
 #[derive(Debug, Default)]
 pub(crate) struct TicketProcessor {
-    wired: Option<(Desk, Output<String, UserLookupRequested>)>,
+    wired: Option<Wired>,
     #[cfg(feature = "injected-bugs")]
     numbers: crate::bugs::Numbers,
 }
@@ -31,7 +38,8 @@ impl Processor for TicketProcessor {
     type VIn = TicketCommand;
 
     fn init(&mut self, ctx: &mut InitContext<'_>) -> Result<(), TopologyError> {
-        self.wired = Some((Desk::new(ctx)?, ctx.output(USER_LOOKUPS)?));
+        let desk = Desk::new(ctx)?;
+        self.wired = Some(Wired { desk, users: ctx.output(USER_LOOKUPS)?, pools: ctx.output(POOL_LOOKUPS)? });
         Ok(())
     }
 
@@ -40,7 +48,7 @@ impl Processor for TicketProcessor {
         ctx: &mut Context<'_>,
         record: Record<RoutingKey, TicketCommand>,
     ) -> Result<(), ProcessingError> {
-        let Some((desk, lookups)) = self.wired else {
+        let Some(Wired { desk, users, pools }) = self.wired else {
             return Err(ProcessingError::record("not_initialised", "process before init"));
         };
         let Record { key, value: command, timestamp, headers } = record;
@@ -60,16 +68,24 @@ impl Processor for TicketProcessor {
         #[cfg(feature = "injected-bugs")]
         self.numbers.before(&mut ProjectStores::new(desk.stores, ctx, project_id), project_id)?;
         let decision = decide(&ProjectStores::new(desk.stores, ctx, project_id), command, timestamp);
-        let bytes = match decision {
-            Ok(Decision::Accepted(accepted)) => desk.accept(ctx, &answer, project_id, accepted)?,
-            Err(Refused::Rejected(rejection)) => desk.reject(ctx, &answer, project_id, &rejection)?,
-            Err(Refused::Fault(fault)) => return Err(fault.into()),
+        let decision = match decision {
+            Ok(Decision::Accepted(accepted)) => Ok(accepted),
+            Err(refused) => Err(refused),
             Ok(Decision::LookUpUser(command)) => {
                 desk.memory.remember_pending(ctx, answer.command_id)?;
-                ctx.forward(lookups, lookup(ctx, *command, reply_to, timestamp));
+                ctx.forward(users, lookup(ctx, *command, reply_to, timestamp));
+                return Ok(());
+            }
+            Ok(Decision::LookUpPool(command)) => {
+                desk.memory.remember_pending(ctx, answer.command_id)?;
+                // The host of the pool answers; its id is the pool's.
+                let host = command.pool.unwrap_or(project_id);
+                let request = PoolLookupRequested { command: *command, reply_to: text(reply_to) };
+                ctx.forward(pools, Record::new(host, request, timestamp));
                 return Ok(());
             }
         };
+        let bytes = desk.conclude(ctx, &answer, project_id, decision)?;
         #[cfg(feature = "injected-bugs")]
         self.numbers.after(&ProjectStores::new(desk.stores, ctx, project_id), project_id)?;
         desk.memory.remember(ctx, answer.command_id, bytes.clone())?;
@@ -112,9 +128,14 @@ fn lookup(
     let key = command.user_key.trim().to_lowercase();
     let request = UserLookupRequested {
         command,
-        reply_to: reply_to.map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
+        reply_to: text(reply_to),
         partition: i32::try_from(ctx.partition()).unwrap_or(i32::MAX),
         offset: ctx.offset(),
     };
     Record::new(key, request, timestamp)
+}
+
+/// The reply-to header as the records carry it that a question goes out with.
+fn text(reply_to: Option<&[u8]>) -> Option<String> {
+    reply_to.map(|bytes| String::from_utf8_lossy(bytes).into_owned())
 }

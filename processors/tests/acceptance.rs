@@ -11,7 +11,9 @@
 mod common;
 
 use common::*;
-use processors::{Decision, decide, decide_added_member, decide_user, evolve_user, handle_of};
+use processors::{
+    Decision, decide, decide_added_member, decide_joined_pool, decide_user, evolve, evolve_user, handle_of,
+};
 use rstest::rstest;
 use schemas::{RegisterUser, TicketCommand, TicketEvent, UserEvent, ids};
 use uuid::Uuid;
@@ -78,6 +80,7 @@ fn should_fill_in_the_envelope() {
 #[case::nobody_to_unassign(unassign(MEMBER, |c| c.number = 2))]
 #[case::nothing_to_unwatch(unwatch(VIEWER, |c| c.number = 2))]
 #[case::same_policy(configure_assignment(OWNER, |c| c.policy = Some("least_loaded".into())))]
+#[case::own_pool(configure_assignment(OWNER, |c| (c.pool, c.pool_open) = (Some(project_id()), Some(false))))]
 #[case::same_project(update_project(OWNER, |c| c.name = Some("SyncroBoard".into())))]
 #[case::same_member(update_member(OWNER, |c| (c.user_id, c.role) = (MEMBER, Some("member".into()))))]
 fn should_accept_without_an_event_what_is_so_already(#[case] command: TicketCommand) {
@@ -99,6 +102,31 @@ fn should_let_any_member_watch_and_leave_the_ticket_as_it_is() {
     assert!(model.watchers.keys().eq(&[(1, MEMBER)]));
     accept(&mut model, 54, delete(OWNER, |c| c.number = 1));
     assert!(model.watchers.is_empty());
+}
+
+#[test]
+fn should_ask_another_project_before_it_shares_its_pool() {
+    let mut model = world();
+    let joins = |pool| configure_assignment(OWNER, |c| c.pool = Some(pool));
+    let TicketCommand::ConfigureAssignment(command) = with_id(joins(open_project()), 50) else { unreachable!() };
+    let asked = decide(&model, command.clone().into(), AT).unwrap();
+    assert_eq!(asked, Decision::LookUpPool(Box::new(command.clone())));
+    assert_eq!(model, world());
+    let joined = decide_joined_pool(&model, command, true, true, AT).unwrap();
+    joined.events.iter().for_each(|e| evolve(&mut model, e).unwrap());
+    let project = model.project.clone().unwrap();
+    assert_eq!((project.pool_id, project.pool_since), (Some(open_project()), model.counters.sequence));
+    // What is so already asks nobody, and other changes leave it as it is.
+    assert_eq!(accept(&mut model, 51, joins(open_project())).events, []);
+    accept(&mut model, 52, update_project(OWNER, |c| c.name = Some("Other".into())));
+    accept(&mut model, 53, configure_assignment(OWNER, |c| c.policy = Some("manual".into())));
+    assert_eq!(model.project.clone().unwrap().pool_since, project.pool_since);
+    // Nor does it ask when it goes back to its own.
+    assert_eq!(accept(&mut model, 54, joins(project_id())).events.len(), 1);
+    let project = model.project.clone().unwrap();
+    assert_eq!((project.pool_id, project.pool_since), (None, model.counters.sequence));
+    accept(&mut model, 55, configure_assignment(OWNER, |c| c.pool_open = Some(true)));
+    assert!(model.project.clone().unwrap().pool_open);
 }
 
 #[test]

@@ -11,7 +11,7 @@
 mod common;
 
 use common::*;
-use processors::{Decision, ProjectModel, decide, decide_added_member, evolve};
+use processors::{Decision, ProjectModel, decide, decide_added_member, decide_joined_pool, evolve};
 use proptest::prelude::*;
 use schemas::{TicketCommand, TicketEvent};
 use uuid::Uuid;
@@ -67,6 +67,10 @@ fn any_command() -> impl Strategy<Value = TicketCommand> {
         2 => (actor(), number(), version()).prop_map(|(a, n, v)| unassign(a, |c| (c.number, c.expected_version) = (n, v))),
         3 => (actor(), number(), "[ ab]{0,2}").prop_map(|(a, n, t)| comment(a, |c| (c.number, c.content) = (n, t))),
         2 => (actor(), number()).prop_map(|(a, n)| watch(a, |c| c.number = n)),
+        2 => (actor(), prop::option::of(any::<bool>()), prop::option::of(0..3_usize)).prop_map(|(a, open, pool)| {
+            let pool = pool.map(|n| [project_id(), open_project(), no_project()][n]);
+            configure_assignment(a, |c| (c.pool_open, c.pool) = (open, pool))
+        }),
         1 => (actor(), number()).prop_map(|(a, n)| unwatch(a, |c| c.number = n)),
         1 => (actor(), number(), version()).prop_map(|(a, n, v)| delete(a, |c| (c.number, c.expected_version) = (n, v))),
     ]
@@ -79,6 +83,10 @@ fn step(model: &mut ProjectModel, command: TicketCommand) -> Option<Vec<TicketEv
         Ok(Decision::LookUpUser(command)) => {
             let who = ACTORS.into_iter().zip(0..).find(|(_, n)| command.user_key == format!("user{n}@example.org"));
             decide_added_member(model, *command, who.map(|(id, _)| id), Some("user"), AT).ok()?
+        }
+        Ok(Decision::LookUpPool(command)) => {
+            let (known, open) = (command.pool != Some(no_project()), command.pool == Some(open_project()));
+            decide_joined_pool(model, *command, known, open, AT).ok()?
         }
         Err(_) => return None,
     };

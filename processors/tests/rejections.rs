@@ -107,6 +107,10 @@ fn should_reject_a_role_that_is_not_enough_before_looking_further(#[case] comman
 
 #[rstest]
 #[case::policy(configure_assignment(MAINTAINER, |c| c.policy = Some("fair".into())), "policy_invalid")]
+#[case::policy_first(configure_assignment(MAINTAINER, |c| (c.policy, c.pool_open, c.pool) = (Some("fair".into()), Some(true), Some(no_project()))), "policy_invalid")]
+#[case::own_pool_open(configure_assignment(MAINTAINER, |c| (c.pool_open, c.pool) = (Some(true), Some(no_project()))), "own_pool_open")]
+#[case::pool_unknown(configure_assignment(MAINTAINER, |c| c.pool = Some(no_project())), "pool_unknown")]
+#[case::pool_not_open(configure_assignment(MAINTAINER, |c| c.pool = Some(ids::project_id("SHUT"))), "pool_not_open")]
 #[case::name_empty(update_project(MAINTAINER, |c| c.name = Some("\n".into())), "name_empty")]
 #[case::name_too_long(update_project(MAINTAINER, |c| c.name = Some(long(201))), "name_too_long")]
 #[case::description(update_project(MAINTAINER, |c| c.description = Some(long(DESCRIPTION_MAX_BYTES + 1))), "description_too_long")]

@@ -17,7 +17,8 @@ use std::collections::BTreeMap;
 use common::*;
 use processors::stores::PROJECT_STORES;
 use processors::{
-    COMMAND_MEMORY_MS, Fold, PipelineConfig, Problem, USERS, pipeline, verify_log, verify_read_model, verify_stores,
+    COMMAND_MEMORY_MS, Fold, POOL_STORES, PipelineConfig, Problem, USERS, pipeline, verify_log, verify_pools,
+    verify_read_model, verify_stores,
 };
 use rstest::rstest;
 use schemas::reader::{
@@ -93,6 +94,7 @@ fn played() -> (Copied, Fold) {
     let commands = [
         create_project(OWNER, |_| {}),
         update_project(OWNER, |c| c.viewer_comments = Some(true)),
+        configure_assignment(OWNER, |c| (c.pool_open, c.policy) = (Some(true), Some("skills_only".to_owned()))),
         add_member(OWNER, |_| {}),
         update_member(OWNER, |c| (c.user_id, c.capacity) = (new, Some(3))),
         create(new, |c| (c.assignee_id, c.due_date) = (Some(new), Some(5))),
@@ -109,6 +111,8 @@ fn played() -> (Copied, Fold) {
         watch(new, |c| c.number = 3),
         assign(new, |c| (c.number, c.assignee_id) = (2, new)),
         delete(OWNER, |c| c.number = 3),
+        create(new, |_| {}),
+        create(new, |c| c.labels = vec!["a skill of nobody".to_owned()]),
     ];
     for (n, command) in commands.into_iter().enumerate() {
         let mut bytes = Vec::new();
@@ -117,7 +121,7 @@ fn played() -> (Copied, Fold) {
     }
     let mut fold = Fold::default();
     let log = driver.all(TICKET_EVENTS);
-    assert_eq!(log.len(), 21, "every command is accepted, two have two events, and one ticket is given to somebody");
+    assert_eq!(log.len(), 25, "every command is accepted, two have two events, and two tickets are given to somebody");
     log.iter().for_each(|r| fold.ticket_event(TicketEvent::decode(r.value.as_deref().unwrap()).unwrap()));
     for record in driver.all(USER_EVENTS) {
         fold.user_event(&UserEvent::decode(record.value.as_deref().unwrap()).unwrap());
@@ -129,8 +133,8 @@ fn played() -> (Copied, Fold) {
     for record in driver.all(COMMAND_OUTCOMES) {
         fold.outcome(record.partition, &Outcome::decode(record.value.as_deref().unwrap()).unwrap());
     }
-    assert_eq!(fold.outcome_rows.len(), 19);
-    let stores = PROJECT_STORES.into_iter().chain([USERS]);
+    assert_eq!(fold.outcome_rows.len(), 22);
+    let stores = PROJECT_STORES.into_iter().chain(POOL_STORES).chain([USERS]);
     (Copied(stores.map(|s| (s.to_owned(), driver.store_entries(s).unwrap())).collect()), fold)
 }
 
@@ -144,9 +148,50 @@ fn differences(stores: &Copied, fold: &Fold) -> Vec<(String, Problem)> {
 fn should_find_nothing_wrong_with_what_the_pipeline_holds() {
     let (stores, fold) = played();
     assert_eq!(differences(&stores, &fold), []);
-    assert!(stores.0.values().all(|entries| !entries.is_empty()), "a store that is empty shows nothing");
+    assert_eq!(pool_differences(&stores), Vec::<String>::new());
+    let empty: Vec<_> = stores.0.iter().filter(|(_, entries)| entries.is_empty()).map(|(name, _)| &**name).collect();
+    assert_eq!(empty, ["pools"], "a store that is empty shows nothing, but nothing is to be done at rest");
     verify_log(&fold, &mut |d| panic!("{d}"));
     verify_read_model(&fold, &Table(RefCell::new(fold.clone())), &mut |d| panic!("{d}")).unwrap();
+}
+
+fn pool_differences(stores: &Copied) -> Vec<String> {
+    let mut found = Vec::new();
+    verify_pools(stores, &mut |d| found.push(d.to_string())).unwrap();
+    found
+}
+
+#[test]
+fn should_find_what_contradicts_in_the_stores_of_pools() {
+    let (stores, _) = played();
+    for store in ["pool-memberships", "pool-loads", "pool-tickets", "pool-order", "pool-groups"] {
+        for n in 0..stores.0[store].len() {
+            let mut damaged = Copied(stores.0.clone());
+            let entries = damaged.0.get_mut(store).unwrap();
+            let key = entries.keys().nth(n).unwrap().clone();
+            let value = entries.remove(&key).unwrap();
+            assert_ne!(pool_differences(&damaged), Vec::<String>::new(), "{store} without entry {n}");
+            let entries = damaged.0.get_mut(store).unwrap();
+            let mut other = key.clone();
+            *other.last_mut().unwrap() ^= 1;
+            entries.insert(key, value.clone());
+            entries.insert(other, value);
+            assert_ne!(pool_differences(&damaged), Vec::<String>::new(), "{store} with entry {n} twice");
+        }
+    }
+}
+
+#[test]
+fn should_find_a_load_that_is_not_what_the_user_has() {
+    let (mut stores, _) = played();
+    for value in stores.0.get_mut("pool-loads").unwrap().values_mut() {
+        let mut load: schemas::PoolLoadState = schemas::frame::decode(value).unwrap();
+        load.load += 1;
+        value.clear();
+        schemas::frame::encode(&load, value).unwrap();
+    }
+    let found = pool_differences(&stores);
+    assert!(found.iter().any(|d| d.starts_with("pool-loads") && d.contains("expected Carried { load: 2")), "{found:?}");
 }
 
 #[rstest]
@@ -195,6 +240,8 @@ fn should_find_a_damaged_entry_of_each_store(
 #[case::notification_gone(|f: &mut Fold| f.notification_rows.clear(), "notifications")]
 #[case::watcher_gone(|f: &mut Fold| f.watcher_rows.clear(), "watchers")]
 #[case::assignment(|f: &mut Fold| f.ticket_rows.values_mut().for_each(|r| r.assignment.held ^= true), "tickets")]
+#[case::pool(|f: &mut Fold| f.project_rows.values_mut().for_each(|r| r.pool_id = Some(OWNER)), "projects")]
+#[case::pool_open(|f: &mut Fold| f.project_rows.values_mut().for_each(|r| r.pool_open ^= true), "projects")]
 #[case::policy(|f: &mut Fold| f.project_rows.values_mut().for_each(|r| r.assignment_policy.clear()), "projects")]
 #[case::user(|f: &mut Fold| f.user_rows.values_mut().for_each(|r| r.name.push('x')), "users")]
 #[case::outcome(|f: &mut Fold| f.outcome_rows.values_mut().for_each(|r| r.failed = !r.failed), "outcomes")]

@@ -47,6 +47,8 @@ pool_record! {
         round: i64,
         /// When it was made, in milliseconds since 1970-01-01T00:00Z.
         created_at: i64,
+        /// Sequence of the event with which the project came to the pool; 0: it was there from the start.
+        since: i64,
     }
 }
 
@@ -66,6 +68,8 @@ pool_record! {
         skills: Vec<String>,
         /// Whether the member can be given work (false: away).
         available: bool,
+        /// Sequence of the event with which the project came to the pool; 0: it was there from the start.
+        since: i64,
     }
 }
 
@@ -74,6 +78,8 @@ pool_record! {
     PoolProjectChanged = 305 {
         /// Who is given new work: `least_loaded`, `round_robin`, `skills_only` or manual.
         policy: String,
+        /// Sequence of the event with which the project came to the pool; 0: it was there from the start.
+        since: i64,
     }
 }
 
@@ -84,6 +90,18 @@ pool_record! {
         number: i64,
         /// Round of the proposal.
         round: i64,
+    }
+}
+
+pool_record! {
+    /// A project has left the pool, which drops what it has of it, some at a time. Keyed by pool.
+    PoolProjectLeft = 307 {
+        /// What was told with this or an earlier `since` is dropped.
+        since: i64,
+        /// Number of the last ticket that was looked at; 0: none yet.
+        number: i64,
+        /// User whose membership was looked at last; none: no membership yet.
+        user_id: Option<Uuid>,
     }
 }
 
@@ -98,6 +116,8 @@ record_enum! {
         PoolProjectChanged(PoolProjectChanged),
         /// A proposal was declined.
         AssignmentDeclined(AssignmentDeclined),
+        /// A project has left.
+        PoolProjectLeft(PoolProjectLeft),
     }
     get {
         /// The pool.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::command::AddMember;
+use crate::command::{AddMember, ConfigureAssignment};
 use crate::record::internal_record;
 
 internal_record! {
@@ -30,5 +30,51 @@ internal_record! {
         user_id: Option<Uuid>,
         /// Handle that the e-mail's local part or the login suggests.
         suggested_handle: Option<String>,
+    }
+}
+
+internal_record! {
+    /// Asks the project that hosts the pool which `ConfigureAssignment` names whether others may join. Keyed by pool.
+    PoolLookupRequested = 308 {
+        /// The command that waits for the answer.
+        command: ConfigureAssignment,
+        /// Value of the command's reply-to header.
+        reply_to: Option<String>,
+    }
+}
+
+internal_record! {
+    /// Answers [`PoolLookupRequested`]. Keyed by project.
+    PoolLookupReplied = 309 {
+        /// The command that waits for the answer.
+        command: ConfigureAssignment,
+        /// Value of the command's reply-to header.
+        reply_to: Option<String>,
+        /// Whether there is such a project.
+        known: bool,
+        /// Whether other projects may join its pool.
+        open: bool,
+    }
+}
+
+internal_record! {
+    /// A project has come to another pool, which is to be told of its members and open tickets, some at a time. Keyed by
+    /// project.
+    PoolMoved = 310 {
+        /// Id of the project: the `UUIDv5` of its key.
+        project_id: Uuid,
+        /// Id of the command that led to it.
+        causation_id: Uuid,
+        /// Id that ties together everything one request caused.
+        correlation_id: Uuid,
+        /// Sequence of the event with which the project came to the pool; if it is not the project's any more, there is
+        /// nothing to do.
+        since: i64,
+        /// User whose membership was told last; none: no membership yet.
+        user_id: Option<Uuid>,
+        /// Whether all memberships are told.
+        members_told: bool,
+        /// Number of the last ticket that was looked at; 0: none yet.
+        number: i64,
     }
 }

@@ -126,6 +126,10 @@ pub struct ProjectRow {
     pub viewer_comments: bool,
     /// How new work is given to its members.
     pub assignment_policy: String,
+    /// Pool that it shares: the id of the project that hosts it; none: its own.
+    pub pool_id: Option<Uuid>,
+    /// Whether other projects may join its own pool.
+    pub pool_open: bool,
     /// Sequence of the project's last event.
     pub sequence: i64,
     /// When it was made.

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::assignment::{
-    AssignmentDeclined, AssignmentProposed, PoolMemberChanged, PoolProjectChanged, PoolTicketChanged,
+    AssignmentDeclined, AssignmentProposed, PoolMemberChanged, PoolProjectChanged, PoolProjectLeft, PoolTicketChanged,
 };
 use crate::command::{
     AddMember, AssignTicket, CommentTicket, ConfigureAssignment, CreateProject, CreateTicket, DeleteTicket, EditTicket,
@@ -23,17 +23,17 @@ use crate::event::{
     TicketCommented, TicketCreated, TicketDeleted, TicketStatusUpdated, TicketUnassigned, TicketUpdated,
     TicketWatchAdded, TicketWatchRemoved, UserCreated, UserUpdated,
 };
-use crate::internal::{UserLookupReplied, UserLookupRequested};
 use crate::notification::{
     FanOutContinued, FanOutRestState, FanOutTicketState, FanOutWatcherState, InboxState, NotificationCreated,
     NotificationIntended, NotificationsRead, ReadingTold,
 };
+use crate::internal::{PoolLookupReplied, PoolLookupRequested, PoolMoved, UserLookupReplied, UserLookupRequested};
 use crate::outcome::{CommandAccepted, CommandFailed, CommandRejected};
 use crate::published::{Published, WriterSchema};
 use crate::record::Record;
 use crate::state::{
     CommentState, ExternalState, HandleState, MemberState, PoolGroupState, PoolLoadState, PoolMembershipState,
-    PoolProjectState, PoolTicketState, ProjectCounters, ProjectState, TicketState, UserState,
+    PoolProjectState, PoolState, PoolTicketState, ProjectCounters, ProjectState, TicketState, UserState,
     WatcherState,
 };
 
@@ -130,7 +130,7 @@ static BY_ID: LazyLock<Vec<Option<&'static Published>>> = LazyLock::new(|| {
 });
 
 /// The schemas that this build writes.
-fn current() -> [&'static Published; 68] {
+fn current() -> [&'static Published; 73] {
     [
         CreateProject::published(),
         UpdateProject::published(),
@@ -176,6 +176,10 @@ fn current() -> [&'static Published; 68] {
         PoolMemberChanged::published(),
         PoolProjectChanged::published(),
         AssignmentDeclined::published(),
+        PoolProjectLeft::published(),
+        PoolLookupRequested::published(),
+        PoolLookupReplied::published(),
+        PoolMoved::published(),
         AssignmentProposed::published(),
         NotificationIntended::published(),
         ReadingTold::published(),
@@ -191,6 +195,7 @@ fn current() -> [&'static Published; 68] {
         CommentState::published(),
         WatcherState::published(),
         UserState::published(),
+        PoolState::published(),
         PoolProjectState::published(),
         PoolMembershipState::published(),
         PoolLoadState::published(),

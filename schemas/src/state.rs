@@ -27,6 +27,14 @@ state_record! {
         /// Who is given new work: `least_loaded`, `round_robin`, `skills_only` or manual; empty: `least_loaded`.
         #[serde(default)]
         assignment_policy: String,
+        /// Pool that the project shares: the id of the project that hosts it; none: its own.
+        pool_id: Option<Uuid>,
+        /// Whether other projects may join the pool of this one.
+        #[serde(default)]
+        pool_open: bool,
+        /// Sequence of the event with which the project came to the pool; 0: it was there from the start.
+        #[serde(default)]
+        pool_since: i64,
     }
 }
 
@@ -160,16 +168,27 @@ state_record! {
     PoolProjectState = 411 {
         /// Who is given new work: `least_loaded`, `round_robin`, `skills_only` or manual.
         policy: String,
-        /// Whether more waiting tickets are to be tried as soon as a proposal is answered.
-        draining: bool,
         /// Users who left the project and still have tickets of it.
         #[serde(default)]
         leaving: Vec<Uuid>,
+        /// Sequence of the event with which the project came to the pool; 0: it was there from the start.
+        since: i64,
+        /// Whether the project has left: what the pool still has of it is being dropped.
+        left: bool,
     }
 }
 
 state_record! {
-    /// A membership as a pool sees it. Key: pool id, user id, project id (48 bytes).
+    /// What a pool has still to do. Key: pool id (16 bytes).
+    PoolState = 421 {
+        /// Projects whose waiting tickets are to be tried again as soon as a proposal is answered.
+        #[serde(default)]
+        draining: Vec<Uuid>,
+    }
+}
+
+state_record! {
+    /// A membership as a pool sees it. Key: pool id, project id, user id (48 bytes).
     PoolMembershipState = 412 {
         /// Role in the project: owner, maintainer, member or viewer.
         role: String,
@@ -180,6 +199,8 @@ state_record! {
         skills: Vec<String>,
         /// Whether the member can be given work (false: away).
         available: bool,
+        /// Sequence of the event with which the project came to the pool; 0: it was there from the start.
+        since: i64,
     }
 }
 
@@ -214,6 +235,8 @@ state_record! {
         round: i64,
         /// When it was made, in milliseconds since 1970-01-01T00:00Z.
         created_at: i64,
+        /// Sequence of the event with which the project came to the pool; 0: it was there from the start.
+        since: i64,
     }
 }
 

@@ -13,6 +13,8 @@ use uuid::Uuid;
 use crate::PARTITIONS;
 
 const PROJECTS: [&str; 4] = ["ALFA", "BETA", "GAMMA", "DELTA"];
+/// The project whose pool others join most of the time.
+const POOL: usize = 0;
 const USERS: [&str; 6] =
     ["ada@example.org", "bob@example.org", "eve@example.org", "zoë@example.org", "github:octocat", "bob@example.com"];
 
@@ -44,6 +46,10 @@ impl Commands {
             Self { tickets: [0; PROJECTS.len()], comments: Vec::new(), sent: Vec::new(), opening: Vec::new() };
         // Without projects and users all else is refused, so most of them come first; they are taken from the end.
         for project in 0..PROJECTS.len() {
+            if project == POOL && rng.random_bool(0.8) {
+                let message = Self::open_pool(rng);
+                commands.opening.push(message);
+            }
             if rng.random_bool(0.8) {
                 let message = Self::create_project(rng, project, USERS[0]);
                 commands.opening.push(message);
@@ -108,6 +114,18 @@ impl Commands {
         ticket(command, rng)
     }
 
+    /// Lets other projects join the pool of one.
+    fn open_pool(rng: &mut SmallRng) -> Message {
+        let command = ConfigureAssignment {
+            command_id: id(rng),
+            actor_id: ids::user_id(USERS[0]),
+            project_id: ids::project_id(PROJECTS[POOL]),
+            pool_open: Some(true),
+            ..ConfigureAssignment::default()
+        };
+        ticket(command, rng)
+    }
+
     fn ticket_command(&mut self, rng: &mut SmallRng) -> Message {
         let project = rng.random_range(0..PROJECTS.len());
         let actor = if rng.random_bool(0.7) { USERS[0] } else { USERS.choose(rng).expect("users") };
@@ -130,6 +148,17 @@ impl Commands {
                 let policies = ["least_loaded", "round_robin", "skills_only", "manual", "by_astrology"];
                 let policy = policies.choose(rng).map(|policy| (*policy).to_owned());
                 ticket(command!(ConfigureAssignment { policy }), rng)
+            }
+            26..30 => {
+                let pool = match rng.random_range(0..10) {
+                    0..2 => None,
+                    2..7 => Some(PROJECTS[POOL]),
+                    7 => PROJECTS.choose(rng).copied(),
+                    _ => Some(PROJECTS[project]),
+                };
+                let pool = pool.map(ids::project_id);
+                let pool_open = pool.is_none().then(|| rng.random_bool(0.7));
+                ticket(command!(ConfigureAssignment { pool_open, pool }), rng)
             }
             5..6 => ticket(
                 command!(UpdateProject {
@@ -154,7 +183,7 @@ impl Commands {
                 rng,
             ),
             22..26 => ticket(command!(RemoveMember { user_id }), rng),
-            26..48 => {
+            30..48 => {
                 self.tickets[project] += 1;
                 let priority =
                     rng.random_bool(0.5).then(|| ["LOW", "URGENT", "NONE"][rng.random_range(0..3)].to_owned());

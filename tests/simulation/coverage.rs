@@ -13,6 +13,8 @@ pub(crate) const LOST_COMMIT: &str = "commit fails, not landed";
 pub(crate) const LOST_ANSWER: &str = "commit fails, landed";
 pub(crate) const TOLD: &str = "somebody was notified";
 pub(crate) const CLOSED: &str = "closed in order";
+/// No mishap, but what many of them are to happen to.
+pub(crate) const MOVED: &str = "project moved to another pool";
 pub(crate) const WIPED: &str = "state directory deleted";
 
 impl Coverage {
@@ -32,7 +34,7 @@ impl Coverage {
 
     /// The kinds of mishap that never came.
     pub(crate) fn missing(&self) -> Vec<String> {
-        let others = [LOST_COMMIT, LOST_ANSWER, TOLD, CLOSED, WIPED].map(str::to_owned);
+        let others = [LOST_COMMIT, LOST_ANSWER, TOLD, MOVED, CLOSED, WIPED].map(str::to_owned);
         let all = Step::ALL.into_iter().map(Self::crash).chain(others);
         all.filter(|what| !self.0.contains_key(what)).collect()
     }

@@ -9,12 +9,13 @@ const SEEDS: u64 = 100;
 
 type Switch = fn(bool);
 
-const BUGS: [(&str, Switch); 6] = [
+const BUGS: [(&str, Switch); 7] = [
     ("StoresBeforeCommit", |on| topology::bugs::set(on.then_some(topology::bugs::Bug::StoresBeforeCommit))),
     ("OffsetsNotCommitted", |on| topology::bugs::set(on.then_some(topology::bugs::Bug::OffsetsNotCommitted))),
     ("CheckpointAheadOfData", |on| state::bugs::set(on.then_some(state::bugs::Bug::CheckpointAheadOfData))),
     ("RollbackForgetsDeletes", |on| state::bugs::set(on.then_some(state::bugs::Bug::RollbackForgetsDeletes))),
     ("SequenceOutsideStore", |on| processors::bugs::set(on.then_some(processors::bugs::Bug::SequenceOutsideStore))),
+    ("LoadKeptOnLeaving", |on| processors::bugs::set(on.then_some(processors::bugs::Bug::LoadKeptOnLeaving))),
     ("MemoryForgottenOnReply", |on| processors::bugs::set(on.then_some(processors::bugs::Bug::MemoryForgottenOnReply))),
 ];
 

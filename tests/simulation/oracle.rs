@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
 use processors::stores::TICKETS;
-use processors::{POOL_LOADS, POOL_TICKETS};
+use processors::{POOL_LOADS, POOL_TICKETS, verify_pools};
 use schemas::topics::{COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_EVENTS, USER_EVENTS};
-use schemas::{Notification, Outcome, TicketEvent, UserEvent};
+use schemas::{Notification, Outcome, TicketEvent, UserEvent, reader};
 use topology::broker::{Broker, TopicPartition};
 use uuid::Uuid;
 
@@ -25,16 +25,28 @@ pub(crate) struct Sent {
     pub(crate) two_steps: bool,
 }
 
-/// How many notifications there are.
-pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Result<usize> {
+/// What there was to be checked.
+#[allow(dead_code, reason = "the tests on Kafka count nothing")]
+pub(crate) struct Seen {
+    /// How many notifications there are.
+    pub(crate) told: usize,
+    /// Whether a project has moved to another's pool.
+    pub(crate) moved: bool,
+}
+
+pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Result<Seen> {
     let created = numbers(broker, stores)?;
     let events = decoded(broker, TICKET_EVENTS, TicketEvent::decode)?;
     crate::pools::check(&events, &stores[POOL_LOADS], &stores[POOL_TICKETS]).map_err(anyhow::Error::msg)?;
     let users = decoded(broker, USER_EVENTS, UserEvent::decode)?;
     let notifications = decoded(broker, NOTIFICATIONS, Notification::decode)?;
     let told = crate::news::check(&events, &users, &notifications).map_err(anyhow::Error::msg)?;
+    let mut contradictions = Vec::new();
+    verify_pools(&Found(stores), &mut |difference| contradictions.push(difference.to_string()))?;
+    ensure!(contradictions.is_empty(), "{}", contradictions.join("\n"));
     answers(broker, sent, &created)?;
-    Ok(told)
+    let joins = |event: &TicketEvent| matches!(event, TicketEvent::ProjectUpdated(event) if event.pool_id.is_some());
+    Ok(Seen { told, moved: events.iter().any(joins) })
 }
 
 fn decoded<T>(
@@ -44,6 +56,16 @@ fn decoded<T>(
 ) -> Result<Vec<T>> {
     let records = all(broker, topic)?;
     Ok(records.iter().map(|r| decode(r.value.as_deref().unwrap_or_default())).collect::<Result<_, _>>()?)
+}
+
+/// Stores as they were found.
+struct Found<'a>(&'a Stores);
+
+impl reader::Stores for Found<'_> {
+    fn entries(&self, store: &str, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), reader::ReadError> {
+        self.0[store].iter().for_each(|(key, value)| each(key, value));
+        Ok(())
+    }
 }
 
 /// Numbers and sequences without gaps; the store has the tickets that the log leaves. The commands that made tickets.

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use topology::Step;
 
 use crate::commands::{Commands, Message, last_words};
-use crate::coverage::{Coverage, TOLD};
+use crate::coverage::{Coverage, MOVED, TOLD};
 use crate::oracle::Sent;
 use crate::world::World;
 use crate::{compare, oracle, records, reference};
@@ -29,6 +29,11 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.coverage.fmt(f)
     }
+}
+
+/// True if the answer to a command may take a question to another task.
+fn two_steps(message: &Message) -> bool {
+    ["AddMember", "ConfigureAssignment"].contains(&message.what)
 }
 
 struct Run {
@@ -92,7 +97,7 @@ impl Run {
     fn send(&mut self, message: &Message, last: bool) -> Result<()> {
         self.world.send(message)?;
         if let Some(id) = message.command {
-            self.sent.push(Sent { id, epoch: self.epoch, last, two_steps: message.what == "AddMember" });
+            self.sent.push(Sent { id, epoch: self.epoch, last, two_steps: two_steps(message) });
         }
         Ok(())
     }
@@ -143,7 +148,7 @@ impl Run {
     fn say_last_words(&mut self) -> Result<()> {
         let mut words: Vec<Message> = Vec::new();
         let again = self.commands.repeatable();
-        let two_steps: Vec<_> = again.iter().filter(|m| m.what == "AddMember").collect();
+        let two_steps: Vec<_> = again.iter().filter(|m| two_steps(m)).collect();
         words.extend(two_steps.choose_multiple(&mut self.rng, 3).map(|m| (*m).clone()));
         words.extend(again.choose_multiple(&mut self.rng, 3).cloned());
         for message in words {
@@ -171,8 +176,9 @@ impl Run {
         compare::topics(&*broker, &reference)?;
         let stores = records::stores(&self.world.topology, &self.world.config, &*broker)?;
         compare::same_stores(&stores, &reference).context("as it lies on the disk")?;
-        if oracle::check(&*broker, &stores, &self.sent)? > 0 {
-            self.world.luck.lock().coverage.count(TOLD);
+        let seen = oracle::check(&*broker, &stores, &self.sent)?;
+        for (_, what) in [(seen.told > 0, TOLD), (seen.moved, MOVED)].into_iter().filter(|(seen, _)| *seen) {
+            self.world.luck.lock().coverage.count(what);
         }
         std::fs::remove_dir_all(&self.world.config.state_dir)?;
         let restored = records::stores(&self.world.topology, &self.world.config, &*broker)?;

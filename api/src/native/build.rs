@@ -75,8 +75,10 @@ pub(crate) fn ticket_command(
         "CreateProject" => create_project(from, by)?,
         "UpdateProject" => update_project(from, &to, by)?,
         "ConfigureAssignment" => {
-            let policy = from.opt_string("policy")?;
-            record!(by, to.project_id, ConfigureAssignment { policy })
+            let (policy, pool_open) = (from.opt_string("policy")?, from.opt_bool("poolOpen")?);
+            // The id of a project is the pool's that it hosts.
+            let pool = from.opt_string("pool")?.map(|host| project_id(&host));
+            record!(by, to.project_id, ConfigureAssignment { policy, pool_open, pool })
         }
         "AddMember" => add_member(from, to, by)?,
         "UpdateMember" => update_member(from, &to, by)?,

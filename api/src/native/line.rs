@@ -169,6 +169,16 @@ mod tests {
     }
 
     #[test]
+    fn should_take_a_pool_by_the_id_or_the_key_of_its_host() {
+        let id = ids::project_id("WEB");
+        for pool in ["WEB".to_owned(), id.to_string()] {
+            let line = format!(r#"{{"type":"ConfigureAssignment","project":"SHOP","pool":"{pool}","poolOpen":false}}"#);
+            let TicketCommand::ConfigureAssignment(command) = ticket_command(&line) else { panic!("{line}") };
+            assert_eq!((command.pool, command.pool_open, command.policy), (Some(id), Some(false), None), "{line}");
+        }
+    }
+
+    #[test]
     fn should_register_people_by_mail_or_as_placeholders() {
         let key = |line| match parse(line, true) {
             Ok(Command::User(UserCommand::RegisterUser(command))) => (command.user_key, command.name),

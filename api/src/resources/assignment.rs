@@ -23,10 +23,14 @@ pub(crate) async fn read(
         Some(user) => state.read_model().user(user).await?,
         None => None,
     };
-    Ok(Answer::ok(Assignment::new(ticket, project.assignment_policy, assignee)))
+    let host = match project.pool_id {
+        Some(host) => state.read_model().project(host).await?.map(|host| host.key),
+        None => Some(project.key.clone()),
+    };
+    Ok(Answer::ok(Assignment::new(ticket, project, host, assignee)))
 }
 
-/// `{ policy }`; answers with the project.
+/// `{ policy?, poolOpen?, pool? }`; answers with the project.
 pub(crate) async fn update(
     State(state): State<AppState>,
     Path(id): Path<String>,

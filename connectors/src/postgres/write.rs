@@ -345,9 +345,10 @@ async fn write_projects(db: &mut PgConnection, changes: &[ProjectChange]) -> Res
     let updated: Vec<&ProjectUpdated> = updated.into_values().collect();
     sqlx::query(
         "UPDATE projects p SET name = v.name, description = v.description, viewer_comments = v.viewer_comments, \
-         updated_at = v.updated_at, assignment_policy = coalesce(nullif(v.policy, ''), p.assignment_policy) \
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::text[]) \
-         AS v (id, name, description, viewer_comments, updated_at, policy) WHERE p.id = v.id",
+         updated_at = v.updated_at, assignment_policy = coalesce(nullif(v.policy, ''), p.assignment_policy), \
+         pool_id = v.pool_id, pool_open = v.pool_open \
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::text[], $7::uuid[], $8::boolean[]) \
+         AS v (id, name, description, viewer_comments, updated_at, policy, pool_id, pool_open) WHERE p.id = v.id",
     )
     .bind(column(&updated, |event| event.project_id))
     .bind(column(&updated, |event| &event.name))
@@ -355,6 +356,8 @@ async fn write_projects(db: &mut PgConnection, changes: &[ProjectChange]) -> Res
     .bind(column(&updated, |event| event.viewer_comments))
     .bind(column(&updated, |event| event.updated_at))
     .bind(column(&updated, |event| &event.assignment_policy))
+    .bind(column(&updated, |event| event.pool_id))
+    .bind(column(&updated, |event| event.pool_open))
     .execute(db)
     .await
     .map(drop)

@@ -316,13 +316,15 @@ async fn write_project(db: &mut SqliteConnection, change: ProjectChange) -> Resu
         ProjectChange::Updated(event) => {
             sqlx::query(
                 "UPDATE projects SET name = ?, description = ?, viewer_comments = ?, updated_at = ?, \
-                 assignment_policy = coalesce(nullif(?, ''), assignment_policy) WHERE id = ?",
+                 assignment_policy = coalesce(nullif(?, ''), assignment_policy), pool_id = ?, pool_open = ? WHERE id = ?",
             )
             .bind(event.name)
             .bind(event.description)
             .bind(event.viewer_comments)
             .bind(event.updated_at)
             .bind(event.assignment_policy)
+            .bind(event.pool_id)
+            .bind(event.pool_open)
             .bind(event.project_id)
             .execute(db)
             .await?;

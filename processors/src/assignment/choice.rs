@@ -6,7 +6,7 @@ use schemas::{PoolGroupState, PoolLoadState, PoolMembershipState, PoolTicketStat
 use topology::ProcessingError;
 use uuid::Uuid;
 
-use super::keys::{Kind, Place, PoolMembershipKey, PoolTicketKey, labels_id};
+use super::keys::{Kind, Place, PoolTicketKey, labels_id};
 use super::order::heads;
 use super::pool::Pool;
 use super::weight;
@@ -26,17 +26,20 @@ pub(super) struct Choice {
     pub(super) reason: String,
 }
 
-/// Where a member stands among those who can be given work; none if the member cannot.
+/// Where a member stands among those who can be given work of a project; none if the member cannot. Capacity and skills
+/// are those of the `host`'s membership, but both that and the project's `own` must let the member work.
 pub(super) fn member_place(
     policy: Policy,
     user_id: Uuid,
     load: &PoolLoadState,
-    membership: &PoolMembershipState,
+    host: &PoolMembershipState,
+    own: &PoolMembershipState,
 ) -> Option<Place> {
-    if !membership.available || Role::of_stored(&membership.role) < Role::Member {
+    let works = |of: &PoolMembershipState| of.available && Role::of_stored(&of.role) >= Role::Member;
+    if !works(host) || !works(own) {
         return None;
     }
-    let capacity = i64::from(membership.capacity);
+    let capacity = i64::from(host.capacity);
     // Weights are 1, 2, 3 and 5: a member with room for 4 can be given what one with room for 3 can.
     let class = [5, 3, 2, 1].into_iter().find(|weight| load.load + i64::from(*weight) <= capacity)?;
     let share = || i64::try_from((i128::from(load.load) << SHARE_BITS) / i128::from(capacity)).unwrap_or(i64::MAX);
@@ -68,10 +71,7 @@ impl Pool<'_, '_> {
         labels: &[String],
         weight: i64,
     ) -> Result<Option<Choice>, ProcessingError> {
-        let policy = self.policy(project_id)?;
-        if policy == Policy::Manual {
-            return Ok(None);
-        }
+        let Some(policy) = self.gives(project_id)? else { return Ok(None) };
         let groups = self.stores.order.groups(self.ctx, Kind::Members, self.id, project_id)?;
         let mut best: Option<(bool, i64, i64, Uuid)> = None;
         for group in &groups {
@@ -88,8 +88,7 @@ impl Pool<'_, '_> {
         }
         let Some((lacks, _, _, user_id)) = best else { return Ok(None) };
         let load = self.load(user_id)?.load;
-        let key = PoolMembershipKey(self.id, user_id, project_id);
-        let capacity = self.stores.memberships.get(self.ctx, &key)?.map_or(0, |membership| membership.capacity);
+        let capacity = self.membership(self.id, user_id)?.map_or(0, |host| host.capacity);
         let most = if policy == Policy::RoundRobin { "whose turn is longest ago" } else { "with the lowest share" };
         let whom = match (labels, lacks) {
             ([], _) => String::new(),
@@ -105,19 +104,16 @@ impl Pool<'_, '_> {
     pub(super) fn give_waiting_to(&mut self, user_id: Uuid) -> Result<(), ProcessingError> {
         while self.left > 0 {
             let load = self.load(user_id)?;
+            let Some(host) = self.membership(self.id, user_id)? else { return Ok(()) };
             let mut best: Option<(Place, Uuid, Vec<String>)> = None;
             for &project_id in &load.projects {
-                let policy = self.policy(project_id)?;
-                let key = PoolMembershipKey(self.id, user_id, project_id);
-                let Some(membership) = self.stores.memberships.get(self.ctx, &key)? else { continue };
-                let Some(Place { class: room, .. }) = member_place(policy, user_id, &load, &membership) else {
+                let Some(policy) = self.gives(project_id)? else { continue };
+                let Some(own) = self.membership(project_id, user_id)? else { continue };
+                let Some(Place { class: room, .. }) = member_place(policy, user_id, &load, &host, &own) else {
                     continue;
                 };
-                if policy == Policy::Manual {
-                    continue;
-                }
                 for group in self.stores.order.groups(self.ctx, Kind::Waiting, self.id, project_id)? {
-                    if policy == Policy::SkillsOnly && !covers(&membership.skills, &group.labels) {
+                    if policy == Policy::SkillsOnly && !covers(&host.skills, &group.labels) {
                         continue;
                     }
                     let fitting = heads(&group).filter(|place| weight_of(place.class) <= i64::from(room));
@@ -140,6 +136,9 @@ impl Pool<'_, '_> {
 
     /// Gives what waits in a project to whoever has room.
     pub(super) fn give_waiting_of(&mut self, project_id: Uuid) -> Result<(), ProcessingError> {
+        if self.gives(project_id)?.is_none() {
+            return self.drained(project_id);
+        }
         // Classes of groups that nobody has room for; nobody gains any meanwhile.
         let mut hopeless = BTreeSet::new();
         while self.left > 0 {
@@ -149,9 +148,7 @@ impl Pool<'_, '_> {
             let first =
                 all.filter(|(place, id, _)| !hopeless.contains(&(*id, place.class))).min_by_key(|(place, ..)| *place);
             let Some((place, id, PoolGroupState { labels, .. })) = first else {
-                let mut project = self.project(project_id)?;
-                project.draining = false;
-                return self.put_project(project_id, project);
+                return self.drained(project_id);
             };
             if !self.give(project_id, place, labels)? {
                 hopeless.insert((id, place.class));
@@ -169,14 +166,8 @@ impl Pool<'_, '_> {
             return Err(ProcessingError::record("contradiction", what));
         };
         self.propose(key, &ticket, Some(choice.user_id), choice.reason);
-        let new = schemas::PoolTicketState { assignee_id: Some(choice.user_id), proposed: true, ..(*ticket).clone() };
+        let new = PoolTicketState { assignee_id: Some(choice.user_id), proposed: true, ..(*ticket).clone() };
         self.put_ticket(key, Some(&ticket), Some(new))?;
         Ok(true)
-    }
-
-    fn drain_later(&mut self, project_id: Uuid) -> Result<(), ProcessingError> {
-        let mut project = self.project(project_id)?;
-        project.draining = true;
-        self.put_project(project_id, project)
     }
 }

@@ -6,23 +6,23 @@ use uuid::Uuid;
 use crate::keys::KeyBytes;
 
 /// A pool and a project in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PoolProjectKey(pub(crate) Uuid, pub(crate) Uuid);
 
 /// A pool and a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PoolUserKey(pub(crate) Uuid, pub(crate) Uuid);
 
-/// A pool, a user, and a project that the user is a member of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// A pool, a project in it, and a user who is a member of the project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PoolMembershipKey(pub(crate) Uuid, pub(crate) Uuid, pub(crate) Uuid);
 
 /// A pool, a project, and the number of a ticket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PoolTicketKey(pub(crate) Uuid, pub(crate) Uuid, pub(crate) i64);
 
 /// What an order is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Kind {
     /// Members who can be given work, by project and skills; classes by room.
     Members = 1,
@@ -33,7 +33,7 @@ pub(crate) enum Kind {
 }
 
 /// A group of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct GroupKey {
     pub(crate) kind: Kind,
     pub(crate) pool: Uuid,
@@ -53,7 +53,7 @@ pub(crate) struct Place {
 }
 
 /// An entry of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct OrderKey(pub(crate) GroupKey, pub(crate) Place);
 
 /// Bytes of a group's key, and with the class of the class' prefix.

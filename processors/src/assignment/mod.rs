@@ -12,11 +12,25 @@
 //! | file | what |
 //! |---|---|
 //! | `told.rs` | what a pool is told of an event |
-//! | `pool.rs` | [`pool::Pool`]: takes it in, and the bookkeeping: loads, what each member has, what waits |
+//! | `pool_lookups.rs`, `moves.rs` | joining another project's pool: the question to its host; telling the new pool what there is |
+//! | `pool.rs` | [`pool::Pool`]: takes in what it is told of tickets and answers, and writes down what becomes of a ticket |
+//! | `members.rs` | memberships and loads, and where they put a user in each project of the pool |
+//! | `projects.rs` | projects that come, go, or change their policy; what one record was too little for |
 //! | `choice.rs` | the choice of a member; which waiting tickets somebody with room is given |
 //! | `order.rs` | ordered entries in groups of equal labels, the first of each class at hand |
 //! | `keys.rs`, `stores.rs` | what is stored, and under which keys |
+//! | `verify.rs` | holds the stores to each other |
 //! | `processor.rs`, `proposals.rs` | the two processors: of the pool's input, and of the proposals in the ticket sub-topology |
+//!
+//! # Pools that projects share
+//!
+//! A pool is hosted by a project, whose id is the pool's, and is of the host's members. A ticket is given to a member of its
+//! project who is the host's member too, may work and is available in both, with the host's capacity and skills. The load
+//! is one for all projects of the pool. Who is no member of the host but has tickets by hand has a load there as well.
+//!
+//! A project that moves tells its former pool that it has left and its new one all there is, both some at a time.
+//! Everything that a project tells has the sequence of the move that brought it to the pool (`since`), so what a pool has
+//! left of an earlier stay is known for what it is.
 //!
 //! # What a choice costs
 //!
@@ -27,18 +41,33 @@
 
 mod choice;
 mod keys;
+mod members;
+mod moves;
 mod order;
 mod pool;
+mod pool_lookups;
 mod processor;
+mod projects;
 mod proposals;
 mod stores;
 mod told;
+mod verify;
 
-pub(crate) use processor::{ASSIGNMENTS_SINK, AssignmentProcessor};
+pub(crate) use moves::{MoveProcessor, begin as begin_move};
+pub(crate) use pool_lookups::{POOL_LOOKUPS, POOL_REPLIES, PoolLookupProcessor, PoolReplyProcessor};
+pub(crate) use processor::{ASSIGNMENTS_SINK, AssignmentProcessor, POOL_WORK};
 pub(crate) use proposals::ProposalProcessor;
+use schemas::ProjectState;
 pub(crate) use stores::declare;
 pub use stores::{POOL_LOADS, POOL_STORES, POOL_TICKETS};
-pub(crate) use told::pool_input;
+pub(crate) use told::{moved, pool_inputs};
+use uuid::Uuid;
+pub use verify::{verify_pools, verify_pools_at_rest};
+
+/// The pool that a project is in.
+pub(crate) fn pool_of(project_id: Uuid, project: &ProjectState) -> Uuid {
+    project.pool_id.unwrap_or(project_id)
+}
 
 /// The weight of a ticket of that priority. One that this version does not know weighs as much as the default.
 pub(crate) fn weight(priority: &str) -> i64 {

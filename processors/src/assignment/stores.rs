@@ -1,18 +1,21 @@
 //! The stores of the assignment sub-topology.
 
-use schemas::{PoolGroupState, PoolLoadState, PoolMembershipState, PoolProjectState, PoolTicketState};
+use schemas::{PoolGroupState, PoolLoadState, PoolMembershipState, PoolProjectState, PoolState, PoolTicketState};
 use topology::serde::RawBytes;
 use topology::{InitContext, Store, StoreBuilder, TopologyBuilder, TopologyError};
+use uuid::Uuid;
 
 use super::keys::{GroupKey, OrderKey, PoolMembershipKey, PoolProjectKey, PoolTicketKey, PoolUserKey};
 use super::order::Order;
 use crate::keys::StoreKeySerde;
 use crate::serdes::Framed;
 
+/// What pools have still to do, by pool.
+const POOLS: &str = "pools";
 /// Projects by pool and project.
-const POOL_PROJECTS: &str = "pool-projects";
-/// Memberships by pool, user and project.
-const POOL_MEMBERSHIPS: &str = "pool-memberships";
+pub(super) const POOL_PROJECTS: &str = "pool-projects";
+/// Memberships by pool, project and user.
+pub(super) const POOL_MEMBERSHIPS: &str = "pool-memberships";
 /// Loads by pool and user.
 pub const POOL_LOADS: &str = "pool-loads";
 /// Open tickets by pool, project and number.
@@ -23,7 +26,8 @@ pub(super) const POOL_ORDER: &str = "pool-order";
 pub(super) const POOL_GROUPS: &str = "pool-groups";
 
 /// Every store of the sub-topology.
-pub const POOL_STORES: [&str; 6] = [POOL_PROJECTS, POOL_MEMBERSHIPS, POOL_LOADS, POOL_TICKETS, POOL_ORDER, POOL_GROUPS];
+pub const POOL_STORES: [&str; 7] =
+    [POOLS, POOL_PROJECTS, POOL_MEMBERSHIPS, POOL_LOADS, POOL_TICKETS, POOL_ORDER, POOL_GROUPS];
 
 /// Decoded values that each task keeps.
 const CACHED_PROJECTS: usize = 2_048;
@@ -33,6 +37,7 @@ const CACHED_TICKETS: usize = 4_096;
 /// Declares the stores.
 pub(crate) fn declare(builder: TopologyBuilder) -> TopologyBuilder {
     builder
+        .store::<Uuid, PoolState>(StoreBuilder::persistent(POOLS, StoreKeySerde, Framed).cached(CACHED_PROJECTS))
         .store::<PoolProjectKey, PoolProjectState>(
             StoreBuilder::persistent(POOL_PROJECTS, StoreKeySerde, Framed).cached(CACHED_PROJECTS),
         )
@@ -54,6 +59,7 @@ pub(crate) fn declare(builder: TopologyBuilder) -> TopologyBuilder {
 /// A processor's handles on the stores.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PoolHandles {
+    pub(crate) pools: Store<Uuid, PoolState>,
     pub(crate) projects: Store<PoolProjectKey, PoolProjectState>,
     pub(crate) memberships: Store<PoolMembershipKey, PoolMembershipState>,
     pub(crate) loads: Store<PoolUserKey, PoolLoadState>,
@@ -64,6 +70,7 @@ pub(crate) struct PoolHandles {
 impl PoolHandles {
     pub(crate) fn new(ctx: &InitContext<'_>) -> Result<Self, TopologyError> {
         Ok(Self {
+            pools: ctx.store(POOLS)?,
             projects: ctx.store(POOL_PROJECTS)?,
             memberships: ctx.store(POOL_MEMBERSHIPS)?,
             loads: ctx.store(POOL_LOADS)?,

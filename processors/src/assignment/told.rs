@@ -1,75 +1,123 @@
-//! What a pool is told of an event: all that it needs to know of the ticket, membership or project, as it now is.
+//! What pools are told of an event: all that they need to know of the ticket, membership or project, as it now is.
 
-use schemas::{PoolInput, PoolMemberChanged, PoolProjectChanged, PoolTicketChanged, TicketEvent, TicketState};
+use schemas::{
+    MemberState, PoolInput, PoolMemberChanged, PoolProjectChanged, PoolProjectLeft, PoolTicketChanged, ProjectState,
+    TicketEvent, TicketState,
+};
 use uuid::Uuid;
 
+use super::pool_of;
 use crate::view::{Fault, ProjectView};
 use crate::workflow;
 
-/// Fills in who is told, and why.
-macro_rules! told {
-    ($event:expr, $record:ident { $($body:tt)* }) => {
-        PoolInput::from($record {
-            // Each project is a pool of its own.
-            pool_id: $event.project_id(),
-            project_id: $event.project_id(),
-            causation_id: $event.causation_id(),
-            correlation_id: $event.correlation_id(),
-            $($body)*
-        })
-    };
+/// Who is told, about which project, and why: what every record to a pool begins with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Address {
+    pub(crate) pool_id: Uuid,
+    pub(crate) project_id: Uuid,
+    pub(crate) causation_id: Uuid,
+    pub(crate) correlation_id: Uuid,
+    /// Sequence of the event with which the project came to the pool.
+    pub(crate) since: i64,
 }
 
-/// What the project's pool is told of an event that was just applied; none if it does not concern it.
+/// A record with its beginning filled in.
+macro_rules! told {
+    ($address:expr, $record:ident { $($body:tt)* }) => {{
+        let Address { pool_id, project_id, causation_id, correlation_id, since } = $address;
+        PoolInput::from($record { pool_id, project_id, causation_id, correlation_id, since, $($body)* })
+    }};
+}
+
+/// What an event that was just applied is about, as far as it concerns pools.
+enum About {
+    Project,
+    Member(Uuid),
+    Ticket(i64),
+}
+
+/// What pools are told of an event that was just applied: the project's pool, and of memberships the project's own pool
+/// too, which others may share. None if it does not concern them.
 ///
 /// # Errors
 /// The state cannot be read.
-pub(crate) fn pool_input(view: &impl ProjectView, event: &TicketEvent) -> Result<Option<PoolInput>, Fault> {
-    let number = match event {
-        TicketEvent::ProjectUpdated(e) => {
-            return Ok(Some(told!(event, PoolProjectChanged { policy: e.assignment_policy.clone() })));
-        }
-        TicketEvent::ProjectMemberAdded(e) => {
-            return Ok(Some(member(event, e.user_id, &e.role, e.capacity, &e.skills, e.available)));
-        }
-        TicketEvent::ProjectMemberUpdated(e) => {
-            return Ok(Some(member(event, e.user_id, &e.role, e.capacity, &e.skills, e.available)));
-        }
-        TicketEvent::ProjectMemberRemoved(e) => {
-            let user_id = e.user_id;
-            return Ok(Some(told!(event, PoolMemberChanged { user_id, removed: true, ..Default::default() })));
-        }
-        TicketEvent::TicketDeleted(e) => {
-            let (number, ticket_id) = (e.number, e.ticket_id);
-            return Ok(Some(told!(event, PoolTicketChanged { number, ticket_id, ..Default::default() })));
-        }
-        TicketEvent::TicketCreated(e) => e.number,
+pub(crate) fn pool_inputs(view: &impl ProjectView, event: &TicketEvent) -> Result<[Option<PoolInput>; 2], Fault> {
+    let about = match event {
+        TicketEvent::ProjectUpdated(_) => About::Project,
+        TicketEvent::ProjectMemberAdded(e) => About::Member(e.user_id),
+        TicketEvent::ProjectMemberUpdated(e) => About::Member(e.user_id),
+        TicketEvent::ProjectMemberRemoved(e) => About::Member(e.user_id),
+        TicketEvent::TicketDeleted(e) => About::Ticket(e.number),
+        TicketEvent::TicketCreated(e) => About::Ticket(e.number),
         TicketEvent::TicketStatusUpdated(e) if workflow::is_open(&e.old_status) != workflow::is_open(&e.new_status) => {
-            e.number
+            About::Ticket(e.number)
         }
-        TicketEvent::TicketUpdated(e) if e.priority.is_some() || e.labels.is_some() => e.number,
-        TicketEvent::TicketAssigned(e) => e.number,
-        TicketEvent::TicketUnassigned(e) => e.number,
+        TicketEvent::TicketUpdated(e) if e.priority.is_some() || e.labels.is_some() => About::Ticket(e.number),
+        TicketEvent::TicketAssigned(e) => About::Ticket(e.number),
+        TicketEvent::TicketUnassigned(e) => About::Ticket(e.number),
         TicketEvent::ProjectCreated(_)
         | TicketEvent::TicketUpdated(_)
         | TicketEvent::TicketStatusUpdated(_)
         | TicketEvent::TicketWatchAdded(_)
         | TicketEvent::TicketWatchRemoved(_)
-        | TicketEvent::TicketCommented(_) => return Ok(None),
+        | TicketEvent::TicketCommented(_) => return Ok([None, None]),
     };
-    let Some(ticket) = view.ticket(number)? else { return Ok(None) };
-    // The pool knows nothing of a ticket that was never its to give or to count.
-    let unknown = matches!(event, TicketEvent::TicketCreated(_)) && !concerns(&ticket);
-    Ok((!unknown).then(|| self::ticket(event, number, &ticket)))
+    let Some(project) = view.project()? else { return Ok([None, None]) };
+    let home = home(event, &project);
+    match about {
+        About::Project => Ok([Some(self::project(home, &project)), None]),
+        About::Member(user_id) => {
+            let now = view.member(user_id)?;
+            let tell = |address| match &now {
+                Some(now) => member(address, user_id, now),
+                None => no_member(address, user_id),
+            };
+            let own = Address { pool_id: home.project_id, ..home };
+            Ok([Some(tell(home)), (own.pool_id != home.pool_id).then(|| tell(own))])
+        }
+        About::Ticket(number) => {
+            let told = match view.ticket(number)? {
+                // The pool knows nothing of a ticket that was never its to give or to count.
+                Some(now) if matches!(event, TicketEvent::TicketCreated(_)) && !concerns(&now) => None,
+                Some(now) => Some(ticket(home, number, &now)),
+                None => Some(told!(home, PoolTicketChanged { number, ..Default::default() })),
+            };
+            Ok([told, None])
+        }
+    }
 }
 
-fn concerns(ticket: &TicketState) -> bool {
-    workflow::is_open(&ticket.status) && !ticket.held
+/// Where a project has its work done.
+fn home(event: &TicketEvent, project: &ProjectState) -> Address {
+    let project_id = event.project_id();
+    Address {
+        pool_id: pool_of(project_id, project),
+        project_id,
+        causation_id: event.causation_id(),
+        correlation_id: event.correlation_id(),
+        since: project.pool_since,
+    }
 }
 
-fn ticket(event: &TicketEvent, number: i64, ticket: &TicketState) -> PoolInput {
+/// What the pool that a project had `before` an event is told if the project has left it, and the project's new address.
+pub(crate) fn moved(before: &ProjectState, after: &ProjectState, event: &TicketEvent) -> Option<(PoolInput, Address)> {
+    let (old, new) = (home(event, before), home(event, after));
+    let left = || told!(old, PoolProjectLeft { number: 0, user_id: None });
+    (old.pool_id != new.pool_id).then(|| (left(), new))
+}
+
+/// True if a ticket is a pool's to give or to count.
+pub(super) fn concerns(ticket: &TicketState) -> bool {
+    workflow::is_open(&ticket.status) && (ticket.assignee_id.is_some() || !ticket.held)
+}
+
+pub(super) fn project(address: Address, project: &ProjectState) -> PoolInput {
+    told!(address, PoolProjectChanged { policy: project.assignment_policy.clone() })
+}
+
+pub(super) fn ticket(address: Address, number: i64, ticket: &TicketState) -> PoolInput {
     told!(
-        event,
+        address,
         PoolTicketChanged {
             number,
             ticket_id: ticket.ticket_id,
@@ -84,14 +132,13 @@ fn ticket(event: &TicketEvent, number: i64, ticket: &TicketState) -> PoolInput {
     )
 }
 
-fn member(
-    event: &TicketEvent,
-    user_id: Uuid,
-    role: &str,
-    capacity: i32,
-    skills: &[String],
-    available: bool,
-) -> PoolInput {
-    let (role, skills) = (role.to_owned(), skills.to_vec());
-    told!(event, PoolMemberChanged { user_id, removed: false, role, capacity, skills, available })
+pub(super) fn member(address: Address, user_id: Uuid, member: &MemberState) -> PoolInput {
+    let (role, skills) = (member.role.clone(), member.skills.clone());
+    let (capacity, available) = (member.capacity, member.available);
+    told!(address, PoolMemberChanged { user_id, removed: false, role, capacity, skills, available })
+}
+
+/// That a user is no member any more.
+pub(super) fn no_member(address: Address, user_id: Uuid) -> PoolInput {
+    told!(address, PoolMemberChanged { user_id, removed: true, ..Default::default() })
 }

@@ -7,7 +7,7 @@
 //! | CreateProject | key_invalid, key_taken, name_*, description_too_long, handle_invalid |
 //! | all others first | project_not_found, not_a_member, insufficient_role (an admin counts as an owner) |
 //! | UpdateProject | name_*, description_too_long |
-//! | ConfigureAssignment | policy_invalid |
+//! | ConfigureAssignment | policy_invalid, own_pool_open, then, if another pool is to be joined, with its answer all again and pool_unknown, pool_not_open |
 //! | AddMember | role_invalid, insufficient_role (owners are made by owners), capacity_invalid, skill_invalid, handle_invalid, then, with the answer, all again and user_unknown, already_member |
 //! | UpdateMember | member_not_found, role_invalid, insufficient_role (only owners change owners), capacity_invalid, skill_invalid, last_owner |
 //! | RemoveMember | member_not_found, insufficient_role (only owners remove owners), last_owner |
@@ -36,6 +36,7 @@ mod proposal;
 mod update_project;
 mod watch_ticket;
 
+pub use configure_assignment::decide_joined_pool;
 pub use member::decide_added_member;
 pub use proposal::decide_proposal;
 
@@ -54,7 +55,10 @@ pub fn decide(view: &impl ProjectView, command: TicketCommand, at: i64) -> Resul
     let accepted: Result<Accepted, Refused> = match command {
         TicketCommand::CreateProject(command) => create_project::decide(view, &issue, command),
         TicketCommand::UpdateProject(command) => update_project::decide(view, &issue, command),
-        TicketCommand::ConfigureAssignment(command) => configure_assignment::decide(view, &issue, command),
+        TicketCommand::ConfigureAssignment(command) => match configure_assignment::decide(view, &issue, &command)? {
+            Some(accepted) => Ok(accepted),
+            None => return Ok(Decision::LookUpPool(Box::new(command))),
+        },
         TicketCommand::AddMember(command) => {
             member::check_add(view, &issue, &command)?;
             return Ok(Decision::LookUpUser(Box::new(command)));

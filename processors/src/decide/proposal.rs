@@ -3,6 +3,7 @@
 use schemas::{AssignmentProposed, TicketState, ids};
 use uuid::Uuid;
 
+use crate::assignment::pool_of;
 use crate::decision::{Stamp, event};
 use crate::guard;
 use crate::policy::Policy;
@@ -12,7 +13,8 @@ use crate::workflow;
 /// The event that a proposal leads to; none: it is declined. `at` is the timestamp of its record, in milliseconds since the
 /// Unix epoch.
 ///
-/// It counts only in the ticket's round that it was made for, so whatever was done by hand since wins.
+/// It counts only in the ticket's round that it was made for, so whatever was done by hand since wins, and only if it was
+/// made by the pool that the project is in.
 ///
 /// # Errors
 /// The state cannot be read.
@@ -22,6 +24,9 @@ pub fn decide_proposal(
     at: i64,
 ) -> Result<Option<schemas::TicketEvent>, Fault> {
     let (Some(project), Some(ticket)) = (view.project()?, view.ticket(proposal.number)?) else { return Ok(None) };
+    if pool_of(proposal.project_id, &project) != proposal.pool_id {
+        return Ok(None);
+    }
     if ticket.round != proposal.round || ticket.held || !workflow::is_open(&ticket.status) {
         return Ok(None);
     }

@@ -42,6 +42,8 @@ pub(super) fn updated(
             updated_by: issue.actor_id,
             updated_at: issue.at,
             assignment_policy: new.assignment_policy,
+            pool_id: new.pool_id,
+            pool_open: new.pool_open,
         }
     )];
     Ok(Accepted { events, ..Accepted::default() })

@@ -1,6 +1,7 @@
 //! A project with members, and short ways to have work done in it.
 
-use processors::{POOL_LOADS, POOL_TICKETS};
+use processors::{Difference, Fold, POOL_LOADS, POOL_TICKETS, verify_pools, verify_pools_at_rest};
+use schemas::reader::{ReadError, Stores};
 use schemas::topics::TICKET_EVENTS;
 use schemas::{CreateTicket, Outcome, TicketAssigned, TicketCommand, TicketEvent, ids};
 use topology::TestDriver;
@@ -13,7 +14,7 @@ use crate::oracle;
 /// SYNC under the test driver. Its owner takes no work.
 pub(crate) struct Office {
     pub(crate) driver: TestDriver,
-    next_id: u128,
+    pub(crate) next_id: u128,
 }
 
 impl Office {
@@ -55,11 +56,9 @@ impl Office {
 
     /// Until nothing is written any more.
     pub(crate) fn rest(&mut self) {
-        let written = |driver: &TestDriver| {
-            driver.all("test-pool-inputs-repartition").len()
-                + driver.all("ticket.assignments").len()
-                + driver.all(TICKET_EVENTS).len()
-        };
+        let topics =
+            ["test-pool-inputs-repartition", "test-pool-moves-repartition", "ticket.assignments", TICKET_EVENTS];
+        let written = |driver: &TestDriver| topics.map(|topic| driver.all(topic).len());
         for _ in 0..4 {
             self.step();
         }
@@ -141,8 +140,28 @@ impl Office {
     fn check(&self) {
         let store = |name| self.driver.store_entries(name).unwrap();
         oracle::check(&events(&self.driver), &store(POOL_LOADS), &store(POOL_TICKETS)).unwrap();
-        assert!(self.driver.all("test-pool-inputs-repartition.dlq").is_empty());
-        assert!(self.driver.all("ticket.assignments.dlq").is_empty());
+        let mut contradictions = Vec::new();
+        verify_pools(&Held(&self.driver), &mut |difference| contradictions.push(difference.to_string())).unwrap();
+        let mut fold = Fold::default();
+        events(&self.driver).into_iter().for_each(|event| fold.ticket_event(event));
+        let mut note = |difference: Difference| contradictions.push(difference.to_string());
+        verify_pools_at_rest(&fold, &Held(&self.driver), &mut note).unwrap();
+        assert_eq!(contradictions, Vec::<String>::new());
+        let internal = ["pool-inputs", "pool-moves", "pool-work", "pool-lookup-requests", "pool-lookup-replies"];
+        let topics = internal.map(|name| format!("test-{name}-repartition.dlq"));
+        for topic in topics.into_iter().chain(["ticket.assignments.dlq".to_owned(), "ticket.commands.dlq".to_owned()]) {
+            assert!(self.driver.all(&topic).is_empty(), "{topic}");
+        }
+    }
+}
+
+/// The stores of a driver.
+struct Held<'a>(&'a TestDriver);
+
+impl Stores for Held<'_> {
+    fn entries(&self, store: &str, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), ReadError> {
+        self.0.store_entries(store).unwrap().iter().for_each(|(key, value)| each(key, value));
+        Ok(())
     }
 }
 

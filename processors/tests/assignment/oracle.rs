@@ -27,6 +27,8 @@ struct Member {
 #[derive(Debug, Default)]
 struct Project {
     policy: String,
+    /// The project whose members share the work: itself, unless it has joined another.
+    pool: Uuid,
     members: BTreeMap<Uuid, Member>,
     tickets: BTreeMap<i64, Ticket>,
 }
@@ -40,10 +42,7 @@ pub(crate) fn check<'e>(
     let projects = read(events)?;
     let carried = check_loads(&projects, loads)?;
     check_tickets(&projects, tickets)?;
-    for (id, project) in &projects {
-        check_waiting(*id, project, &carried)?;
-    }
-    Ok(())
+    projects.keys().try_for_each(|id| check_waiting(*id, &projects, &carried))
 }
 
 pub(crate) fn weight(priority: &str) -> i64 {
@@ -63,8 +62,16 @@ fn read<'e>(events: impl IntoIterator<Item = &'e TicketEvent>) -> Result<BTreeMa
         let worker = |role: &str, available: bool| available && role != "viewer";
         let set = |skills: &[String]| skills.iter().cloned().collect();
         match event {
-            TicketEvent::ProjectCreated(_) => project.policy = "least_loaded".to_owned(),
-            TicketEvent::ProjectUpdated(e) => project.policy.clone_from(&e.assignment_policy),
+            TicketEvent::ProjectCreated(e) => {
+                (project.policy, project.pool) = ("least_loaded".to_owned(), e.project_id);
+            }
+            TicketEvent::ProjectUpdated(e) => {
+                project.policy.clone_from(&e.assignment_policy);
+                project.pool = e.pool_id.unwrap_or(e.project_id);
+                if e.pool_open && project.pool != e.project_id {
+                    return Err(format!("{} is open, but shares {}", e.project_id, project.pool));
+                }
+            }
             TicketEvent::ProjectMemberAdded(e) => {
                 let (works, capacity) = (worker(&e.role, e.available), e.capacity.into());
                 project.members.insert(e.user_id, Member { works, capacity, skills: set(&e.skills) });
@@ -85,9 +92,8 @@ fn read<'e>(events: impl IntoIterator<Item = &'e TicketEvent>) -> Result<BTreeMa
                 project.tickets.insert(e.number, ticket);
             }
             TicketEvent::TicketDeleted(e) => drop(project.tickets.remove(&e.number)),
-            TicketEvent::TicketCommented(_)
-            | TicketEvent::TicketWatchAdded(_)
-            | TicketEvent::TicketWatchRemoved(_) => {}
+            TicketEvent::TicketCommented(_) | TicketEvent::TicketWatchAdded(_) | TicketEvent::TicketWatchRemoved(_) => {
+            }
             TicketEvent::TicketUpdated(e) => {
                 let ticket = project.tickets.get_mut(&e.number).ok_or("an update of no ticket")?;
                 ticket.priority = e.priority.clone().unwrap_or_else(|| ticket.priority.clone());
@@ -114,13 +120,13 @@ fn read<'e>(events: impl IntoIterator<Item = &'e TicketEvent>) -> Result<BTreeMa
     Ok(projects)
 }
 
-/// Loads are the weights of the open tickets; by project and user, as each project is a pool.
+/// Loads are the weights of the open tickets that somebody has in all projects of a pool; by pool and user.
 fn check_loads(projects: &BTreeMap<Uuid, Project>, loads: &Entries) -> Result<BTreeMap<(Uuid, Uuid), i64>, String> {
     let mut expected: BTreeMap<(Uuid, Uuid), i64> = BTreeMap::new();
-    for (id, project) in projects {
+    for project in projects.values() {
         for ticket in project.tickets.values().filter(|ticket| ticket.open) {
             if let Some(user) = ticket.assignee {
-                *expected.entry((*id, user)).or_default() += weight(&ticket.priority);
+                *expected.entry((project.pool, user)).or_default() += weight(&ticket.priority);
             }
         }
     }
@@ -141,38 +147,45 @@ fn check_loads(projects: &BTreeMap<Uuid, Project>, loads: &Entries) -> Result<BT
     Ok(expected)
 }
 
-/// Each open ticket that is not held is known, with the log's assignee and no question open.
+/// Each open ticket that is not held is known to the pool of its project and to no other, with the log's assignee and no
+/// question open.
 fn check_tickets(projects: &BTreeMap<Uuid, Project>, tickets: &Entries) -> Result<(), String> {
-    let mut expected: BTreeMap<(Uuid, i64), Option<Uuid>> = BTreeMap::new();
+    let mut expected: BTreeMap<(Uuid, Uuid, i64), Option<Uuid>> = BTreeMap::new();
     for (id, project) in projects {
         let known = |ticket: &&Ticket| ticket.open && (ticket.assignee.is_some() || !ticket.held);
         let of_project = project.tickets.iter().filter(|(_, ticket)| known(ticket));
-        expected.extend(of_project.map(|(number, ticket)| ((*id, *number), ticket.assignee)));
+        expected.extend(of_project.map(|(number, ticket)| ((project.pool, *id, *number), ticket.assignee)));
     }
     let mut found = BTreeMap::new();
     for (key, value) in tickets {
         let state: PoolTicketState = frame::decode(value).map_err(|error| error.to_string())?;
         let (key, number) = key.split_at(32);
-        let [_, project] = ids(key)?;
+        let [pool, project] = ids(key)?;
         let number = u64::from_be_bytes(number.try_into().map_err(|_| "a key of another length")?) ^ (1 << 63);
         if state.proposed {
             return Err(format!("ticket {number} of {project} still waits for an answer"));
         }
-        found.insert((project, number.cast_signed()), state.assignee_id);
+        found.insert((pool, project, number.cast_signed()), state.assignee_id);
     }
     if found == expected { Ok(()) } else { Err(format!("tickets are {found:?}, but the log says {expected:?}")) }
 }
 
-/// Nothing waits that somebody has room for.
-fn check_waiting(id: Uuid, project: &Project, carried: &BTreeMap<(Uuid, Uuid), i64>) -> Result<(), String> {
+/// Nothing waits that somebody has room for: a member of the project and of the pool, with the pool's capacity and skills.
+fn check_waiting(
+    id: Uuid,
+    projects: &BTreeMap<Uuid, Project>,
+    carried: &BTreeMap<(Uuid, Uuid), i64>,
+) -> Result<(), String> {
+    let project = &projects[&id];
     if project.policy == "manual" {
         return Ok(());
     }
     let waits = |ticket: &&Ticket| ticket.open && !ticket.held && ticket.assignee.is_none();
     for (number, ticket) in project.tickets.iter().filter(|(_, ticket)| waits(ticket)) {
-        for (user, member) in &project.members {
-            let load = carried.get(&(id, *user)).copied().unwrap_or_default();
-            let fits = member.works && load + weight(&ticket.priority) <= member.capacity;
+        for (user, own) in &project.members {
+            let Some(member) = projects[&project.pool].members.get(user) else { continue };
+            let load = carried.get(&(project.pool, *user)).copied().unwrap_or_default();
+            let fits = own.works && member.works && load + weight(&ticket.priority) <= member.capacity;
             if fits && (project.policy != "skills_only" || ticket.labels.is_subset(&member.skills)) {
                 return Err(format!(
                     "ticket {number} of {id} waits, but {user} has room: {load} of {}",

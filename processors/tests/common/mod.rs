@@ -3,7 +3,9 @@
 
 pub mod driver;
 
-use processors::{Accepted, Decision, ProjectModel, Refused, Rejection, decide, decide_added_member, evolve};
+use processors::{
+    Accepted, Decision, ProjectModel, Refused, Rejection, decide, decide_added_member, decide_joined_pool, evolve,
+};
 use schemas::*;
 use uuid::Uuid;
 
@@ -89,6 +91,21 @@ pub fn comment(actor: Uuid, set: impl FnOnce(&mut CommentTicket)) -> TicketComma
     })
 }
 
+/// Does the same to a command of any type.
+macro_rules! each_command {
+    ($command:expr, |$c:ident| $do:expr) => {
+        each_command!(
+            @ $command, $c, $do, CreateProject UpdateProject ConfigureAssignment AddMember UpdateMember RemoveMember CreateTicket ImportTicket
+            EditTicket MoveTicket AssignTicket UnassignTicket CommentTicket WatchTicket UnwatchTicket DeleteTicket
+        )
+    };
+    (@ $command:expr, $c:ident, $do:expr, $($variant:ident)*) => {
+        match $command {
+            $(TicketCommand::$variant($c) => $do,)*
+        }
+    };
+}
+
 /// SYNC with one member of each role; ticket 1 OPEN, assigned to MEMBER and commented; 2 IN_PROGRESS (version 2);
 /// 3 deleted; 4 imported as `github:o/r` 77.
 pub fn world() -> ProjectModel {
@@ -128,7 +145,17 @@ pub fn accept(model: &mut ProjectModel, id: u128, command: TicketCommand) -> Acc
     }
 }
 
-/// Why a command is refused; AddMember is answered with a known user.
+/// A project that does not exist.
+pub fn no_project() -> Uuid {
+    ids::project_id("NONE")
+}
+
+/// A project whose pool others may join. Any third one's is not open.
+pub fn open_project() -> Uuid {
+    ids::project_id("OPEN")
+}
+
+/// Why a command is refused; AddMember is answered with a known user, the question for a pool as the project's name says.
 pub fn refusal(model: &ProjectModel, command: TicketCommand) -> Option<Rejection> {
     let refused = match decide(model, command, AT) {
         Ok(Decision::Accepted(_)) => return None,
@@ -136,6 +163,13 @@ pub fn refusal(model: &ProjectModel, command: TicketCommand) -> Option<Rejection
             let user = Some(ids::user_id(&command.user_key)).filter(|_| command.user_key != "nobody@example.org");
             let user = if command.user_key == "member@example.org" { Some(MEMBER) } else { user };
             match decide_added_member(model, *command, user, Some("new"), AT) {
+                Ok(_) => return None,
+                Err(refused) => refused,
+            }
+        }
+        Ok(Decision::LookUpPool(command)) => {
+            let (known, open) = (command.pool != Some(no_project()), command.pool == Some(open_project()));
+            match decide_joined_pool(model, *command, known, open, AT) {
                 Ok(_) => return None,
                 Err(refused) => refused,
             }
@@ -148,31 +182,13 @@ pub fn refusal(model: &ProjectModel, command: TicketCommand) -> Option<Rejection
     }
 }
 
+/// The same command about another project.
+pub fn about(project_id: Uuid, mut command: TicketCommand) -> TicketCommand {
+    each_command!(&mut command, |c| c.project_id = project_id);
+    command
+}
+
 pub fn with_id(mut command: TicketCommand, id: u128) -> TicketCommand {
-    macro_rules! set {
-        ($($variant:ident),*) => {
-            match &mut command {
-                $(TicketCommand::$variant(c) => c.command_id = Uuid::from_u128(id),)*
-            }
-        };
-    }
-    set!(
-        CreateProject,
-        UpdateProject,
-        ConfigureAssignment,
-        AddMember,
-        UpdateMember,
-        RemoveMember,
-        CreateTicket,
-        ImportTicket,
-        EditTicket,
-        MoveTicket,
-        AssignTicket,
-        UnassignTicket,
-        CommentTicket,
-        WatchTicket,
-        UnwatchTicket,
-        DeleteTicket
-    );
+    each_command!(&mut command, |c| c.command_id = Uuid::from_u128(id));
     command
 }

@@ -35,6 +35,10 @@ ticket_command! {
     ConfigureAssignment = 15 {
         /// Who is given new work: `least_loaded`, `round_robin`, `skills_only` or manual; none: stays as it is.
         policy: Option<String>,
+        /// Whether other projects may join the pool of this one; none: stays as it is.
+        pool_open: Option<bool>,
+        /// Pool that the project is to share: the id of the project that hosts it; its own id: its own pool; none: stays as it is.
+        pool: Option<Uuid>,
     }
 }
 

@@ -36,6 +36,11 @@ ticket_event! {
         /// Who is given new work: `least_loaded`, `round_robin`, `skills_only` or manual; empty: `least_loaded`.
         #[serde(default)]
         assignment_policy: String,
+        /// Pool that the project shares: the id of the project that hosts it; none: its own.
+        pool_id: Option<Uuid>,
+        /// Whether other projects may join the pool of this one.
+        #[serde(default)]
+        pool_open: bool,
     }
 }
 

@@ -34,7 +34,8 @@ macro_rules! for_each_record {
             TicketDeleted UserCreated CommandAccepted CommandRejected CommandFailed
             UserLookupRequested UserLookupReplied ProjectState ProjectCounters MemberState HandleState TicketState
             ExternalState CommentState WatcherState UserState
-            PoolTicketChanged PoolMemberChanged PoolProjectChanged AssignmentDeclined AssignmentProposed
+            PoolTicketChanged PoolMemberChanged PoolProjectChanged PoolProjectLeft AssignmentDeclined AssignmentProposed
+            PoolLookupRequested PoolLookupReplied PoolMoved PoolState
             PoolProjectState PoolMembershipState PoolLoadState PoolTicketState PoolGroupState
             NotificationIntended ReadingTold FanOutContinued NotificationCreated NotificationsRead
             FanOutTicketState FanOutWatcherState FanOutRestState InboxState

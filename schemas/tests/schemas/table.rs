@@ -99,11 +99,16 @@ fn should_describe_every_record_and_field_and_give_optional_ones_a_default() {
 }
 
 #[test]
-fn should_nest_the_current_command_in_the_user_lookups() {
-    let command: Value = serde_json::from_str(schemas::AddMember::AVSC).unwrap();
-    for avsc in [schemas::UserLookupRequested::AVSC, schemas::UserLookupReplied::AVSC] {
+fn should_nest_the_current_command_in_the_lookups() {
+    use schemas::{AddMember, ConfigureAssignment};
+    for (command, avsc) in [
+        (AddMember::AVSC, schemas::UserLookupRequested::AVSC),
+        (AddMember::AVSC, schemas::UserLookupReplied::AVSC),
+        (ConfigureAssignment::AVSC, schemas::PoolLookupRequested::AVSC),
+        (ConfigureAssignment::AVSC, schemas::PoolLookupReplied::AVSC),
+    ] {
         let lookup: Value = serde_json::from_str(avsc).unwrap();
-        assert_eq!(lookup["fields"][0]["type"], command);
+        assert_eq!(lookup["fields"][0]["type"], serde_json::from_str::<Value>(command).unwrap());
     }
 }
 

@@ -105,6 +105,7 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_take_the_due_date_away_with_null
         should_find_a_ticket_by_id_and_by_code_for_reading_and_writing
         should_give_a_ticket_to_whoever_has_room_and_say_why
+        should_share_a_pool_with_a_project_that_asks_for_it
         should_let_members_watch_a_ticket_and_nobody_else
         should_page_through_tickets_and_refuse_what_is_no_filter
         should_comment_and_list_comments

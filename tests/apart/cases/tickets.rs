@@ -154,6 +154,28 @@ pub(super) fn should_give_a_ticket_to_whoever_has_room_and_say_why(stage: &Stage
     assert_eq!(refused.problem(422, "policy_invalid")["allowed"], allowed);
 }
 
+pub(super) fn should_share_a_pool_with_a_project_that_asks_for_it(stage: &Stage<'_>) {
+    let (web, ada, bob) = stage.project();
+    let shop = stage.key();
+    ada.post("/projects", json!({ "key": shop, "name": "The shop" })).is(201);
+    ada.post(&format!("/projects/{shop}/members"), json!({ "email": bob.email })).is(201);
+    let configure = |project: &str, body: Value| ada.send("PUT", &format!("/projects/{project}/assignment"), &body, &[]);
+    configure(&shop, json!({ "policy": "manual", "pool": "N0NE" })).problem(422, "pool_unknown");
+    configure(&shop, json!({ "pool": web })).problem(409, "pool_not_open");
+    let opened = configure(&web, json!({ "poolOpen": true })).json();
+    assert_eq!((&opened["poolOpen"], &opened["poolId"]), (&json!(true), &opened["id"]));
+    let joined = configure(&shop, json!({ "policy": "manual", "pool": web })).json();
+    assert_eq!((&joined["poolId"], &joined["poolOpen"]), (&opened["id"], &json!(false)));
+    configure(&shop, json!({ "poolOpen": true })).problem(409, "own_pool_open");
+    ada.ticket(&shop, "one");
+    let told = bob.get(&format!("/tickets/{shop}-1/assignment")).json();
+    assert_eq!((&told["poolId"], &told["poolKey"]), (&opened["id"], &json!(web)));
+    let explained = String::from_utf8(bob.explanation(&format!("{shop}-1")).stdout).unwrap();
+    assert!(explained.lines().any(|line| line.trim_start() == format!("pool    {web}")), "{explained}");
+    let back = configure(&shop, json!({ "pool": shop })).json();
+    assert_eq!(back["poolId"], back["id"]);
+}
+
 pub(super) fn should_let_members_watch_a_ticket_and_nobody_else(stage: &Stage<'_>) {
     let (web, ada, bob) = stage.project();
     let before = ada.ticket(&web, "one");

@@ -130,6 +130,11 @@ impl Intake {
                 self.settled(self.last_user).await?;
                 self.last_member = self.line;
             }
+            // It is decided with another project's answer, which has to be as the lines before say.
+            Command::Ticket(TicketCommand::ConfigureAssignment(c)) if c.pool.is_some() => {
+                self.settled(self.sent).await?;
+                self.last_member = self.line;
+            }
             Command::Ticket(_) => self.settled(self.last_user.max(self.last_member)).await?,
         }
         let deadline = Instant::now() + self.state.limits().bulk_outcome_wait;
