@@ -1,7 +1,7 @@
 //! Assignment: who is given which ticket. A sub-topology of its own, keyed by pool.
 //!
 //! The ticket sub-topology tells a pool of every change of a ticket, membership or policy that concerns it
-//! ([`told::pool_input`]): all there is, not what changed. The pool keeps loads and what waits, chooses, and proposes on
+//! ([`told::pool_inputs`]): all there is, not what changed. The pool keeps loads and what waits, chooses, and proposes on
 //! `ticket.assignments`. The ticket sub-topology has the last word ([`crate::decide_proposal`]): what it accepts it tells the
 //! pool as any other change of the ticket, what it declines it declines by a record.
 //!
@@ -11,7 +11,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `told.rs` | what a pool is told of an event |
+//! | `told.rs` | what pools are told of an event |
 //! | `pool_lookups.rs`, `moves.rs` | joining another project's pool: the question to its host; telling the new pool what there is |
 //! | `pool.rs` | [`pool::Pool`]: takes in what it is told of tickets and answers, and writes down what becomes of a ticket |
 //! | `members.rs` | memberships and loads, and where they put a user in each project of the pool |
@@ -34,9 +34,9 @@
 //!
 //! # What a choice costs
 //!
-//! Members with the same skills stand in one group, in classes by how much room they have, each class ordered by
+//! For each project of a pool, members with the same skills stand in one group, in classes by how much room they have, each class ordered by
 //! (load / capacity, last assigned, id). A choice looks at the first of each class of each group: s groups of four classes.
-//! Moving the chosen one to its new place costs O(log members). Waiting tickets stand in the same kind of order: groups by
+//! Moving the chosen one to its new place costs O(log members) for each project of the pool that they are a member of. Waiting tickets stand in the same kind of order: groups by
 //! labels, classes by priority, ordered by age.
 
 mod choice;
