@@ -113,7 +113,7 @@ impl<'c, 'x> ProjectStores<'c, 'x> {
             Bound::Excluded(after)
         });
         let mut members = Vec::new();
-        self.scan_after(&self.stores.members, after, most, |key, member| {
+        self.scan_after(&self.stores.members, &after, most, |key, member| {
             members.extend(MemberKey::read(key).map(|MemberKey(_, user_id)| (user_id, member)));
         })?;
         Ok(members)
@@ -124,7 +124,7 @@ impl<'c, 'x> ProjectStores<'c, 'x> {
         let mut after = Vec::with_capacity(24);
         TicketKey(self.project_id, number).write(&mut after);
         let mut tickets = Vec::new();
-        self.scan_after(&self.stores.tickets, Bound::Excluded(after), most, |key, ticket| {
+        self.scan_after(&self.stores.tickets, &Bound::Excluded(after), most, |key, ticket| {
             tickets.extend(TicketKey::read(key).map(|TicketKey(_, number)| (number, ticket)));
         })?;
         Ok(tickets)
@@ -134,7 +134,7 @@ impl<'c, 'x> ProjectStores<'c, 'x> {
     fn scan_after<K: StoreKey, V: Send + Sync + 'static>(
         &self,
         store: &Store<K, V>,
-        from: Bound<Vec<u8>>,
+        from: &Bound<Vec<u8>>,
         most: usize,
         mut each: impl FnMut(&[u8], V),
     ) -> Result<(), ProcessingError> {

@@ -112,7 +112,7 @@ fn should_ask_another_project_before_it_shares_its_pool() {
     let asked = decide(&model, command.clone().into(), AT).unwrap();
     assert_eq!(asked, Decision::LookUpPool(Box::new(command.clone())));
     assert_eq!(model, world());
-    let joined = decide_joined_pool(&model, command, true, true, AT).unwrap();
+    let joined = decide_joined_pool(&model, &command, true, true, AT).unwrap();
     joined.events.iter().for_each(|e| evolve(&mut model, e).unwrap());
     let project = model.project.clone().unwrap();
     assert_eq!((project.pool_id, project.pool_since), (Some(open_project()), model.counters.sequence));

@@ -86,7 +86,7 @@ fn step(model: &mut ProjectModel, command: TicketCommand) -> Option<Vec<TicketEv
         }
         Ok(Decision::LookUpPool(command)) => {
             let (known, open) = (command.pool != Some(no_project()), command.pool == Some(open_project()));
-            decide_joined_pool(model, *command, known, open, AT).ok()?
+            decide_joined_pool(model, &command, known, open, AT).ok()?
         }
         Err(_) => return None,
     };

@@ -26,7 +26,7 @@ impl Pool<'_, '_> {
         if new.is_some() && new == old {
             return Ok(());
         }
-        self.put_membership(project_id, user_id, old, new)?;
+        self.put_membership(project_id, user_id, &old, new)?;
         if !removed {
             return self.give_waiting_to(user_id);
         }
@@ -40,13 +40,13 @@ impl Pool<'_, '_> {
         &mut self,
         project_id: Uuid,
         user_id: Uuid,
-        old: Membership,
+        old: &Membership,
         new: Membership,
     ) -> Result<(), ProcessingError> {
         let hosts = project_id == self.id;
         let load = self.load(user_id)?;
         let host = if hosts { (old.clone(), new.clone()) } else { both(self.membership(self.id, user_id)?) };
-        self.replace(project_id, user_id, &load, (&host.0, &host.1), (&old, &new))?;
+        self.replace(project_id, user_id, &load, (&host.0, &host.1), (old, &new))?;
         for &other in load.projects.iter().filter(|other| hosts && **other != project_id) {
             let own = both(self.membership(other, user_id)?);
             self.replace(other, user_id, &load, (&host.0, &host.1), (&own.0, &own.1))?;

@@ -59,9 +59,9 @@ impl Processor for MoveProcessor {
         let pool_id = pool_of(project_id, &project);
         let address = Address { pool_id, project_id, causation_id, correlation_id, since };
         let next = if moved.members_told {
-            tell_tickets(desk, ctx, address, moved, timestamp)?
+            tell_tickets(desk, ctx, address, &moved, timestamp)?
         } else {
-            Some(tell_members(desk, ctx, address, moved, timestamp)?)
+            Some(tell_members(desk, ctx, address, &moved, timestamp)?)
         };
         if let Some(next) = next {
             desk.move_on(ctx, next, timestamp);
@@ -74,7 +74,7 @@ fn tell_members(
     desk: Desk,
     ctx: &mut Context<'_>,
     address: Address,
-    moved: PoolMoved,
+    moved: &PoolMoved,
     at: i64,
 ) -> Result<PoolMoved, ProcessingError> {
     let stores = ProjectStores::new(desk.stores, ctx, address.project_id);
@@ -83,7 +83,7 @@ fn tell_members(
     for (user_id, member) in members {
         desk.tell_pool(ctx, told::member(address, user_id, &member), at);
     }
-    Ok(PoolMoved { members_told, user_id, ..moved })
+    Ok(PoolMoved { members_told, user_id, ..moved.clone() })
 }
 
 /// The record that goes on; none when all is told.
@@ -91,7 +91,7 @@ fn tell_tickets(
     desk: Desk,
     ctx: &mut Context<'_>,
     address: Address,
-    moved: PoolMoved,
+    moved: &PoolMoved,
     at: i64,
 ) -> Result<Option<PoolMoved>, ProcessingError> {
     let stores = ProjectStores::new(desk.stores, ctx, address.project_id);
@@ -113,5 +113,5 @@ fn tell_tickets(
     for user_id in gone {
         desk.tell_pool(ctx, told::no_member(address, user_id), at);
     }
-    Ok(last.map(|number| PoolMoved { number, ..moved }))
+    Ok(last.map(|number| PoolMoved { number, ..moved.clone() }))
 }

@@ -83,7 +83,7 @@ impl Processor for PoolReplyProcessor {
         let TicketCommand::ConfigureAssignment(command) = command else { return Ok(()) };
         let project_id = command.project_id;
         let stores = ProjectStores::new(desk.stores, ctx, project_id);
-        let decision = decide_joined_pool(&stores, command, known, open, record.timestamp);
+        let decision = decide_joined_pool(&stores, &command, known, open, record.timestamp);
         let bytes = desk.conclude(ctx, &answer, project_id, decision)?;
         desk.memory.remember(ctx, answer.command_id, bytes.clone())?;
         desk.send(ctx, &answer, bytes, reply_to.as_deref().map(str::as_bytes));

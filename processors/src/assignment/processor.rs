@@ -40,7 +40,7 @@ impl Processor for AssignmentProcessor {
             PoolInput::PoolMemberChanged(told) => pool.member_changed(told)?,
             PoolInput::PoolProjectChanged(told) => pool.project_changed(&told)?,
             PoolInput::AssignmentDeclined(told) => pool.declined(&told)?,
-            PoolInput::PoolProjectLeft(told) => more = pool.project_left(told)?,
+            PoolInput::PoolProjectLeft(told) => more = pool.project_left(&told)?,
         }
         for proposal in pool.proposals {
             let project_id = proposal.project_id;

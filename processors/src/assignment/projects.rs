@@ -47,8 +47,11 @@ impl Pool<'_, '_> {
 
     /// A project has left: drops what it told until then, a part of it for each record. The record that goes on, if there
     /// may be more.
-    pub(crate) fn project_left(&mut self, told: PoolProjectLeft) -> Result<Option<PoolProjectLeft>, ProcessingError> {
-        let PoolProjectLeft { project_id, since, .. } = told;
+    pub(crate) fn project_left(
+        &mut self,
+        told: &PoolProjectLeft,
+    ) -> Result<Option<PoolProjectLeft>, ProcessingError> {
+        let PoolProjectLeft { project_id, since, .. } = *told;
         let mut project = self.project(project_id)?;
         // Unless it has come back since.
         if project.since <= since && !project.left {
@@ -82,8 +85,8 @@ impl Pool<'_, '_> {
         Ok(next)
     }
 
-    fn drop_memberships(&mut self, told: PoolProjectLeft) -> Result<Option<PoolProjectLeft>, ProcessingError> {
-        let PoolProjectLeft { project_id, since, user_id, .. } = told;
+    fn drop_memberships(&mut self, told: &PoolProjectLeft) -> Result<Option<PoolProjectLeft>, ProcessingError> {
+        let PoolProjectLeft { project_id, since, user_id, .. } = *told;
         let mut prefix = Vec::with_capacity(48);
         PoolProjectKey(self.id, project_id).write(&mut prefix);
         let mut after = prefix.clone();
@@ -99,10 +102,10 @@ impl Pool<'_, '_> {
         let last = members.last().map(|(user_id, _)| *user_id).filter(|_| members.len() == MOST_DROPPED);
         for (user_id, membership) in members {
             if membership.since <= since {
-                self.put_membership(project_id, user_id, Some(membership), None)?;
+                self.put_membership(project_id, user_id, &Some(membership), None)?;
             }
         }
-        Ok(last.map(|user_id| PoolProjectLeft { number: i64::MAX, user_id: Some(user_id), ..told }))
+        Ok(last.map(|user_id| PoolProjectLeft { number: i64::MAX, user_id: Some(user_id), ..told.clone() }))
     }
 
     /// The tickets of a project after a number, in their order.

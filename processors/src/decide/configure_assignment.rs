@@ -42,7 +42,7 @@ pub(super) fn decide(
 /// The rules refuse the command, or the state cannot be read.
 pub fn decide_joined_pool(
     view: &impl ProjectView,
-    command: ConfigureAssignment,
+    command: &ConfigureAssignment,
     known: bool,
     open: bool,
     at: i64,
@@ -55,7 +55,7 @@ pub fn decide_joined_pool(
         actor_admin: command.actor_admin,
         at,
     };
-    let Checked { entry, new, joins } = check(view, &issue, &command)?;
+    let Checked { entry, new, joins } = check(view, &issue, command)?;
     match joins {
         Some(pool) if !known => Err(Rejection::PoolUnknown { pool }.into()),
         Some(pool) if !open => Err(Rejection::PoolNotOpen { pool }.into()),

@@ -169,7 +169,7 @@ pub fn refusal(model: &ProjectModel, command: TicketCommand) -> Option<Rejection
         }
         Ok(Decision::LookUpPool(command)) => {
             let (known, open) = (command.pool != Some(no_project()), command.pool == Some(open_project()));
-            match decide_joined_pool(model, *command, known, open, AT) {
+            match decide_joined_pool(model, &command, known, open, AT) {
                 Ok(_) => return None,
                 Err(refused) => refused,
             }
