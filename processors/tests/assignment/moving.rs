@@ -319,7 +319,7 @@ fn should_ask_again_whether_its_own_pool_is_closed_when_the_answer_comes() {
         |s, when| {
             // Whichever was decided first has been refused the other.
             let pool = s.firm.pool(guest());
-            assert!(when != None || pool == guest());
+            assert!(when.is_some() || pool == guest());
         },
     );
 }
