@@ -129,7 +129,13 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
         secret,
         metrics: registry,
         readiness,
-        verify: verification(streams.clone(), broker.clone(), &config.worker.application_id, schemas, read_model.clone()),
+        verify: verification(
+            streams.clone(),
+            broker.clone(),
+            &config.worker.application_id,
+            schemas,
+            read_model.clone(),
+        ),
         tracing: traces.tracing(),
         limits,
     })?;

@@ -18,8 +18,10 @@ use clap::Args;
 use connectors::event_log::BrokerEventLog;
 use connectors::sink::SinkOptions;
 use connectors::sqlite::{SqliteReadModel, SqliteTables};
+use processors::{
+    PipelineConfig, fold, pipeline, verify_log, verify_pools, verify_pools_at_rest, verify_read_model, verify_stores,
+};
 use reqwest::Method;
-use processors::{PipelineConfig, fold, pipeline, verify_log, verify_pools, verify_pools_at_rest, verify_read_model, verify_stores};
 use schemas::SchemaRegistry;
 use schemas::reader::{ReadError, Stores};
 use schemas::topics::TICKET_ASSIGNMENTS;

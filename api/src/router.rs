@@ -7,8 +7,8 @@ use axum::routing::{get, patch, post, put};
 
 use crate::problem::Problem;
 use crate::resources::{
-    assignee, assignment, board, bulk, commands, comments, health, members, notifications, projects, status, tickets, users, verify,
-    watchers,
+    assignee, assignment, board, bulk, commands, comments, health, members, notifications, projects, status, tickets,
+    users, verify, watchers,
 };
 use crate::state::AppState;
 use crate::{layers, pages};

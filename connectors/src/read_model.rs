@@ -95,7 +95,13 @@ pub trait ReadModel: Send + Sync {
     fn comment(&self, ticket: Uuid, comment: Uuid) -> Answer<'_, Option<CommentRow>>;
 
     /// Who watches a ticket, by id. The cursor is the last user's id of the page before.
-    fn watchers(&self, project: Uuid, number: i64, after: Option<Uuid>, limit: u32) -> Answer<'_, Page<WatcherRow, Uuid>>;
+    fn watchers(
+        &self,
+        project: Uuid,
+        number: i64,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Answer<'_, Page<WatcherRow, Uuid>>;
 
     /// A user. By e-mail or login, ask for [`schemas::ids::user_id`] of the user key.
     fn user(&self, id: Uuid) -> Answer<'_, Option<UserRow>>;

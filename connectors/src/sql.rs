@@ -2,8 +2,7 @@
 //! in each.
 
 /// Columns of a project; the tables are `projects p` and `project_sequences s`.
-pub(crate) const PROJECT: &str =
-    "p.id, p.key, p.name, p.description, p.owner_id, p.viewer_comments, s.sequence, p.created_at, p.updated_at, \
+pub(crate) const PROJECT: &str = "p.id, p.key, p.name, p.description, p.owner_id, p.viewer_comments, s.sequence, p.created_at, p.updated_at, \
      p.assignment_policy, p.pool_id, p.pool_open";
 
 /// Columns of a member.
@@ -14,8 +13,7 @@ pub(crate) const CARD: &str = "t.id, t.project_id, t.number, t.code, t.title, t.
      t.assignee_id, t.due_date, t.version, t.created_at, t.updated_at";
 
 /// What a ticket has after [`CARD`].
-pub(crate) const TICKET_REST: &str =
-    "t.external_source, t.external_id, t.external_url, t.sequence, t.imported, t.assigned_by, t.assigned_at, t.assignment_round, \
+pub(crate) const TICKET_REST: &str = "t.external_source, t.external_id, t.external_url, t.sequence, t.imported, t.assigned_by, t.assigned_at, t.assignment_round, \
      t.assignment_reason, t.assignment_held, t.description";
 
 /// Columns of a comment.
@@ -93,7 +91,9 @@ pub(crate) fn comment() -> String {
 }
 
 pub(crate) fn watchers() -> String {
-    format!("SELECT {WATCHER} FROM watchers WHERE project_id = $1 AND number = $2 AND user_id > $3 ORDER BY user_id LIMIT $4")
+    format!(
+        "SELECT {WATCHER} FROM watchers WHERE project_id = $1 AND number = $2 AND user_id > $3 ORDER BY user_id LIMIT $4"
+    )
 }
 
 pub(crate) fn notifications() -> String {
@@ -114,8 +114,7 @@ pub(crate) fn notification() -> String {
 }
 
 /// Counts no further than the limit.
-pub(crate) const UNREAD: &str =
-    "SELECT count(*) FROM (SELECT 1 FROM notifications WHERE user_id = $1 AND sequence <= $2 AND read = FALSE LIMIT $3) AS unread";
+pub(crate) const UNREAD: &str = "SELECT count(*) FROM (SELECT 1 FROM notifications WHERE user_id = $1 AND sequence <= $2 AND read = FALSE LIMIT $3) AS unread";
 
 /// The functions that make structs of a database's rows; `strings` reads a list of strings.
 macro_rules! row_readers {

@@ -85,7 +85,9 @@ fn bench(c: &mut Criterion) {
                     driver.abort();
                     left = left.saturating_sub(TICKETS.unsigned_abs());
                 }
-                took.mul_f64(iterations as f64 / (iterations.div_ceil(TICKETS.unsigned_abs()) * TICKETS.unsigned_abs()) as f64)
+                took.mul_f64(
+                    iterations as f64 / (iterations.div_ceil(TICKETS.unsigned_abs()) * TICKETS.unsigned_abs()) as f64,
+                )
             });
         });
     }

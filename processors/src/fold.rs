@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemas::reader::{
     AssignmentRow, CommentRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, TicketRow, UserRow, WatcherRow,
 };
-use schemas::{Notification, NotificationsRead, Outcome, TicketCreated, TicketEvent, TicketUpdated, UserEvent, UserState};
+use schemas::{
+    Notification, NotificationsRead, Outcome, TicketCreated, TicketEvent, TicketUpdated, UserEvent, UserState,
+};
 use uuid::Uuid;
 
 use crate::evolve;
@@ -188,7 +190,8 @@ impl Fold {
             }
             TicketEvent::TicketWatchAdded(e) => {
                 let (number, user_id, since) = (e.number, e.user_id, e.timestamp);
-                self.watcher_rows.insert((project_id, number, user_id), WatcherRow { project_id, number, user_id, since });
+                self.watcher_rows
+                    .insert((project_id, number, user_id), WatcherRow { project_id, number, user_id, since });
             }
             TicketEvent::TicketWatchRemoved(e) => {
                 self.watcher_rows.remove(&(project_id, e.number, e.user_id));

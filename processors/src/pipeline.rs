@@ -27,7 +27,8 @@ use schemas::topics::{
 };
 use schemas::{
     Assignment, EmbeddedRegistry, FanOutContinued, InboxInput, Notification, PoolInput, PoolLookupReplied,
-    PoolLookupRequested, PoolMoved, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent, UserLookupReplied, UserLookupRequested, UserState,
+    PoolLookupRequested, PoolMoved, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent,
+    UserLookupReplied, UserLookupRequested, UserState,
 };
 use topology::broker::{Cleanup, TopicSpec};
 use topology::serde::{RawBytes, Utf8};
@@ -43,8 +44,8 @@ use crate::failed::AnswerFailed;
 use crate::keys::StoreKeySerde;
 use crate::memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
 use crate::notifications::{
-    self, FAN_OUT_REST, FAN_OUT_STORES, FanOutProcessor, INBOX_INPUTS, INBOX_STORES, InboxProcessor, NOTIFICATIONS_SINK,
-    PreferencesProcessor, RestProcessor,
+    self, FAN_OUT_REST, FAN_OUT_STORES, FanOutProcessor, INBOX_INPUTS, INBOX_STORES, InboxProcessor,
+    NOTIFICATIONS_SINK, PreferencesProcessor, RestProcessor,
 };
 use crate::reply_processor::ReplyProcessor;
 use crate::serdes::{

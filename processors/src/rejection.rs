@@ -367,9 +367,9 @@ impl std::fmt::Display for Rejection {
             Self::PolicyInvalid { policy } => write!(f, "there is no assignment policy {:?}", Short(policy)),
             Self::PoolUnknown { pool } => write!(f, "there is no project {pool} whose pool could be shared"),
             Self::PoolNotOpen { pool } => write!(f, "project {pool} has not opened its pool to others"),
-            Self::OwnPoolOpen => {
-                f.write_str("a project whose own pool is open to others cannot share another's: close it first, or leave the other")
-            }
+            Self::OwnPoolOpen => f.write_str(
+                "a project whose own pool is open to others cannot share another's: close it first, or leave the other",
+            ),
             Self::PriorityInvalid { priority } => write!(f, "there is no priority {:?}", Short(priority)),
             Self::TooManyLabels { count } => write!(f, "there are {count} labels, {LABELS_MAX} are possible"),
             Self::LabelInvalid { label } => {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use schemas::{
-    Assignment, InboxInput, Notification, PoolInput, Record, SchemaError, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent,
-    frame,
+    Assignment, InboxInput, Notification, PoolInput, Record, SchemaError, SchemaRegistry, TicketCommand, TicketEvent,
+    UserCommand, UserEvent, frame,
 };
 use topology::HeadersRef;
 use topology::serde::{Deserialized, Deserializer, SerializeError, Serializer};

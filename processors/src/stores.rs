@@ -32,8 +32,7 @@ pub const COMMENTS: &str = "comments";
 pub const WATCHERS: &str = "watchers";
 
 /// Every store that holds a project's state.
-pub const PROJECT_STORES: [&str; 8] =
-    [PROJECTS, COUNTERS, MEMBERS, HANDLES, TICKETS, EXTERNALS, COMMENTS, WATCHERS];
+pub const PROJECT_STORES: [&str; 8] = [PROJECTS, COUNTERS, MEMBERS, HANDLES, TICKETS, EXTERNALS, COMMENTS, WATCHERS];
 
 /// Decoded values that each task keeps of a store whose entries are asked for again and again.
 const CACHED_PROJECTS: usize = 2_048;

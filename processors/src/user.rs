@@ -6,7 +6,9 @@
 //! Guards in their order: email_invalid or login_invalid, insufficient_role, name_too_long, email_taken. A placeholder
 //! may be registered by anyone, a user with an e-mail by themselves or an admin, an admin by an admin.
 
-use schemas::{Preferences, Record, RegisterUser, UpdatePreferences, UserCreated, UserEvent, UserState, UserUpdated, event, ids};
+use schemas::{
+    Preferences, Record, RegisterUser, UpdatePreferences, UserCreated, UserEvent, UserState, UserUpdated, event, ids,
+};
 use uuid::Uuid;
 
 use crate::fields;

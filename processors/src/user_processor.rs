@@ -2,7 +2,8 @@
 
 use schemas::topics::REPLY_TO_HEADER;
 use schemas::{
-    InboxInput, ReadNotifications, ReadingTold, UserCommand, UserEvent, UserLookupReplied, UserLookupRequested, UserState,
+    InboxInput, ReadNotifications, ReadingTold, UserCommand, UserEvent, UserLookupReplied, UserLookupRequested,
+    UserState,
 };
 use topology::broker::partition_for_key;
 use topology::{Context, InitContext, Output, ProcessingError, Processor, Record, Store, TopologyError};

@@ -8,7 +8,7 @@ use schemas::{HandleState, Outcome, ProjectCounters, Record, frame};
 use uuid::Uuid;
 
 use crate::fold::Fold;
-use crate::keys::{TicketPartKey, ExternalKey, HandleKey, KeyBytes, MemberKey, TicketKey};
+use crate::keys::{ExternalKey, HandleKey, KeyBytes, MemberKey, TicketKey, TicketPartKey};
 use crate::model::ProjectModel;
 use crate::pipeline::COMMAND_MEMORY_MS;
 use crate::stores::{COMMENTS, COUNTERS, EXTERNALS, HANDLES, MEMBERS, PROJECTS, TICKETS, WATCHERS};

@@ -96,7 +96,9 @@ fn should_let_any_member_watch_and_leave_the_ticket_as_it_is() {
     assert_eq!(events(accept(&mut model, 50, watch(VIEWER, |c| c.number = 1))), 1);
     assert_eq!(events(accept(&mut model, 51, watch(VIEWER, |c| c.number = 1))), 0);
     assert_eq!(events(accept(&mut model, 52, watch(MEMBER, |c| c.number = 1))), 1);
-    assert!(model.watchers.keys().eq(&[(1, MEMBER), (1, VIEWER)]) || model.watchers.keys().eq(&[(1, VIEWER), (1, MEMBER)]));
+    assert!(
+        model.watchers.keys().eq(&[(1, MEMBER), (1, VIEWER)]) || model.watchers.keys().eq(&[(1, VIEWER), (1, MEMBER)])
+    );
     assert_eq!(model.tickets, world().tickets);
     assert_eq!(events(accept(&mut model, 53, unwatch(VIEWER, |c| c.number = 1))), 1);
     assert!(model.watchers.keys().eq(&[(1, MEMBER)]));

@@ -22,10 +22,13 @@ use processors::{
 };
 use rstest::rstest;
 use schemas::reader::{
-    CommentRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, Stores, TicketRow, UserRow, WatcherRow,
+    CommentRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, Stores, TicketRow, UserRow,
+    WatcherRow,
 };
 use schemas::topics::{COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
-use schemas::{CommandAccepted, CommandFailed, Notification, Outcome, RegisterUser, TicketEvent, UserCommand, UserEvent, ids};
+use schemas::{
+    CommandAccepted, CommandFailed, Notification, Outcome, RegisterUser, TicketEvent, UserCommand, UserEvent, ids,
+};
 use topology::TestDriver;
 use uuid::Uuid;
 

@@ -23,18 +23,17 @@ use crate::event::{
     TicketCommented, TicketCreated, TicketDeleted, TicketStatusUpdated, TicketUnassigned, TicketUpdated,
     TicketWatchAdded, TicketWatchRemoved, UserCreated, UserUpdated,
 };
+use crate::internal::{PoolLookupReplied, PoolLookupRequested, PoolMoved, UserLookupReplied, UserLookupRequested};
 use crate::notification::{
     FanOutContinued, FanOutRestState, FanOutTicketState, FanOutWatcherState, InboxState, NotificationCreated,
     NotificationIntended, NotificationsRead, ReadingTold,
 };
-use crate::internal::{PoolLookupReplied, PoolLookupRequested, PoolMoved, UserLookupReplied, UserLookupRequested};
 use crate::outcome::{CommandAccepted, CommandFailed, CommandRejected};
 use crate::published::{Published, WriterSchema};
 use crate::record::Record;
 use crate::state::{
     CommentState, ExternalState, HandleState, MemberState, PoolGroupState, PoolLoadState, PoolMembershipState,
-    PoolProjectState, PoolState, PoolTicketState, ProjectCounters, ProjectState, TicketState, UserState,
-    WatcherState,
+    PoolProjectState, PoolState, PoolTicketState, ProjectCounters, ProjectState, TicketState, UserState, WatcherState,
 };
 
 /// What a registry answers when it is asked for an id.

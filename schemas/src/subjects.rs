@@ -10,7 +10,9 @@ use crate::event::{TicketEvent, UserEvent};
 use crate::notification::Notification;
 use crate::outcome::Outcome;
 use crate::published::Published;
-use crate::topics::{COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
+use crate::topics::{
+    COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS,
+};
 
 /// Namespace of every record.
 pub const NAMESPACE: &str = "io.syncroboard";

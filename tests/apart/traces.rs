@@ -81,6 +81,8 @@ const REPLIED: &str = "process syncroboard-user-lookup-replies-repartition";
 
 const TOLD: &str = "process syncroboard-pool-inputs-repartition";
 const PROPOSED: &str = "process ticket.assignments";
+const FANNED_OUT: &str = "process ticket.events";
+const NOTIFIED: &str = "process syncroboard-inbox-inputs-repartition";
 
 fn ticket(above: &'static str) -> Vec<(&'static str, &'static str, &'static str)> {
     const POST: &str = "POST /projects/{id}/tickets";
@@ -100,6 +102,14 @@ fn ticket(above: &'static str) -> Vec<(&'static str, &'static str, &'static str)
         ("sink", "sink ticket.events", PROPOSED),
         ("worker", TOLD, PROPOSED),
         ("worker", "commit transaction", TOLD),
+        // Nobody must know that it was made; whoever it is given to is told.
+        ("worker", FANNED_OUT, COMMANDS),
+        ("worker", "commit transaction", FANNED_OUT),
+        ("worker", FANNED_OUT, PROPOSED),
+        ("worker", "commit transaction", FANNED_OUT),
+        ("worker", NOTIFIED, FANNED_OUT),
+        ("worker", "commit transaction", NOTIFIED),
+        ("sink", "sink notifications", NOTIFIED),
     ]
 }
 
@@ -119,6 +129,8 @@ fn member(above: &'static str) -> Vec<(&'static str, &'static str, &'static str)
         ("sink", "sink command.outcomes", REPLIED),
         ("worker", TOLD, REPLIED),
         ("worker", "commit transaction", TOLD),
+        ("worker", FANNED_OUT, REPLIED),
+        ("worker", "commit transaction", FANNED_OUT),
     ]
 }
 

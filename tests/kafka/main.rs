@@ -15,8 +15,6 @@ mod board;
 #[path = "../simulation/commands.rs"]
 #[allow(dead_code, reason = "shared with tests/simulation, which uses the rest")]
 mod commands;
-#[path = "../simulation/news.rs"]
-mod news;
 #[path = "../simulation/oracle.rs"]
 mod decisions;
 mod faults;
@@ -25,6 +23,8 @@ mod faults;
 mod load;
 #[path = "../kill/log.rs"]
 mod log;
+#[path = "../simulation/news.rs"]
+mod news;
 #[path = "../kill/oracle.rs"]
 mod oracle;
 #[path = "../../processors/tests/assignment/oracle.rs"]

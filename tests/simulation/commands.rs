@@ -278,7 +278,8 @@ pub(crate) fn last_words(rng: &mut SmallRng) -> Vec<Message> {
         words.push(ticket(CreateTicket { command_id: id(rng), project_id: project, ..CreateTicket::default() }, rng));
         let user = (0..1_000).map(|n| format!("z{n}@example.org")).find(on).expect("a user");
         words.push(register(rng, &user));
-        let told = (0..1_000).map(|n| ids::user_id(&format!("told{n}"))).find(|id| on(&id.to_string())).expect("a user");
+        let told =
+            (0..1_000).map(|n| ids::user_id(&format!("told{n}"))).find(|id| on(&id.to_string())).expect("a user");
         let (key, actor_id) = (format!("TOLD{partition}"), told);
         let project_id = ids::project_id(&key);
         let name = "Last words".to_owned();

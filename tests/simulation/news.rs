@@ -58,7 +58,8 @@ impl Project {
         let ticket = self.tickets.entry(number).or_default();
         match event {
             TicketEvent::TicketCreated(e) => {
-                (ticket.reporter, ticket.assignee, ticket.mentioned) = (e.reporter_id, e.assignee_id, mentioned.clone());
+                (ticket.reporter, ticket.assignee, ticket.mentioned) =
+                    (e.reporter_id, e.assignee_id, mentioned.clone());
             }
             TicketEvent::TicketUpdated(e) if e.description.is_some() => {
                 let all = mentioned.clone();

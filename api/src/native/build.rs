@@ -119,9 +119,9 @@ pub(crate) fn user_command(
         return register_user(fields, by);
     }
     let from = &mut fields;
-    let named = from.opt_string("user")?.map(|text| {
-        user_key(&text).ok_or_else(|| FieldError::invalid("user", "an e-mail address or source:login"))
-    });
+    let named = from
+        .opt_string("user")?
+        .map(|text| user_key(&text).ok_or_else(|| FieldError::invalid("user", "an e-mail address or source:login")));
     let key = named.transpose()?.unwrap_or_else(|| own_key.to_owned());
     let command = if kind == "UpdatePreferences" {
         let muted_kinds = from.opt_strings("mutedKinds")?;

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::ticket_list::ListStatement;
 use super::{PostgresReadModel, rows};
 use crate::read_model::{
-    Answer, BOARD_COLUMN_PAGE, Board, BoardColumn, MOST_UNREAD, Page, ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery,
-    page_size,
+    Answer, BOARD_COLUMN_PAGE, Board, BoardColumn, MOST_UNREAD, Page, ReadError, ReadModel, TicketCard, TicketCursor,
+    TicketQuery, page_size,
 };
 use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD, USER};
 
@@ -149,7 +149,13 @@ impl ReadModel for PostgresReadModel {
         }))
     }
 
-    fn watchers(&self, project: Uuid, number: i64, after: Option<Uuid>, limit: u32) -> Answer<'_, Page<WatcherRow, Uuid>> {
+    fn watchers(
+        &self,
+        project: Uuid,
+        number: i64,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Answer<'_, Page<WatcherRow, Uuid>> {
         Box::pin(self.ask(async move |db| {
             let limit = page_size(limit);
             let arguments = arguments![project, number, after.unwrap_or_default(), ask_for(limit)];
@@ -175,9 +181,11 @@ impl ReadModel for PostgresReadModel {
     }
 
     fn notification(&self, id: Uuid) -> Answer<'_, Option<NotificationRow>> {
-        Box::pin(self.ask(async move |db| {
-            Ok(fetch(db, sql::notification(), arguments![id], rows::notification).await?.pop())
-        }))
+        Box::pin(
+            self.ask(async move |db| {
+                Ok(fetch(db, sql::notification(), arguments![id], rows::notification).await?.pop())
+            }),
+        )
     }
 
     fn unread(&self, user: Uuid, up_to: i64) -> Answer<'_, i64> {

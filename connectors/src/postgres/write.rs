@@ -200,7 +200,8 @@ async fn write_watchers(
     if watchers.is_empty() {
         return Ok(());
     }
-    let changed: Vec<_> = watchers.iter().map(|(((project, number), user), since)| (*project, *number, *user, *since)).collect();
+    let changed: Vec<_> =
+        watchers.iter().map(|(((project, number), user), since)| (*project, *number, *user, *since)).collect();
     sqlx::query(
         "DELETE FROM watchers w USING unnest($1::uuid[], $2::bigint[], $3::uuid[]) AS v (project_id, number, user_id) \
          WHERE w.project_id = v.project_id AND w.number = v.number AND w.user_id = v.user_id",

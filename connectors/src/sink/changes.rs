@@ -7,8 +7,8 @@ use std::collections::hash_map::Entry;
 use ahash::AHashMap;
 use schemas::reader::{AssignmentRow, CommentRow, NotificationRow, TicketRow, UserRow};
 use schemas::{
-    Notification, NotificationsRead, Outcome, Preferences, ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated,
-    TicketCreated, TicketEvent, TicketUpdated, UserEvent, workflow,
+    Notification, NotificationsRead, Outcome, Preferences, ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved,
+    ProjectMemberUpdated, ProjectUpdated, TicketCreated, TicketEvent, TicketUpdated, UserEvent, workflow,
 };
 use uuid::Uuid;
 

@@ -17,8 +17,7 @@ use super::store::{Move, Position, ReadModelStore};
 use super::{SinkError, SinkOptions, SinkPoint};
 
 /// Topics that the sink reads.
-const TOPICS: [&str; 4] =
-    [topics::TICKET_EVENTS, topics::USER_EVENTS, topics::NOTIFICATIONS, topics::COMMAND_OUTCOMES];
+const TOPICS: [&str; 4] = [topics::TICKET_EVENTS, topics::USER_EVENTS, topics::NOTIFICATIONS, topics::COMMAND_OUTCOMES];
 
 /// How long outcomes are kept, by the outcomes' own time: as long as the pipeline remembers commands.
 const OUTCOMES_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;

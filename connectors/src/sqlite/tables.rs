@@ -4,7 +4,8 @@ use std::path::Path;
 
 use parking_lot::Mutex;
 use schemas::reader::{
-    CommentRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow, WatcherRow,
+    CommentRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow,
+    WatcherRow,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection};

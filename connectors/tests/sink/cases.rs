@@ -8,8 +8,8 @@ use connectors::read_model::{TicketOrder, TicketQuery};
 use connectors::sink::{SinkError, SinkHandle, SinkOptions, SinkPoint, SinkStatus, SinkWatch};
 use schemas::reader::{AssignmentRow, OutcomeRow};
 use schemas::{
-    CommandFailed, NotificationCreated, NotificationsRead, Occasion, Outcome, Preferences, TicketCreated, TicketDeleted,
-    TicketAssigned, TicketEvent, TicketUpdated, UserCreated, UserUpdated, ids, topics,
+    CommandFailed, NotificationCreated, NotificationsRead, Occasion, Outcome, Preferences, TicketAssigned,
+    TicketCreated, TicketDeleted, TicketEvent, TicketUpdated, UserCreated, UserUpdated, ids, topics,
 };
 use topology::broker::{Fetched, TopicPartition, partition_for_key};
 use uuid::Uuid;
@@ -356,7 +356,12 @@ pub(crate) async fn should_keep_notifications_and_what_was_read_of_them(kind: Ki
     log.notification(one);
     log.notification(NotificationsRead { user_id: ana, sequence: 8, up_to: 3, ..Default::default() });
     // Somebody else's is not theirs to read.
-    log.notification(NotificationsRead { user_id: bob, sequence: 7, notification_id: Some(fifth), ..Default::default() });
+    log.notification(NotificationsRead {
+        user_id: bob,
+        sequence: 7,
+        notification_id: Some(fifth),
+        ..Default::default()
+    });
     log.notification(notification("ana", 9));
     let model = home.open().await;
     let _sink = model.start(SinkOptions::default());

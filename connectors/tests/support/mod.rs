@@ -12,8 +12,8 @@ use connectors::read_model::ReadModel;
 use connectors::sink::{SinkHandle, SinkOptions};
 use connectors::sqlite::SqliteReadModel;
 use schemas::{
-    CommandAccepted, Notification, Outcome, ProjectCreated, ProjectMemberAdded, TicketCommented, TicketCreated, TicketEvent,
-    TicketStatusUpdated, UserEvent, ids, topics,
+    CommandAccepted, Notification, Outcome, ProjectCreated, ProjectMemberAdded, TicketCommented, TicketCreated,
+    TicketEvent, TicketStatusUpdated, UserEvent, ids, topics,
 };
 use topology::Headers;
 use topology::broker::{Broker, Cleanup, NewRecord, TopicPartition, TopicSpec, partition_for_key};

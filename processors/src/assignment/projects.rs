@@ -47,10 +47,7 @@ impl Pool<'_, '_> {
 
     /// A project has left: drops what it told until then, a part of it for each record. The record that goes on, if there
     /// may be more.
-    pub(crate) fn project_left(
-        &mut self,
-        told: &PoolProjectLeft,
-    ) -> Result<Option<PoolProjectLeft>, ProcessingError> {
+    pub(crate) fn project_left(&mut self, told: &PoolProjectLeft) -> Result<Option<PoolProjectLeft>, ProcessingError> {
         let PoolProjectLeft { project_id, since, .. } = *told;
         let mut project = self.project(project_id)?;
         // Unless it has come back since.

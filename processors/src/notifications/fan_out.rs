@@ -73,7 +73,11 @@ impl Processor for RestProcessor {
 
 impl FanOut {
     fn new(ctx: &InitContext<'_>) -> Result<Self, TopologyError> {
-        Ok(Self { stores: FanOutHandles::new(ctx)?, inboxes: ctx.output(INBOX_INPUTS)?, rests: ctx.output(FAN_OUT_REST)? })
+        Ok(Self {
+            stores: FanOutHandles::new(ctx)?,
+            inboxes: ctx.output(INBOX_INPUTS)?,
+            rests: ctx.output(FAN_OUT_REST)?,
+        })
     }
 
     fn tell(&self, ctx: &mut Context<'_>, event: &TicketEvent) -> Result<(), ProcessingError> {

@@ -76,8 +76,7 @@ impl FanOutHandles {
             }
             TicketEvent::TicketStatusUpdated(e) => self.subject(ctx, event, e.number)?,
             TicketEvent::TicketAssigned(e) => {
-                let ticket =
-                    self.change(ctx, event, e.number, |ticket| ticket.assignee_id = Some(e.assignee_id))?;
+                let ticket = self.change(ctx, event, e.number, |ticket| ticket.assignee_id = Some(e.assignee_id))?;
                 Subject { number: e.number, ticket, mentioned: Vec::new() }
             }
             TicketEvent::TicketUnassigned(e) => {

@@ -108,12 +108,7 @@ impl InboxHandles {
         })))
     }
 
-    fn next(
-        &self,
-        ctx: &mut Context<'_>,
-        user_id: Uuid,
-        inbox: Option<&InboxState>,
-    ) -> Result<i64, ProcessingError> {
+    fn next(&self, ctx: &mut Context<'_>, user_id: Uuid, inbox: Option<&InboxState>) -> Result<i64, ProcessingError> {
         let mut inbox = inbox.cloned().unwrap_or_default();
         inbox.sequence += 1;
         let sequence = inbox.sequence;

@@ -1,8 +1,6 @@
 //! The stores of the fan-out and of the inboxes.
 
-use schemas::{
-    FanOutRestState, FanOutTicketState, FanOutWatcherState, HandleState, InboxState, MemberState,
-};
+use schemas::{FanOutRestState, FanOutTicketState, FanOutWatcherState, HandleState, InboxState, MemberState};
 use topology::serde::RawBytes;
 use topology::{InitContext, Store, StoreBuilder, TopologyBuilder, TopologyError};
 use uuid::Uuid;

@@ -75,8 +75,12 @@ fn should_refuse_preferences_that_mean_nothing_or_are_not_ones_own() {
     assert_eq!(code(&town.command(preferences(4, "ann", None, None))), "user_unknown", "Ann has never registered");
     for command in [preferences(5, "ben", None, None), read(6, "ben", None, Some(1))] {
         let foreign = match command {
-            schemas::UserCommand::UpdatePreferences(c) => schemas::UpdatePreferences { actor_id: user("ann"), ..c }.into(),
-            schemas::UserCommand::ReadNotifications(c) => schemas::ReadNotifications { actor_id: user("ann"), ..c }.into(),
+            schemas::UserCommand::UpdatePreferences(c) => {
+                schemas::UpdatePreferences { actor_id: user("ann"), ..c }.into()
+            }
+            schemas::UserCommand::ReadNotifications(c) => {
+                schemas::ReadNotifications { actor_id: user("ann"), ..c }.into()
+            }
             other => other,
         };
         assert_eq!(code(&town.command(foreign)), "insufficient_role");

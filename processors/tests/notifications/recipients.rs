@@ -81,7 +81,8 @@ fn should_follow_a_ticket_through_its_changes() {
     town.write(event!(TicketWatchRemoved { number: 1, user_id: user("dan") }));
     let title = "Another title".to_owned();
     town.write(event!(TicketUpdated { number: 1, updated_by: user("ann"), title: Some(title) }));
-    let id = town.write(event!(TicketStatusUpdated { number: 1, updated_by: user("ann"), new_status: "REVIEW".to_owned() }));
+    let id =
+        town.write(event!(TicketStatusUpdated { number: 1, updated_by: user("ann"), new_status: "REVIEW".to_owned() }));
     let told: Vec<String> = town.told(id, &PEOPLE).into_iter().map(|(name, ..)| name).collect();
     assert_eq!(told, ["cat", "eve"]);
     let about = town.about(id);

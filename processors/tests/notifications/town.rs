@@ -57,7 +57,8 @@ impl Town {
     }
 
     pub(crate) fn join(&mut self, name: &str) {
-        let event = event!(ProjectMemberAdded { user_id: user(name), handle: name.to_owned(), role: "member".to_owned() });
+        let event =
+            event!(ProjectMemberAdded { user_id: user(name), handle: name.to_owned(), role: "member".to_owned() });
         self.write(event);
     }
 
@@ -92,9 +93,20 @@ impl Town {
             };
         }
         set!(
-            ProjectCreated, ProjectUpdated, ProjectMemberAdded, ProjectMemberUpdated, ProjectMemberRemoved, TicketCreated,
-            TicketUpdated, TicketStatusUpdated, TicketAssigned, TicketUnassigned, TicketWatchAdded, TicketWatchRemoved,
-            TicketCommented, TicketDeleted
+            ProjectCreated,
+            ProjectUpdated,
+            ProjectMemberAdded,
+            ProjectMemberUpdated,
+            ProjectMemberRemoved,
+            TicketCreated,
+            TicketUpdated,
+            TicketStatusUpdated,
+            TicketAssigned,
+            TicketUnassigned,
+            TicketWatchAdded,
+            TicketWatchRemoved,
+            TicketCommented,
+            TicketDeleted
         );
         let mut bytes = Vec::new();
         event.encode(&mut bytes).unwrap();

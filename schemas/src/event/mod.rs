@@ -6,8 +6,8 @@ mod user;
 
 pub use project::{ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated};
 pub use ticket::{
-    TicketAssigned, TicketCommented, TicketCreated, TicketDeleted, TicketStatusUpdated, TicketUnassigned, TicketUpdated,
-    TicketWatchAdded, TicketWatchRemoved,
+    TicketAssigned, TicketCommented, TicketCreated, TicketDeleted, TicketStatusUpdated, TicketUnassigned,
+    TicketUpdated, TicketWatchAdded, TicketWatchRemoved,
 };
 pub use user::{Preferences, UserCreated, UserEvent, UserUpdated};
 

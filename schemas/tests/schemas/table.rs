@@ -133,8 +133,7 @@ fn should_have_a_subject_for_every_record_that_others_meet() {
     assert_eq!(subjects, expected);
 }
 
-const DIRECTORIES: [&str; 7] =
-    ["commands", "events", "outcomes", "internal", "assignments", "notifications", "state"];
+const DIRECTORIES: [&str; 7] = ["commands", "events", "outcomes", "internal", "assignments", "notifications", "state"];
 
 fn directory_of(record: &str) -> &'static str {
     DIRECTORIES.into_iter().find(|directory| files(directory).iter().any(|file| file == record)).unwrap()

@@ -157,7 +157,8 @@ impl Person<'_> {
 
     /// Sets how a project's tickets are assigned.
     pub(super) fn assigns(&self, project: &str, policy: &str) {
-        let configured = self.send("PUT", &format!("/projects/{project}/assignment"), &json!({ "policy": policy }), &[]);
+        let configured =
+            self.send("PUT", &format!("/projects/{project}/assignment"), &json!({ "policy": policy }), &[]);
         configured.is(200);
         assert_eq!(configured.json()["assignmentPolicy"], policy);
     }

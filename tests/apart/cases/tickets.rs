@@ -134,7 +134,8 @@ pub(super) fn should_give_a_ticket_to_whoever_has_room_and_say_why(stage: &Stage
     assert!(explained.lines().zip(lines).all(|(said, line)| said.ends_with(line)), "{explained}");
     let assignee = format!("/tickets/{web}-1/assignee");
     bob.send("PUT", &assignee, &json!({ "assigneeId": ada.id() }), &[]).is(200);
-    let by_hand = [json!("assigned"), json!(ada.id()), json!(false), json!(bob.id()), json!(2), json!("assigned by hand")];
+    let by_hand =
+        [json!("assigned"), json!(ada.id()), json!(false), json!(bob.id()), json!(2), json!("assigned by hand")];
     assert_eq!(assignment(), by_hand);
     bob.delete(&assignee).is(200);
     let taken = [json!("unassigned"), Value::Null, json!(false), json!(bob.id()), json!(3)];
@@ -144,9 +145,8 @@ pub(super) fn should_give_a_ticket_to_whoever_has_room_and_say_why(stage: &Stage
     eve.get(&path).problem(404, "ticket_not_found");
     assert_eq!(eve.explanation(&format!("{web}-1")).status.code(), Some(3));
     assert_eq!(bob.explanation("../projects").status.code(), Some(2));
-    let to_manual = |who: &Person<'_>| {
-        who.send("PUT", &format!("/projects/{web}/assignment"), &json!({ "policy": "manual" }), &[])
-    };
+    let to_manual =
+        |who: &Person<'_>| who.send("PUT", &format!("/projects/{web}/assignment"), &json!({ "policy": "manual" }), &[]);
     to_manual(&eve).problem(403, "not_a_member");
     to_manual(&bob).problem(403, "insufficient_role");
     let refused = ada.send("PUT", &format!("/projects/{web}/assignment"), &json!({ "policy": "fair" }), &[]);
@@ -156,10 +156,11 @@ pub(super) fn should_give_a_ticket_to_whoever_has_room_and_say_why(stage: &Stage
 
 pub(super) fn should_share_a_pool_with_a_project_that_asks_for_it(stage: &Stage<'_>) {
     let (web, ada, bob) = stage.project();
-    let shop = stage.key();
+    let shop = stage.own("S");
     ada.post("/projects", json!({ "key": shop, "name": "The shop" })).is(201);
     ada.post(&format!("/projects/{shop}/members"), json!({ "email": bob.email })).is(201);
-    let configure = |project: &str, body: Value| ada.send("PUT", &format!("/projects/{project}/assignment"), &body, &[]);
+    let configure =
+        |project: &str, body: Value| ada.send("PUT", &format!("/projects/{project}/assignment"), &body, &[]);
     configure(&shop, json!({ "policy": "manual", "pool": "N0NE" })).problem(422, "pool_unknown");
     configure(&shop, json!({ "pool": web })).problem(409, "pool_not_open");
     let opened = configure(&web, json!({ "poolOpen": true })).json();

@@ -83,7 +83,13 @@ impl ReadModel for SqliteReadModel {
         Box::pin(async move { Ok(tickets::comment(&self.pool, ticket, comment).await?) })
     }
 
-    fn watchers(&self, project: Uuid, number: i64, after: Option<Uuid>, limit: u32) -> Answer<'_, Page<WatcherRow, Uuid>> {
+    fn watchers(
+        &self,
+        project: Uuid,
+        number: i64,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Answer<'_, Page<WatcherRow, Uuid>> {
         Box::pin(async move { Ok(tickets::watchers(&self.pool, project, number, after, page_size(limit)).await?) })
     }
 

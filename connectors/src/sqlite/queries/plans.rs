@@ -67,7 +67,8 @@ async fn should_read_pages_in_their_order_without_sorting() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("read.db");
     SqliteReadModel::open(&path).await.expect("opened").close().await;
-    let mut pages: Vec<String> = vec![sql::board_column(), sql::comments(), sql::all_projects(), sql::unread_notifications()];
+    let mut pages: Vec<String> =
+        vec![sql::board_column(), sql::comments(), sql::all_projects(), sql::unread_notifications()];
     pages.extend(ticket_lists().iter().map(|query| ListStatement::new(Uuid::nil(), query).expect("bound").sql));
     for sql in pages {
         let plan = plan(&path, &sql).await;
