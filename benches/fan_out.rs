@@ -48,7 +48,7 @@ fn main() {
     let streams = Streams::start(&topology, &config, &broker).expect("the pipeline starts");
     let wanted = before + i64::try_from(events * 3).expect("a number of notifications");
     until(&broker, NOTIFICATIONS, &streams, |end, _, _| end >= wanted);
-    let (took, cpu) = (begun.elapsed(), process_cpu() - cpu);
+    let (took, cpu) = (begun.elapsed(), process_cpu().saturating_sub(cpu));
     streams.close().expect("closed");
     assert_eq!(end(&broker, NOTIFICATIONS), wanted, "each of the three is told once");
     println!("{events} events, {} notifications, {threads} stream threads", events * 3);

@@ -32,7 +32,7 @@ fn pool(dir: &tempfile::TempDir, members: u128) -> TestDriver {
             project_id: project(),
             ..PoolMemberChanged::default()
         };
-        append(&mut driver, changed.into());
+        append(&mut driver, &changed.into());
         if n % 1_000 == 999 {
             driver.run().unwrap();
             driver.commit().unwrap();
@@ -52,7 +52,7 @@ fn pool(dir: &tempfile::TempDir, members: u128) -> TestDriver {
             project_id: project(),
             ..PoolTicketChanged::default()
         };
-        append(&mut driver, changed.into());
+        append(&mut driver, &changed.into());
     }
     driver
 }
@@ -61,7 +61,7 @@ fn project() -> Uuid {
     ids::project_id("SYNC")
 }
 
-fn append(driver: &mut TestDriver, told: PoolInput) {
+fn append(driver: &mut TestDriver, told: &PoolInput) {
     let mut bytes = Vec::new();
     told.encode(&mut bytes).unwrap();
     let topic = TopicPartition::new("test-pool-inputs-repartition", 0);

@@ -199,7 +199,9 @@ impl Fold {
             TicketEvent::TicketDeleted(e) => {
                 let of_ticket = (project_id, e.number, Uuid::nil())..=(project_id, e.number, Uuid::max());
                 let watching: Vec<_> = self.watcher_rows.range(of_ticket).map(|(key, _)| *key).collect();
-                watching.iter().for_each(|key| drop(self.watcher_rows.remove(key)));
+                for key in watching {
+                    self.watcher_rows.remove(&key);
+                }
                 self.ticket_rows.remove(&(project_id, e.number));
                 // Deletions are rare, and an index by ticket would cost as much memory as the rows.
                 self.comment_rows.retain(|_, row| row.ticket_id != e.ticket_id);

@@ -27,7 +27,10 @@ impl FanOutHandles {
     pub(super) fn apply(&self, ctx: &mut Context<'_>, event: &TicketEvent) -> Result<Option<Subject>, ProcessingError> {
         let project_id = event.project_id();
         let subject = match event {
-            TicketEvent::ProjectCreated(_) | TicketEvent::ProjectUpdated(_) => return Ok(None),
+            // Of a change to a membership: neither who it is nor the handle changes.
+            TicketEvent::ProjectCreated(_) | TicketEvent::ProjectUpdated(_) | TicketEvent::ProjectMemberUpdated(_) => {
+                return Ok(None);
+            }
             TicketEvent::ProjectMemberAdded(e) => {
                 let (handle, role, skills) = (e.handle.clone(), e.role.clone(), e.skills.clone());
                 let member = MemberState { handle, role, capacity: e.capacity, skills, available: e.available };
@@ -36,8 +39,6 @@ impl FanOutHandles {
                 self.members.put(ctx, &MemberKey(project_id, e.user_id), member)?;
                 return Ok(None);
             }
-            // Neither the membership nor its handle changes.
-            TicketEvent::ProjectMemberUpdated(_) => return Ok(None),
             TicketEvent::ProjectMemberRemoved(e) => {
                 let key = MemberKey(project_id, e.user_id);
                 let member = self.members.get(ctx, &key)?.ok_or_else(|| unknown(event))?;

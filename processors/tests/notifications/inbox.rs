@@ -35,11 +35,11 @@ fn made(town: &mut Town) -> Vec<NotificationCreated> {
 #[test]
 fn should_leave_out_what_is_muted_until_it_is_not() {
     let mut town = town();
-    assert_eq!(code(&town.command(preferences(2, "ben", Some(&["ticket.commented"]), None))), "accepted");
+    assert_eq!(code(&town.command(&preferences(2, "ben", Some(&["ticket.commented"]), None))), "accepted");
     let (muted, told) = (comment(&mut town), move_it(&mut town));
-    assert_eq!(code(&town.command(preferences(3, "ben", None, Some(&[project_id()])))), "accepted");
+    assert_eq!(code(&town.command(&preferences(3, "ben", None, Some(&[project_id()])))), "accepted");
     let project_muted = move_it(&mut town);
-    assert_eq!(code(&town.command(preferences(4, "ben", Some(&[]), Some(&[])))), "accepted");
+    assert_eq!(code(&town.command(&preferences(4, "ben", Some(&[]), Some(&[])))), "accepted");
     let heard = comment(&mut town);
     let of: BTreeSet<Uuid> = made(&mut town).into_iter().map(|n| n.about.event_id).collect();
     assert!(of.contains(&told) && of.contains(&heard));
@@ -51,7 +51,7 @@ fn should_leave_out_what_is_muted_until_it_is_not() {
 fn should_have_the_whole_user_in_each_event_of_theirs() {
     let mut town = town();
     let twice = ["ticket.deleted", "ticket.commented", "ticket.deleted"];
-    let Outcome::Accepted(accepted) = town.command(preferences(2, "ben", Some(&twice), None)) else {
+    let Outcome::Accepted(accepted) = town.command(&preferences(2, "ben", Some(&twice), None)) else {
         panic!("accepted")
     };
     assert_eq!((accepted.user_id, accepted.sequence), (Some(user("ben")), 2));
@@ -62,7 +62,7 @@ fn should_have_the_whole_user_in_each_event_of_theirs() {
     };
     assert_eq!((event.email.as_deref(), event.name.as_str(), event.sequence), (Some("ben@example.org"), "ben", 2));
     assert_eq!(event.preferences.muted_kinds, ["ticket.commented", "ticket.deleted"], "each once, in order");
-    let Outcome::Accepted(again) = town.command(preferences(3, "ben", Some(&twice), None)) else { panic!("accepted") };
+    let Outcome::Accepted(again) = town.command(&preferences(3, "ben", Some(&twice), None)) else { panic!("accepted") };
     assert_eq!((again.sequence, town.driver.all(USER_EVENTS).len()), (2, log.len()), "what is so already");
 }
 
@@ -70,9 +70,9 @@ fn should_have_the_whole_user_in_each_event_of_theirs() {
 fn should_refuse_preferences_that_mean_nothing_or_are_not_ones_own() {
     let mut town = town();
     let many: Vec<Uuid> = (0..1_001).map(Uuid::from_u128).collect();
-    assert_eq!(code(&town.command(preferences(2, "ben", Some(&["ticket.sneezed"]), None))), "kind_unknown");
-    assert_eq!(code(&town.command(preferences(3, "ben", None, Some(&many)))), "too_many_projects");
-    assert_eq!(code(&town.command(preferences(4, "ann", None, None))), "user_unknown", "Ann has never registered");
+    assert_eq!(code(&town.command(&preferences(2, "ben", Some(&["ticket.sneezed"]), None))), "kind_unknown");
+    assert_eq!(code(&town.command(&preferences(3, "ben", None, Some(&many)))), "too_many_projects");
+    assert_eq!(code(&town.command(&preferences(4, "ann", None, None))), "user_unknown", "Ann has never registered");
     for command in [preferences(5, "ben", None, None), read(6, "ben", None, Some(1))] {
         let foreign = match command {
             schemas::UserCommand::UpdatePreferences(c) => {
@@ -81,9 +81,9 @@ fn should_refuse_preferences_that_mean_nothing_or_are_not_ones_own() {
             schemas::UserCommand::ReadNotifications(c) => {
                 schemas::ReadNotifications { actor_id: user("ann"), ..c }.into()
             }
-            other => other,
+            other @ schemas::UserCommand::RegisterUser(_) => other,
         };
-        assert_eq!(code(&town.command(foreign)), "insufficient_role");
+        assert_eq!(code(&town.command(&foreign)), "insufficient_role");
     }
 }
 
@@ -92,8 +92,8 @@ fn should_take_down_what_was_read_and_nothing_that_is_still_to_come() {
     let mut town = town();
     comment(&mut town);
     let first = made(&mut town)[0].event_id;
-    assert_eq!(code(&town.command(read(2, "ben", Some(first), None))), "accepted");
-    assert_eq!(code(&town.command(read(3, "ben", None, Some(1_000_000)))), "accepted");
+    assert_eq!(code(&town.command(&read(2, "ben", Some(first), None))), "accepted");
+    assert_eq!(code(&town.command(&read(3, "ben", None, Some(1_000_000)))), "accepted");
     let readings: Vec<_> = town
         .all()
         .into_iter()
@@ -101,7 +101,7 @@ fn should_take_down_what_was_read_and_nothing_that_is_still_to_come() {
         .map(|reading| (reading.sequence, reading.notification_id, reading.up_to))
         .collect();
     assert_eq!(readings, [(3, Some(first), 0), (4, None, 3)]);
-    assert_eq!(code(&town.command(read(3, "ben", None, Some(1_000_000)))), "accepted");
+    assert_eq!(code(&town.command(&read(3, "ben", None, Some(1_000_000)))), "accepted");
     assert_eq!(town.driver.all(NOTIFICATIONS).len(), 4, "the command was sent again");
 }
 
@@ -135,7 +135,7 @@ fn should_number_each_inbox_from_one_and_name_notifications_after_event_and_user
 #[test]
 fn should_forget_what_is_muted_with_the_user_and_go_on_counting() {
     let mut town = town();
-    town.command(preferences(2, "ben", Some(&["ticket.commented"]), None));
+    town.command(&preferences(2, "ben", Some(&["ticket.commented"]), None));
     let key = user("ben").to_string();
     let partition = town.driver.all(USER_EVENTS).last().unwrap().partition;
     let headers = topology::Headers::new();

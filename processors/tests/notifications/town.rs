@@ -174,7 +174,7 @@ impl Town {
     }
 
     /// Sends a command about a user, and gives its outcome.
-    pub(crate) fn command(&mut self, command: UserCommand) -> Outcome {
+    pub(crate) fn command(&mut self, command: &UserCommand) -> Outcome {
         self.driver.read(COMMAND_OUTCOMES);
         let mut bytes = Vec::new();
         command.encode(&mut bytes).unwrap();
