@@ -127,6 +127,19 @@ impl Site {
         assert!(text(&verified).contains("0 differences"), "{}", text(&verified));
     }
 
+    /// Waits until the worker has done all that there is to do, and has no transaction open.
+    pub(crate) fn rests(&self) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let output = self.run(&["lag", "--json", "--samples", "1"]);
+            let lag: Option<serde_json::Value> = serde_json::from_slice(&output.stdout).ok();
+            if lag.as_ref().is_some_and(|lag| lag["groups"][0]["lag"] == 0) {
+                return;
+            }
+            assert!(Instant::now() < end, "{lag:?} {}", text(&output));
+        }
+    }
+
     /// A client of this site's Kafka.
     pub(crate) fn broker(&self) -> Arc<dyn Broker> {
         KafkaBroker::open(KafkaConfig::new(self.kafka.bootstrap())).unwrap()
