@@ -16,7 +16,7 @@ fn frozen_past_its_session_is_fenced(protocol: &str) {
     let mut worker = site.worker(&[]);
     worker.wait_until_running();
     site.wait_for_members(2);
-    let mut scene = Scene::new(&site, &server, 20, 4_000, seed());
+    let mut scene = Scene::new(&site, &server, 20, 2_500, seed());
     scene.load.wait_for(1_000);
     worker.signal("STOP");
     // The other one takes everything over, and goes on.
@@ -26,7 +26,7 @@ fn frozen_past_its_session_is_fenced(protocol: &str) {
     worker.signal("CONT");
     worker.wait_for_log("were lost to other members");
     site.wait_for_members(2);
-    scene.load.wait_for(4_000);
+    scene.load.wait_for(2_500);
     worker.stop();
     site.is_whole(server, scene);
 }
@@ -48,7 +48,7 @@ fn should_end_the_first_of_two_workers_with_one_id() {
     let mut first = site.worker(&["--instance", "twin", "--state-dir", "one"]);
     first.wait_until_running();
     site.wait_for_members(2);
-    let mut scene = Scene::new(&site, &server, 20, 4_000, seed());
+    let mut scene = Scene::new(&site, &server, 20, 2_500, seed());
     scene.load.wait_for(1_000);
     let mut second = site.worker(&["--instance", "twin", "--state-dir", "two"]);
     let ended = first.wait_until_ended(NOTICED);
@@ -56,7 +56,7 @@ fn should_end_the_first_of_two_workers_with_one_id() {
     let said = first.logged().join("\n");
     assert!(said.contains("give each instance an id of its own"), "{said}");
     second.wait_until_running();
-    scene.load.wait_for(4_000);
+    scene.load.wait_for(2_500);
     second.stop();
     site.is_whole(server, scene);
 }
@@ -80,20 +80,20 @@ fn should_go_on_through_a_rolling_restart_under_load() {
     let mut workers = [site.worker(&[]), site.worker(&[])];
     workers.iter_mut().for_each(Server::wait_until_running);
     site.wait_for_members(3);
-    let mut scene = Scene::new(&site, &server, 20, 8_000, seed());
+    let mut scene = Scene::new(&site, &server, 20, 4_000, seed());
     for (n, worker) in workers.iter_mut().enumerate() {
-        scene.load.wait_for(1_000 + n * 2_000);
+        scene.load.wait_for(500 + n * 1_000);
         worker.stop();
         *worker = site.worker(&[]);
         worker.wait_until_running();
     }
-    scene.load.wait_for(5_000);
+    scene.load.wait_for(2_500);
     server.terminate();
     assert_eq!(server.wait_until_ended(Duration::from_secs(30)).code(), Some(0), "{:?}", server.logged());
     scene.load.server_is_gone();
     server = site.dev();
     scene.load.server_is_at(&server.url);
-    scene.load.wait_for(8_000);
+    scene.load.wait_for(4_000);
     workers.iter_mut().for_each(Server::stop);
     site.is_whole(server, scene);
 }
@@ -105,9 +105,9 @@ fn outlives_brokers(end: impl Fn(&OwnKafka)) {
     let mut worker = site.worker(&[]);
     worker.wait_until_running();
     site.wait_for_members(2);
-    let mut scene = Scene::new(&site, &server, 20, 8_000, seed());
+    let mut scene = Scene::new(&site, &server, 20, 5_000, seed());
     for (n, broker) in site.others.iter().enumerate() {
-        scene.load.wait_for(500 + n * 2_500);
+        scene.load.wait_for(500 + n * 1_500);
         assert!(scene.load.in_flight() > 0);
         end(broker);
         let before = scene.load.acknowledged();
@@ -115,7 +115,7 @@ fn outlives_brokers(end: impl Fn(&OwnKafka)) {
         broker.start();
         site.wait_for_replicas();
     }
-    scene.load.wait_for(8_000);
+    scene.load.wait_for(5_000);
     assert!(worker.is_alive(), "{:?}", worker.logged());
     worker.stop();
     site.is_whole(server, scene);
@@ -142,13 +142,13 @@ fn should_go_on_when_kafka_was_silent_for_longer_than_sessions_and_transactions_
     let mut worker = site.worker(&[]);
     worker.wait_until_running();
     site.wait_for_members(2);
-    let mut scene = Scene::new(&site, &server, 20, 4_000, seed());
-    scene.load.wait_for(1_500);
+    let mut scene = Scene::new(&site, &server, 20, 2_500, seed());
+    scene.load.wait_for(1_000);
     assert!(scene.load.in_flight() > 0);
     site.kafka.signal("STOP");
     worker.wait_for_log("Consumer group session timed out");
     site.kafka.signal("CONT");
-    scene.load.wait_for(4_000);
+    scene.load.wait_for(2_500);
     assert!(worker.is_alive(), "{:?}", worker.logged());
     worker.stop();
     site.is_whole(server, scene);
@@ -163,8 +163,8 @@ fn should_end_when_it_is_stopped_while_no_broker_answers() {
     let mut worker = site.worker(&[]);
     worker.wait_until_running();
     site.wait_for_members(2);
-    let mut scene = Scene::new(&site, &server, 20, 8_000, seed());
-    scene.load.wait_for(1_500);
+    let mut scene = Scene::new(&site, &server, 20, 4_000, seed());
+    scene.load.wait_for(1_000);
     assert!(scene.load.in_flight() > 0);
     let brokers = || site.others.iter().chain([&site.kafka]);
     brokers().for_each(|broker| broker.signal("STOP"));
@@ -174,7 +174,7 @@ fn should_end_when_it_is_stopped_while_no_broker_answers() {
     println!("ended {:?} after it was asked to", asked.elapsed());
     brokers().for_each(|broker| broker.signal("CONT"));
     assert_eq!(ended.code(), Some(0), "{:?}", worker.logged());
-    scene.load.wait_for(8_000);
+    scene.load.wait_for(4_000);
     site.is_whole(server, scene);
 }
 

@@ -52,17 +52,17 @@ fn hold_through(settings: Settings, workers: usize, kills: usize, tickets: usize
 
 #[test]
 fn should_number_without_gaps_through_kills_of_the_only_worker() {
-    hold_through(settings("classic"), 0, 6, 4_000);
+    hold_through(settings("classic"), 0, 6, 2_500);
 }
 
 #[test]
 fn should_number_without_gaps_through_kills_of_three_workers() {
-    hold_through(settings("classic"), 2, 8, 5_000);
+    hold_through(settings("classic"), 2, 8, 3_000);
 }
 
 #[test]
 fn should_number_without_gaps_through_kills_of_three_workers_whom_the_server_assigns() {
-    hold_through(settings("consumer"), 2, 8, 5_000);
+    hold_through(settings("consumer"), 2, 8, 3_000);
 }
 
 #[test]
@@ -70,5 +70,5 @@ fn should_number_without_gaps_through_kills_of_workers_with_several_threads() {
     let mut settings = settings("classic");
     settings.insert("SYNCROBOARD__WORKER__THREADS", "2".to_owned());
     settings.insert("SYNCROBOARD__KAFKA__STATIC_MEMBERSHIP", "false".to_owned());
-    hold_through(settings, 1, 6, 4_000);
+    hold_through(settings, 1, 6, 2_500);
 }
