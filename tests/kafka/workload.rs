@@ -56,7 +56,7 @@ fn decides_each_command_once(workers: usize) {
             Err(error) => panic!("{error}"),
         };
         if let Some(id) = message.command {
-            sent.push(Sent { id, epoch: 0, last: false, two_steps: message.what == "AddMember" });
+            sent.push(Sent { id, epoch: 0, last: false, two_steps: message.two_steps() });
         }
         if (number + 1).is_multiple_of(MESSAGES / (KILLS + 1)) && number + 1 < MESSAGES {
             let victim = random.random_range(0..workers);
@@ -79,7 +79,9 @@ fn decides_each_command_once(workers: usize) {
 fn wait_until_consumed(broker: &dyn Broker) {
     let end = Instant::now() + PATIENCE;
     let topics = broker.topics().unwrap().into_iter();
-    let sources = topics.filter(|(topic, _)| topic.ends_with(".commands") || topic.ends_with("-repartition"));
+    let read =
+        |topic: &str| [".commands", ".events", ".assignments", "-repartition"].iter().any(|end| topic.ends_with(end));
+    let sources = topics.filter(|(topic, _)| read(topic));
     let sources: Vec<_> = sources.flat_map(|(t, n)| (0..n).map(move |p| TopicPartition::new(t.clone(), p))).collect();
     let behind = || {
         let committed = broker.committed("syncroboard", &sources).unwrap();

@@ -30,6 +30,13 @@ pub(crate) struct Message {
     pub(crate) what: &'static str,
 }
 
+impl Message {
+    /// True if the answer to the command may take a question to another task.
+    pub(crate) fn two_steps(&self) -> bool {
+        ["AddMember", "ConfigureAssignment"].contains(&self.what)
+    }
+}
+
 /// Makes commands up.
 pub(crate) struct Commands {
     /// How many tickets were asked for, by project: numbers up to there, or a little beyond, are worth naming.

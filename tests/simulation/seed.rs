@@ -31,11 +31,6 @@ impl fmt::Display for Report {
     }
 }
 
-/// True if the answer to a command may take a question to another task.
-fn two_steps(message: &Message) -> bool {
-    ["AddMember", "ConfigureAssignment"].contains(&message.what)
-}
-
 struct Run {
     rng: SmallRng,
     world: World,
@@ -97,7 +92,7 @@ impl Run {
     fn send(&mut self, message: &Message, last: bool) -> Result<()> {
         self.world.send(message)?;
         if let Some(id) = message.command {
-            self.sent.push(Sent { id, epoch: self.epoch, last, two_steps: two_steps(message) });
+            self.sent.push(Sent { id, epoch: self.epoch, last, two_steps: message.two_steps() });
         }
         Ok(())
     }
@@ -148,7 +143,7 @@ impl Run {
     fn say_last_words(&mut self) -> Result<()> {
         let mut words: Vec<Message> = Vec::new();
         let again = self.commands.repeatable();
-        let two_steps: Vec<_> = again.iter().filter(|m| two_steps(m)).collect();
+        let two_steps: Vec<_> = again.iter().filter(|m| m.two_steps()).collect();
         words.extend(two_steps.choose_multiple(&mut self.rng, 3).map(|m| (*m).clone()));
         words.extend(again.choose_multiple(&mut self.rng, 3).cloned());
         for message in words {
