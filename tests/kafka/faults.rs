@@ -105,9 +105,10 @@ fn outlives_brokers(end: impl Fn(&OwnKafka)) {
     let mut worker = site.worker(&[]);
     worker.wait_until_running();
     site.wait_for_members(2);
-    let mut scene = Scene::new(&site, &server, 20, 5_000, seed());
+    // Replicas take their time to catch up, and the load goes on meanwhile.
+    let mut scene = Scene::new(&site, &server, 20, 12_000, seed());
     for (n, broker) in site.others.iter().enumerate() {
-        scene.load.wait_for(500 + n * 1_500);
+        scene.load.wait_for(500 + n * 2_500);
         assert!(scene.load.in_flight() > 0);
         end(broker);
         let before = scene.load.acknowledged();
@@ -115,7 +116,7 @@ fn outlives_brokers(end: impl Fn(&OwnKafka)) {
         broker.start();
         site.wait_for_replicas();
     }
-    scene.load.wait_for(5_000);
+    scene.load.wait_for(12_000);
     assert!(worker.is_alive(), "{:?}", worker.logged());
     worker.stop();
     site.is_whole(server, scene);
