@@ -124,6 +124,19 @@ impl Desk {
         answer.rejected(rejection, sequence).map_err(schema)
     }
 
+    /// Remembers an answer, and sends it to whoever waits for it.
+    pub(crate) fn answer(
+        &self,
+        ctx: &mut Context<'_>,
+        answer: &Answer,
+        bytes: Vec<u8>,
+        reply_to: Option<&[u8]>,
+    ) -> Result<(), ProcessingError> {
+        self.memory.remember(ctx, answer.command_id, bytes.clone())?;
+        self.send(ctx, answer, bytes, reply_to);
+        Ok(())
+    }
+
     /// Sends an answer to whoever waits for it.
     pub(crate) fn send(&self, ctx: &mut Context<'_>, answer: &Answer, bytes: Vec<u8>, reply_to: Option<&[u8]>) {
         ctx.forward(self.outcomes, outcome_record(answer.command_id, bytes, answer.decided_at, reply_to));

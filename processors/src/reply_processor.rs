@@ -50,8 +50,6 @@ impl Processor for ReplyProcessor {
             desk.send(ctx, &answer, bytes, reply_to.as_deref().map(str::as_bytes));
             return Ok(());
         }
-        desk.memory.remember(ctx, command_id, bytes.clone())?;
-        desk.send(ctx, &answer, bytes, reply_to.as_deref().map(str::as_bytes));
-        Ok(())
+        desk.answer(ctx, &answer, bytes, reply_to.as_deref().map(str::as_bytes))
     }
 }

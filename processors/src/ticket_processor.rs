@@ -88,9 +88,7 @@ impl Processor for TicketProcessor {
         let bytes = desk.conclude(ctx, &answer, project_id, decision)?;
         #[cfg(feature = "injected-bugs")]
         self.numbers.after(&ProjectStores::new(desk.stores, ctx, project_id), project_id)?;
-        desk.memory.remember(ctx, answer.command_id, bytes.clone())?;
-        desk.send(ctx, &answer, bytes, reply_to);
-        Ok(())
+        desk.answer(ctx, &answer, bytes, reply_to)
     }
 }
 

@@ -121,29 +121,17 @@ pub(crate) fn themselves<'u>(
 /// The state of a user after an event, with the key that it is stored under.
 #[must_use]
 pub fn evolve_user(event: &UserEvent) -> (String, UserState) {
-    let state = match event {
-        UserEvent::UserCreated(e) => UserState {
-            user_id: e.user_id,
-            email: e.email.clone(),
-            name: e.name.clone(),
-            role: e.role.clone(),
-            source: e.login_source.clone(),
-            login: e.login.clone(),
-            created_at: e.created_at,
-            sequence: e.sequence,
-            preferences: Preferences::default(),
-        },
-        UserEvent::UserUpdated(e) => UserState {
-            user_id: e.user_id,
-            email: e.email.clone(),
-            name: e.name.clone(),
-            role: e.role.clone(),
-            source: e.login_source.clone(),
-            login: e.login.clone(),
-            created_at: e.created_at,
-            sequence: e.sequence,
-            preferences: e.preferences.clone(),
-        },
+    let user = event.clone().into_user();
+    let state = UserState {
+        user_id: user.user_id,
+        email: user.email,
+        name: user.name,
+        role: user.role,
+        source: user.login_source,
+        login: user.login,
+        created_at: user.created_at,
+        sequence: user.sequence,
+        preferences: user.preferences,
     };
     let key = state.email.clone().unwrap_or_else(|| {
         let (source, login) = (state.source.as_deref(), state.login.as_deref());

@@ -23,35 +23,32 @@ pub(crate) struct Target {
     pub(crate) user_key: Option<String>,
 }
 
-/// Makes a record with the envelope's fields and those given.
-macro_rules! record {
-    ($envelope:ident, $project_id:expr, $name:ident { $($field:ident $(: $value:expr)?),* $(,)? }) => {
-        TicketCommand::from($name {
+/// Makes a command of `$kind` with the envelope's fields and those given.
+macro_rules! command {
+    ($kind:ident, $envelope:ident, $name:ident { $($field:ident $(: $value:expr)?),* $(,)? }) => {
+        $kind::from($name {
             command_id: $envelope.command_id,
             actor_id: $envelope.actor_id,
             actor_admin: $envelope.actor_admin,
             issued_at: $envelope.issued_at,
             correlation_id: $envelope.correlation_id,
             traceparent: $envelope.traceparent,
-            project_id: $project_id,
             $($field $(: $value)?,)*
         })
     };
 }
 
-/// Makes a record of a command about a user.
+/// Makes a command of a project.
+macro_rules! record {
+    ($envelope:ident, $project_id:expr, $name:ident { $($fields:tt)* }) => {
+        command!(TicketCommand, $envelope, $name { project_id: $project_id, $($fields)* })
+    };
+}
+
+/// Makes a command about a user.
 macro_rules! user_record {
-    ($envelope:ident, $user_key:expr, $name:ident { $($field:ident $(: $value:expr)?),* $(,)? }) => {
-        UserCommand::from($name {
-            command_id: $envelope.command_id,
-            actor_id: $envelope.actor_id,
-            actor_admin: $envelope.actor_admin,
-            issued_at: $envelope.issued_at,
-            correlation_id: $envelope.correlation_id,
-            traceparent: $envelope.traceparent,
-            user_key: $user_key,
-            $($field $(: $value)?,)*
-        })
+    ($envelope:ident, $user_key:expr, $name:ident { $($fields:tt)* }) => {
+        command!(UserCommand, $envelope, $name { user_key: $user_key, $($fields)* })
     };
 }
 

@@ -7,7 +7,7 @@ use std::collections::hash_map::Entry;
 use ahash::AHashMap;
 use schemas::reader::{AssignmentRow, CommentRow, NotificationRow, TicketRow, UserRow};
 use schemas::{
-    Notification, NotificationsRead, Outcome, Preferences, ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved,
+    Notification, NotificationsRead, Outcome, ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved,
     ProjectMemberUpdated, ProjectUpdated, TicketCreated, TicketEvent, TicketUpdated, UserEvent, workflow,
 };
 use uuid::Uuid;
@@ -198,29 +198,17 @@ impl Changes {
 
     /// Takes in the whole state of a user.
     pub(crate) fn user_event(&mut self, event: UserEvent) {
-        let row = match event {
-            UserEvent::UserCreated(event) => UserRow {
-                id: event.user_id,
-                email: event.email,
-                name: event.name,
-                role: event.role,
-                source: event.login_source,
-                login: event.login,
-                sequence: event.sequence,
-                created_at: event.created_at,
-                preferences: Preferences::default(),
-            },
-            UserEvent::UserUpdated(event) => UserRow {
-                id: event.user_id,
-                email: event.email,
-                name: event.name,
-                role: event.role,
-                source: event.login_source,
-                login: event.login,
-                sequence: event.sequence,
-                created_at: event.created_at,
-                preferences: event.preferences,
-            },
+        let user = event.into_user();
+        let row = UserRow {
+            id: user.user_id,
+            email: user.email,
+            name: user.name,
+            role: user.role,
+            source: user.login_source,
+            login: user.login,
+            sequence: user.sequence,
+            created_at: user.created_at,
+            preferences: user.preferences,
         };
         self.users.insert(row.id, Some(row));
     }

@@ -85,8 +85,6 @@ impl Processor for PoolReplyProcessor {
         let stores = ProjectStores::new(desk.stores, ctx, project_id);
         let decision = decide_joined_pool(&stores, &command, known, open, record.timestamp);
         let bytes = desk.conclude(ctx, &answer, project_id, decision)?;
-        desk.memory.remember(ctx, answer.command_id, bytes.clone())?;
-        desk.send(ctx, &answer, bytes, reply_to.as_deref().map(str::as_bytes));
-        Ok(())
+        desk.answer(ctx, &answer, bytes, reply_to.as_deref().map(str::as_bytes))
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::WATCHERS_AT_ONCE;
 use super::inbox::INBOX_INPUTS;
-use super::recipients::{self, Reason, intended};
+use super::recipients::{self, News, Reason, intended};
 use super::stores::FanOutHandles;
 use crate::keys::{KeyBytes, TicketKey, TicketPartKey};
 
@@ -83,17 +83,22 @@ impl FanOut {
     fn tell(&self, ctx: &mut Context<'_>, event: &TicketEvent) -> Result<(), ProcessingError> {
         let Some(subject) = self.stores.apply(ctx, event)? else { return Ok(()) };
         let Some(news) = recipients::news(event, &subject.ticket, &subject.mentioned) else { return Ok(()) };
-        let about = recipients::occasion(event, subject.number, &subject.ticket, &news);
+        let News { actor_id, detail, concerned, watchers } = news;
+        let watched = watchers && subject.ticket.watchers > 0;
+        if concerned.is_empty() && !watched {
+            return Ok(());
+        }
+        let about = recipients::occasion(event, subject.number, &subject.ticket, actor_id, detail);
         let (correlation_id, causation_id) = (event.correlation_id(), event.causation_id());
-        for (user_id, reason) in &news.concerned {
+        for (user_id, reason) in &concerned {
             if self.stores.is_member(ctx, about.project_id, *user_id)? {
                 self.send(ctx, intended((correlation_id, causation_id), &about, *user_id, *reason), about.at);
             }
         }
-        if !news.watchers || subject.ticket.watchers == 0 {
+        if !watched {
             return Ok(());
         }
-        let told = news.concerned.iter().map(|(user_id, _)| *user_id).chain([news.actor_id]).collect();
+        let told = concerned.iter().map(|(user_id, _)| *user_id).chain([actor_id]).collect();
         let last = matches!(event, TicketEvent::TicketDeleted(_));
         let rest = FanOutRestState { correlation_id, causation_id, about, told, after: Uuid::nil(), last };
         self.tell_watchers(ctx, rest, false)

@@ -145,10 +145,7 @@ impl Processor for PreferencesProcessor {
         let Some(stores) = self.stores else {
             return Err(ProcessingError::record("not_initialised", "process before init"));
         };
-        let preferences = match record.value {
-            Some(UserEvent::UserUpdated(event)) => event.preferences,
-            Some(UserEvent::UserCreated(_)) | None => Preferences::default(),
-        };
+        let preferences = record.value.map(|event| event.into_user().preferences).unwrap_or_default();
         let inbox = stores.inboxes.get(ctx, &record.key)?.map(|inbox| (*inbox).clone()).unwrap_or_default();
         if inbox.preferences == preferences {
             return Ok(());

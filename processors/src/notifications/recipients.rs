@@ -103,7 +103,13 @@ pub(crate) fn news(event: &TicketEvent, ticket: &FanOutTicketState, mentioned: &
 }
 
 /// The event as those need to know it who are told.
-pub(crate) fn occasion(event: &TicketEvent, number: i64, ticket: &FanOutTicketState, news: &News) -> Occasion {
+pub(crate) fn occasion(
+    event: &TicketEvent,
+    number: i64,
+    ticket: &FanOutTicketState,
+    actor_id: Uuid,
+    detail: String,
+) -> Occasion {
     Occasion {
         event_id: event.event_id(),
         kind: event.event_name().to_owned(),
@@ -113,8 +119,8 @@ pub(crate) fn occasion(event: &TicketEvent, number: i64, ticket: &FanOutTicketSt
         number,
         code: ticket.code.clone(),
         title: ticket.title.clone(),
-        actor_id: news.actor_id,
-        detail: news.detail.clone(),
+        actor_id,
+        detail,
         at: event.published_at(),
     }
 }

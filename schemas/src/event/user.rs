@@ -80,6 +80,31 @@ record_enum! {
 }
 
 impl UserEvent {
+    /// The whole user, as the event leaves them: whichever event it is, it has all of it.
+    #[must_use]
+    pub fn into_user(self) -> UserUpdated {
+        match self {
+            Self::UserUpdated(user) => user,
+            Self::UserCreated(created) => UserUpdated {
+                event_id: created.event_id,
+                correlation_id: created.correlation_id,
+                causation_id: created.causation_id,
+                published_at: created.published_at,
+                version: created.version,
+                source: created.source,
+                user_id: created.user_id,
+                sequence: created.sequence,
+                email: created.email,
+                name: created.name,
+                role: created.role,
+                login_source: created.login_source,
+                login: created.login,
+                created_at: created.created_at,
+                preferences: Preferences::default(),
+            },
+        }
+    }
+
     /// Name of the event for those outside, such as `user.created`. These names do not change.
     #[must_use]
     pub fn event_name(&self) -> &'static str {
