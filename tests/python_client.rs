@@ -6,7 +6,6 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -43,10 +42,9 @@ fn partitions_of_java(kafka: &OwnKafka, keys: &BTreeSet<&str>) -> BTreeMap<Strin
 /// Everything that the Python client sent and read.
 fn play(kafka: &OwnKafka, registry: &OwnRegistry) -> Value {
     let python = succeeded(&script("python.sh").output().unwrap(), "python.sh");
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut client = Command::new(python.trim());
-    client.arg(here.join("tests/python/client.py")).args([kafka.bootstrap(), registry.url()]);
-    let output = client.arg(here.join("schemas/avro")).output().unwrap();
+    client.arg("tests/python/client.py").args([kafka.bootstrap(), registry.url()]);
+    let output = client.arg("schemas/avro").output().unwrap();
     serde_json::from_str(&succeeded(&output, "client.py")).unwrap()
 }
 

@@ -36,7 +36,7 @@ const MAY_SLEEP: [&str; 3] = ["tests/apart/storm.rs", "tests/kafka/storm.rs", "t
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(".")
 }
 
 fn read(path: &str) -> String {

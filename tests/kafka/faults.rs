@@ -1,11 +1,17 @@
 //! One fault at a time, each seen to take effect.
 
+use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use connectors::kafka::{KafkaBroker, KafkaConfig};
+use topology::broker::{Broker, TopicPartition};
+use topology::{BatchBuilder, Headers};
 
 use crate::load::seed;
 use crate::site::{Scene, Site, settings};
 use crate::support::services::OwnKafka;
-use crate::support::{Home, STOPPED, Server};
+use crate::support::{Home, STOPPED, Server, http};
 
 /// How long a process may take to notice what happened to it.
 const NOTICED: Duration = Duration::from_secs(60);
@@ -189,6 +195,47 @@ fn should_wait_for_a_broker_that_is_away_when_it_starts() {
     site.kafka.start();
     worker.wait_until_running();
     println!("running {:?} after the broker", begun.elapsed());
+    worker.stop();
+}
+
+/// What is restored ends with a record whose transaction is still open.
+#[test]
+fn should_say_that_it_is_not_ready_and_how_much_is_left_while_it_restores() {
+    let site = Site::new(settings("classic"));
+    let mut worker = site.worker(&[]);
+    worker.wait_until_running();
+    worker.stop();
+    let mut config = KafkaConfig::new(site.kafka.bootstrap());
+    config.transaction_timeout = Duration::from_mins(1);
+    let broker: Arc<dyn Broker> = KafkaBroker::open(config).unwrap();
+    let changelog = TopicPartition::new("syncroboard-projects-changelog", 0);
+    let mut producer = broker.transactional_producer("of-the-test").unwrap();
+    let mut batch = BatchBuilder::new();
+    batch.push(0, Some(b"a project"), None, &Headers::new());
+    producer.begin().unwrap();
+    producer.send(&changelog, batch.finish()).unwrap();
+    let until = |what: &str, reached: &dyn Fn() -> bool| {
+        let end = Instant::now() + NOTICED;
+        while !reached() {
+            assert!(Instant::now() < end, "{what}");
+        }
+    };
+    until("it is written", &|| broker.watermarks(&changelog).unwrap().1 == 1);
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut worker = site.worker(&["--listen", &listen]);
+    let ready = || {
+        let answer = http().get(format!("http://{listen}/readyz")).send().ok()?;
+        Some((answer.status().as_u16(), answer.text().unwrap()))
+    };
+    until("it restores", &|| {
+        ready().is_some_and(|(_, said)| said.contains("1 of ") && said.contains("1 offsets left"))
+    });
+    let (status, said) = ready().unwrap();
+    assert_eq!(status, 503, "{said}");
+    assert!(said.contains("the pipeline: RESTORING; 1 of "), "{said}");
+    producer.abort().unwrap();
+    worker.wait_until_running();
+    assert_eq!(ready().unwrap().0, 200);
     worker.stop();
 }
 

@@ -10,6 +10,7 @@
     reason = "a test may fail where it stands"
 )]
 
+mod acls;
 #[path = "../kill/board.rs"]
 mod board;
 #[path = "../simulation/commands.rs"]

@@ -50,6 +50,8 @@ pub(crate) struct Site {
     /// The cluster's other brokers.
     pub(crate) others: Vec<OwnKafka>,
     pub(crate) home: Home,
+    /// Where the processes are told that Kafka is.
+    entrance: String,
     settings: Settings,
     _one: MutexGuard<'static, ()>,
 }
@@ -62,7 +64,18 @@ impl Site {
     /// With settings of the broker.
     pub(crate) fn with(settings: Settings, broker: &[(&str, &str)]) -> Self {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        Self { kafka: OwnKafka::new(broker), others: Vec::new(), home: Home::new(), settings, _one: one }
+        let kafka = OwnKafka::new(broker);
+        let entrance = kafka.bootstrap().to_owned();
+        Self { kafka, others: Vec::new(), home: Home::new(), entrance, settings, _one: one }
+    }
+
+    /// With a listener that asks processes who they are, and a broker that lets them do what they were granted; whoever comes by
+    /// the plain listener may do everything.
+    pub(crate) fn guarded(settings: Settings, broker: &[(&str, &str)]) -> Self {
+        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let kafka = OwnKafka::with_listener("SASL_PLAINTEXT", broker);
+        let entrance = kafka.listener("SASL_PLAINTEXT").to_owned();
+        Self { kafka, others: Vec::new(), home: Home::new(), entrance, settings, _one: one }
     }
 
     /// With a cluster of three brokers, of which each of the other two can be missed.
@@ -91,7 +104,7 @@ impl Site {
     }
 
     fn launch(&self, arguments: &[&str]) -> Server {
-        let arguments = [arguments, &["--kafka", self.kafka.bootstrap()]].concat();
+        let arguments = [arguments, &["--kafka", &self.entrance]].concat();
         Home::spawn(self.home.command(&arguments).envs(&self.settings))
     }
 

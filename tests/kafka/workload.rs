@@ -13,7 +13,7 @@ use topology::broker::{Broker, BrokerError, NewRecord, TopicPartition};
 use crate::commands::Commands;
 use crate::decisions::{self, Sent};
 use crate::load::seed;
-use crate::site::{Site, nothing_hangs, settings};
+use crate::site::{Settings, Site, nothing_hangs, settings};
 use crate::support::Server;
 use crate::{PARTITIONS, records};
 
@@ -22,13 +22,17 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const MESSAGES: usize = 3_000;
 const KILLS: usize = 5;
 
-fn decides_each_command_once(workers: usize) {
+/// The settings of workers, with so few partitions that one worker has little to do for each transaction.
+pub(crate) fn workers_settings() -> Settings {
+    let mut settings = settings("classic");
+    settings.insert("SYNCROBOARD__KAFKA__PARTITIONS", PARTITIONS.to_string());
+    settings
+}
+
+pub(crate) fn decides_each_command_once(site: &Site, workers: usize) {
     let seed = seed();
     println!("KILL_SEED={seed}");
     let mut random = SmallRng::seed_from_u64(seed);
-    let mut settings = settings("classic");
-    settings.insert("SYNCROBOARD__KAFKA__PARTITIONS", PARTITIONS.to_string());
-    let site = Site::new(settings);
     let mut running: Vec<Server> = (0..workers).map(|_| site.worker(&[])).collect();
     running.iter_mut().for_each(Server::wait_until_running);
     let broker = site.broker();
@@ -106,10 +110,10 @@ fn wait_until_consumed(broker: &dyn Broker) {
 
 #[test]
 fn should_decide_the_simulations_commands_once_with_one_worker() {
-    decides_each_command_once(1);
+    decides_each_command_once(&Site::new(workers_settings()), 1);
 }
 
 #[test]
 fn should_decide_the_simulations_commands_once_with_three_workers() {
-    decides_each_command_once(3);
+    decides_each_command_once(&Site::new(workers_settings()), 3);
 }

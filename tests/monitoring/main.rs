@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 type Metrics = BTreeMap<String, BTreeSet<String>>;
 
 fn docker(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("docker").join(path)
+    Path::new("docker").join(path)
 }
 
 fn read(path: &str) -> String {

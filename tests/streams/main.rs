@@ -11,6 +11,9 @@
 )]
 
 mod damage;
+#[path = "../../connectors/tests/dead_letters/faulty.rs"]
+#[allow(dead_code, reason = "shared with the tests of dead letters, which use the rest")]
+mod faulty;
 mod numbering;
 mod purge;
 mod restore;

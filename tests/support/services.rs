@@ -12,8 +12,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
@@ -307,8 +307,12 @@ impl Drop for Own {
 
 /// The clone that this test belongs to: the directory, from the crate's upwards, that has the scripts.
 pub(crate) fn clone() -> &'static Path {
-    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
-    crate_dir.ancestors().find(|dir| dir.join("scripts/kafka.sh").is_file()).unwrap()
+    // Cargo runs tests where their crate is; and does not compile them anew for a clone at another place.
+    static CLONE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let crate_dir = std::env::current_dir().unwrap();
+        crate_dir.ancestors().find(|dir| dir.join("scripts/kafka.sh").is_file()).unwrap().to_owned()
+    });
+    &CLONE
 }
 
 /// One of the clone's scripts, without what `services()` is told by the environment.

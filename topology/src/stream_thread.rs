@@ -305,7 +305,7 @@ impl StreamThread {
         // What has only moved, without work, waits for the interval.
         if full || due || (quiet && !waiting && self.tasks.iter().any(|t| t.task.dirty())) {
             round.committed = self.commit()?;
-            self.purge(now)?;
+            self.purge(now);
         }
         self.show(now);
         Ok(round)
@@ -422,11 +422,17 @@ impl StreamThread {
         Ok(true)
     }
 
-    fn purge(&mut self, now: i64) -> Result<(), StreamsError> {
+    fn purge(&mut self, now: i64) {
         if now - self.last_purge < PURGE_INTERVAL_MS {
-            return Ok(());
+            return;
         }
         self.last_purge = now;
+        if let Err(error) = self.delete_processed() {
+            tracing::warn!("processed repartition records are deleted later: {error}");
+        }
+    }
+
+    fn delete_processed(&mut self) -> Result<(), BrokerError> {
         let mine: Vec<_> = self.owned.iter().filter(|p| self.plan.repartitions.contains(&p.topic)).cloned().collect();
         for (partition, offset) in mine.iter().zip(self.consumer.committed(&mine)?) {
             if let Some(offset) = offset {

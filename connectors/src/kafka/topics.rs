@@ -333,7 +333,11 @@ impl Topics {
         if before <= low {
             return Ok(());
         }
-        let failed = |e| self.error_at(&e, "deleting records of", partition);
+        let failed = |e: KafkaError| match e.rdkafka_error_code() {
+            // What librdkafka says of a partition that has no leader.
+            Some(Code::NoEnt) => BrokerError::Unavailable(format!("deleting records of {partition}: nobody leads it")),
+            _ => self.error_at(&e, "deleting records of", partition),
+        };
         let list = list(std::iter::once((partition, Offset::Offset(before))))?;
         let deleted = block_on(self.admin.delete_records(&list, &options())).map_err(failed)?;
         deleted.elements().iter().try_for_each(TopicPartitionListElem::error).map_err(failed)

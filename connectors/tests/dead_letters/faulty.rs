@@ -1,4 +1,4 @@
-//! A broker whose transactional producers fail where a test says so, before or after they did what was asked.
+//! A broker that fails where a test says so, before or after it did what was asked.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,13 +10,14 @@ use topology::broker::{
     TransactionalProducer,
 };
 
-/// What is asked of a producer.
+/// What is asked of it, or of one of its transactional producers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
     Open,
     Begin,
     Send,
     Commit,
+    DeleteRecords,
 }
 
 /// How it fails.
@@ -85,7 +86,7 @@ impl Broker for Faulty {
         self.inner.committed(group, partitions)
     }
     fn delete_records(&self, partition: &TopicPartition, before_offset: i64) -> Result<(), BrokerError> {
-        self.inner.delete_records(partition, before_offset)
+        self.faults.around(Call::DeleteRecords, || self.inner.delete_records(partition, before_offset))
     }
     fn consumer(&self, group: &str, client_id: &str) -> Result<Box<dyn Consumer>, BrokerError> {
         self.inner.consumer(group, client_id)

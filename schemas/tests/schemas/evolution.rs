@@ -281,7 +281,7 @@ type History = BTreeMap<String, BTreeMap<u32, String>>;
 /// The files of `avro/history`: by record, by version.
 fn history() -> History {
     let mut history = History::new();
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/avro/history")).unwrap() {
+    for entry in std::fs::read_dir("avro/history").unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
         let (record, version) = name.strip_suffix(".avsc").and_then(|stem| stem.split_once(".v")).unwrap();

@@ -141,7 +141,7 @@ fn directory_of(record: &str) -> &'static str {
 
 /// Names of the schemas in a directory of `avro`.
 fn files(directory: &str) -> Vec<String> {
-    let path = format!("{}/avro/{directory}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("avro/{directory}");
     let entries = std::fs::read_dir(path).unwrap();
     entries
         .map(|entry| entry.unwrap().file_name().to_str().unwrap().strip_suffix(".avsc").unwrap().to_owned())
