@@ -103,6 +103,11 @@ impl Collector {
         self.push(topic, partition, timestamp, key, value, headers)
     }
 
+    /// Whether the current record has pushed anything.
+    pub(crate) fn has_pushed(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
     /// Takes back what the current record pushed.
     pub(crate) fn rollback_record(&mut self) {
         for (topic, slot, mark) in self.touched.drain(..) {

@@ -56,7 +56,7 @@ pub(crate) struct Task {
     /// Of the records of the open transaction.
     ages: Ages,
     last_input: usize,
-    /// Whether a record or a punctuation has been processed since the last commit.
+    /// Whether a record has been processed since the last commit, or a punctuation has written records.
     worked: bool,
 }
 
@@ -318,7 +318,8 @@ impl Task {
                 .and_then(|()| run(nodes, core)),
         };
         let Err(failure) = done else {
-            self.worked = true;
+            // What it wrote to stores they know themselves; one that did nothing is no reason to commit.
+            self.worked |= core.collector.has_pushed();
             return Ok(());
         };
         core.rollback();
