@@ -103,6 +103,7 @@ async fn serve(servers: &str, listen: &str, config: &Config, traces: &Traces) ->
         verify: Arc::new(not_here),
         tracing: traces.tracing(),
         limits,
+        mails: None,
     })?;
 
     let (stop, mut stopped) = watch::channel(false);

@@ -19,6 +19,7 @@ pub(crate) struct Config {
     pub(crate) postgres: Postgres,
     pub(crate) redis: Redis,
     pub(crate) sink: Sink,
+    pub(crate) mail: Mail,
     pub(crate) tracing: Tracing,
     pub(crate) log: Log,
 }
@@ -97,6 +98,7 @@ pub(crate) struct Kafka {
     /// A transaction that is open for so long is aborted by the broker, in milliseconds.
     pub(crate) transaction_timeout_ms: u64,
     /// Handed to librdkafka as they are: security.protocol, sasl.*, ssl.*, client.rack and the like.
+    #[serde(deserialize_with = "dotted")]
     pub(crate) properties: BTreeMap<String, String>,
 }
 
@@ -157,6 +159,31 @@ pub(crate) struct Sink {
     pub(crate) listen: String,
     /// Names this process among the sinks, and must stay the same when it restarts; empty: the host's name and the first
     /// number that no other sink here has.
+    pub(crate) instance_id: String,
+}
+
+/// The mailer.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Mail {
+    /// `smtp[s]://[user:password@]host[:port][?tls=required|opportunistic|none]`; empty: `dev` writes mails to files.
+    pub(crate) url: String,
+    /// Whom mails are from.
+    pub(crate) from: String,
+    /// Where people find the pages: what links in mails begin with.
+    pub(crate) base_url: String,
+    /// A directory with texts in the place of those that are built in; empty: none.
+    pub(crate) templates: PathBuf,
+    /// Most mails a second, for each partition of `email.outbox`.
+    pub(crate) per_second: u32,
+    /// How long each answer of the mail server is waited for, in milliseconds.
+    pub(crate) timeout_ms: u64,
+    /// How long until a mail that could not be delivered is tried again, in milliseconds; then twice as long each time.
+    pub(crate) retry_after_ms: u64,
+    /// Where a mailer answers `/healthz`, `/readyz` and `/metrics`; port 0 is a free one.
+    pub(crate) listen: String,
+    /// Names this process among the mailers, and must stay the same when it restarts; empty: the host's name and the first
+    /// number that no other mailer here has.
     pub(crate) instance_id: String,
 }
 
@@ -252,6 +279,22 @@ impl Default for Sink {
     }
 }
 
+impl Default for Mail {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            from: "SyncroBoard <no-reply@localhost.localdomain>".to_owned(),
+            base_url: "http://127.0.0.1:8080".to_owned(),
+            templates: PathBuf::new(),
+            per_second: 20,
+            timeout_ms: 10_000,
+            retry_after_ms: 30_000,
+            listen: "127.0.0.1:0".to_owned(),
+            instance_id: String::new(),
+        }
+    }
+}
+
 impl Default for Tracing {
     fn default() -> Self {
         Self { otlp_endpoint: String::new(), sample_ratio: 0.1 }
@@ -269,6 +312,13 @@ impl std::fmt::Debug for Api {
 impl std::fmt::Debug for Postgres {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Postgres").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+/// Without the address: there may be a password in it.
+impl std::fmt::Debug for Mail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mail").field("from", &self.from).field("base_url", &self.base_url).finish_non_exhaustive()
     }
 }
 
@@ -303,8 +353,12 @@ pub(crate) struct ConfigError(String);
 impl Config {
     /// Defaults, file, environment, in this order.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let environment =
-            Environment::with_prefix("SYNCROBOARD").prefix_separator("__").separator("__").try_parsing(true);
+        Self::load_over(file, Environment::default())
+    }
+
+    fn load_over(file: Option<&Path>, environment: Environment) -> Result<Self, ConfigError> {
+        // As text: each key's type says what is read of it, and a password of digits is no number.
+        let environment = environment.prefix("SYNCROBOARD").prefix_separator("__").separator("__");
         let mut sources = ::config::Config::builder();
         if let Some(file) = file {
             sources = sources.add_source(File::new(&file.to_string_lossy(), FileFormat::Toml));
@@ -322,6 +376,9 @@ impl Config {
         if config.postgres.connections == 0 {
             return Err(ConfigError("postgres.connections must be at least 1".to_owned()));
         }
+        if config.mail.per_second == 0 {
+            return Err(ConfigError("mail.per_second must be at least 1".to_owned()));
+        }
         let Tracing { otlp_endpoint, sample_ratio } = &config.tracing;
         if !otlp_endpoint.is_empty() && !otlp_endpoint.starts_with("http://") {
             return Err(ConfigError(format!(
@@ -336,7 +393,7 @@ impl Config {
 }
 
 /// Every key there is; those that end in `.*` hold keys of the user's own.
-const KNOWN: [&str; 39] = [
+const KNOWN: [&str; 48] = [
     "data.dir",
     "api.listen",
     "api.outcome_wait_ms",
@@ -372,6 +429,15 @@ const KNOWN: [&str; 39] = [
     "redis.call_limit_ms",
     "sink.listen",
     "sink.instance_id",
+    "mail.url",
+    "mail.from",
+    "mail.base_url",
+    "mail.templates",
+    "mail.per_second",
+    "mail.timeout_ms",
+    "mail.retry_after_ms",
+    "mail.listen",
+    "mail.instance_id",
     "tracing.otlp_endpoint",
     "tracing.sample_ratio",
     "log.filter",
@@ -387,6 +453,27 @@ fn refuse_unknown(given: &serde_json::Value) -> Result<(), ConfigError> {
     let Some(unknown) = keys.iter().find(|k| !known(k)) else { return Ok(()) };
     let nearest = KNOWN.iter().min_by_key(|k| strsim::levenshtein(k, unknown)).copied().unwrap_or_default();
     Err(ConfigError(format!("there is no key `{unknown}`; the nearest one is `{nearest}`")))
+}
+
+/// A table whose keys have dots in them, which are taken for tables in tables.
+fn dotted<'de, D: serde::Deserializer<'de>>(given: D) -> Result<BTreeMap<String, String>, D::Error> {
+    fn walk(prefix: &str, value: serde_json::Value, found: &mut BTreeMap<String, String>) {
+        let text = match value {
+            serde_json::Value::Object(fields) => {
+                for (name, value) in fields {
+                    let path = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+                    walk(&path, value, found);
+                }
+                return;
+            }
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        found.insert(prefix.to_owned(), text);
+    }
+    let mut found = BTreeMap::new();
+    walk("", serde_json::Value::deserialize(given)?, &mut found);
+    Ok(found)
 }
 
 fn flatten(prefix: &str, value: &serde_json::Value, keys: &mut Vec<String>) {
@@ -438,5 +525,23 @@ mod tests {
     fn should_leave_librdkafkas_own_properties_alone() {
         let given = serde_json::json!({"kafka": {"properties": {"linger.ms": "1"}}});
         assert!(refuse_unknown(&given).is_ok());
+    }
+
+    #[test]
+    fn should_take_properties_with_dots_and_secrets_of_digits_from_the_environment_as_they_are() {
+        let given = [
+            ("SYNCROBOARD__KAFKA__PROPERTIES__SASL.PASSWORD", "0123"),
+            ("SYNCROBOARD__KAFKA__PROPERTIES__SASL.USERNAME", "1e5"),
+            ("SYNCROBOARD__SCHEMA_REGISTRY__PASSWORD", "007"),
+            ("SYNCROBOARD__SCHEMA_REGISTRY__AUTO_REGISTER", "false"),
+            ("SYNCROBOARD__WORKER__THREADS", "3"),
+            ("SYNCROBOARD__TRACING__SAMPLE_RATIO", "0.5"),
+        ];
+        let given = given.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let config = Config::load_over(None, Environment::default().source(Some(given.into()))).unwrap();
+        let expected = [("sasl.password", "0123"), ("sasl.username", "1e5")];
+        assert_eq!(config.kafka.properties, expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+        assert_eq!((config.schema_registry.password.as_str(), config.schema_registry.auto_register), ("007", false));
+        assert_eq!((config.worker.threads, config.tracing.sample_ratio.to_string().as_str()), (3, "0.5"));
     }
 }

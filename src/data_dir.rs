@@ -38,6 +38,21 @@ impl DataDir {
         self.0.join("sinks")
     }
 
+    /// Mails that `dev` has written, where there is no mail server.
+    pub(crate) fn mails(&self) -> PathBuf {
+        self.0.join("mails")
+    }
+
+    /// What the mailer of `dev` keeps.
+    pub(crate) fn mailer(&self) -> PathBuf {
+        self.0.join("mailer")
+    }
+
+    /// What each mailer on Apache Kafka keeps.
+    pub(crate) fn mailers(&self) -> PathBuf {
+        self.0.join("mailers")
+    }
+
     /// The read model.
     pub(crate) fn read_model(&self) -> PathBuf {
         self.0.join("read-model.sqlite")

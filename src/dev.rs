@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
 use crate::instance::{Instance, keep_to_cluster};
+use crate::mailer::{self, Post};
 use crate::metrics::{self, BrokerCollector, EngineCollector};
 use crate::signals::{STOP, Signals};
 use crate::trace::{Traces, traced};
@@ -71,6 +72,8 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     let address = listener.local_addr()?;
     let data = DataDir::new(args.data_dir.as_ref().unwrap_or(&config.data.dir));
     let secret = data.secret_of(config)?;
+    let mails = data.mails();
+    let post = Post::open(config, Some(&mails))?;
     // Held until the end: it keeps another process out of the same stores.
     let mut _instance = None;
     let mut sink_group = sink::sink_group(config);
@@ -110,16 +113,19 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     let gateway = CommandGateway::open_traced(&broker, schemas.clone(), traces.tracing())?;
     let topology = pipeline(&PipelineConfig { registry: schemas.clone(), ..PipelineConfig::default() })?;
     let streams = Streams::start(&topology, &streams_config, &broker)?;
+    let mailer_config = mailer_config(&data, config, &streams_config);
+    let mailer = Streams::start(&post.topology(schemas.clone())?, &mailer_config, &broker)?;
 
     let registry = prometheus::Registry::new();
     traces.register(&registry)?;
     let view = streams.view();
     let streams = Arc::new(Mutex::new(Some(streams)));
     registry.register(Box::new(BrokerCollector::start(&broker)?))?;
+    // Of the pipeline alone: the mailer's threads and tasks would have the same names.
     let collector = EngineCollector::new(view.clone(), broker.clone(), &streams_config)?;
     registry.register(Box::new(collector))?;
     let sink_status = sink.status();
-    let readiness = readiness(view, sink_status.clone());
+    let readiness = readiness([view, mailer.view()], sink_status.clone());
     let mut limits = Limits::default();
     limits.outcome_wait = Duration::from_millis(config.api.outcome_wait_ms);
     let app = AppState::new(Parts {
@@ -138,6 +144,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
         ),
         tracing: traces.tracing(),
         limits,
+        mails: config.mail.url.is_empty().then_some(mails),
     })?;
 
     let announced = tokio::task::spawn_blocking({
@@ -153,7 +160,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
 
     let failure = tokio::select! {
         () = signals.next() => None,
-        why = part_failed(streams.clone(), sink_status) => Some(why),
+        why = part_failed(streams.clone(), mailer.view(), sink_status) => Some(why),
     };
     signals.end_within(DRAIN + STOP);
     tracing::info!("stopping: no more requests, committing what is in flight");
@@ -165,15 +172,25 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     let closing = take(&streams);
     let closed = tokio::task::spawn_blocking(move || closing.map_or(Ok(()), Streams::close)).await?;
     announced.await?;
+    let mailed = tokio::task::spawn_blocking(move || mailer.close()).await?;
     let sunk = tokio::task::spawn_blocking(move || sink.stop()).await?;
     read_model.close().await;
     closed?;
+    mailed?;
     if let Some(why) = failure {
         anyhow::bail!(why);
     }
     sunk?;
     println!("state=NOT_RUNNING");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The mailer's, beside the pipeline's.
+fn mailer_config(data: &DataDir, config: &Config, pipeline: &StreamsConfig) -> StreamsConfig {
+    let mut streams = mailer::streams_config(config, &pipeline.instance_id, data.mailer());
+    streams.memory = pipeline.memory.clone();
+    streams.tracing = pipeline.tracing.clone();
+    streams
 }
 
 fn verification(
@@ -229,18 +246,19 @@ fn announce(streams: &Shared, address: SocketAddr) {
 }
 
 fn readiness(
-    pipeline: StreamsView,
+    [pipeline, mailer]: [StreamsView; 2],
     sink: watch::Receiver<SinkStatus>,
 ) -> Arc<dyn Fn() -> Readiness + Send + std::marker::Sync> {
     Arc::new(move || match (metrics::readiness(&pipeline), &*sink.borrow()) {
-        (Readiness::Ready, SinkStatus::Running) => Readiness::Ready,
+        (Readiness::Ready, SinkStatus::Running) if mailer.state() == State::Running => Readiness::Ready,
+        (Readiness::Ready, SinkStatus::Running) => Readiness::NotReady(format!("the mailer: {}", mailer.state())),
         (Readiness::Ready, sink) => Readiness::NotReady(format!("the read model's sink: {sink:?}")),
         (not_ready, _) => not_ready,
     })
 }
 
-/// Ends when the pipeline or the sink has ended by itself, with the reason.
-async fn part_failed(streams: Shared, mut sink: watch::Receiver<SinkStatus>) -> String {
+/// Ends when the pipeline, the mailer or the sink has ended by itself, with the reason.
+async fn part_failed(streams: Shared, mailer: StreamsView, mut sink: watch::Receiver<SinkStatus>) -> String {
     let mut look = tokio::time::interval(Duration::from_millis(250));
     loop {
         tokio::select! {
@@ -254,7 +272,7 @@ async fn part_failed(streams: Shared, mut sink: watch::Receiver<SinkStatus>) -> 
         if let SinkStatus::Failed(error) = &*sink.borrow() {
             return format!("the read model's sink gave up: {error}");
         }
-        if matches!(state(&streams), State::Error) {
+        if [state(&streams), mailer.state()].contains(&State::Error) {
             return "a stream thread gave up; see the log above".to_owned();
         }
     }

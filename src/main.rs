@@ -17,6 +17,7 @@ mod kill_points;
 mod lag;
 mod late_gateway;
 mod log;
+mod mailer;
 mod metrics;
 mod postgres;
 mod print;
@@ -65,6 +66,8 @@ enum Command {
     Worker(worker::WorkerArgs),
     /// Fill the read model in Postgres from Apache Kafka, in as many processes as one likes.
     Sink(sink::SinkArgs),
+    /// Send mails that are asked for on Apache Kafka, in as many processes as one likes.
+    Mailer(mailer::MailerArgs),
     /// Serve REST and pages on Apache Kafka, Postgres and Redis, in as many processes as one likes.
     Api(api_command::ApiArgs),
     /// Pour native commands or GitHub issues into a running server.
@@ -99,6 +102,7 @@ fn main() -> ExitCode {
         Command::Dev(args) => dev::run(&args, &config),
         Command::Worker(args) => worker::run(&args, &config),
         Command::Sink(args) => sink::run(&args, &config),
+        Command::Mailer(args) => mailer::run(&args, &config),
         Command::Api(args) => api_command::run(&args, &config),
         Command::Import(args) => import(&args, &config),
         Command::Token(args) => token::run(&args, &config),

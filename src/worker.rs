@@ -1,4 +1,4 @@
-//! `syncroboard worker`: the pipeline on Apache Kafka, and nothing else.
+//! `syncroboard worker`: the pipeline on Apache Kafka, and nothing else; and how any topology runs there in a process of its own.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,10 +10,11 @@ use api::Monitoring;
 use clap::Args;
 use connectors::kafka::MAX_RECORD_BYTES;
 use processors::{PipelineConfig, pipeline};
+use schemas::SchemaRegistry;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use topology::broker::{Broker, BrokerError};
-use topology::{State, Streams, StreamsConfig};
+use topology::{State, Streams, StreamsConfig, Topology};
 
 use crate::broker::{self, BrokerArgs};
 use crate::config::Config;
@@ -72,9 +73,38 @@ pub(crate) fn run(args: &WorkerArgs, config: &Config) -> Result<ExitCode, Failed
             "a worker runs on Apache Kafka: give --kafka HOST:PORT or kafka.bootstrap_servers (`dev` needs none)",
         ));
     };
-    traced(&config, "worker", "kafka", |traces| {
+    let part = Part {
+        service: "worker",
+        listen: config.worker.listen.clone(),
+        root: config.worker.state_dir.clone().unwrap_or_else(|| DataDir::new(&config.data.dir).workers()),
+        instance_id: config.worker.instance_id.clone(),
+        streams: streams_config,
+        topology: Box::new(|registry| Ok(pipeline(&PipelineConfig { registry, ..PipelineConfig::default() })?)),
+    };
+    run_part(&servers, &config, &part)
+}
+
+/// What runs on Apache Kafka in a process of its own: a topology, and monitoring beside it.
+pub(crate) struct Part {
+    /// Its name, in traces.
+    pub(crate) service: &'static str,
+    /// Where its monitoring listens.
+    pub(crate) listen: String,
+    /// Where its instances keep their stores.
+    pub(crate) root: PathBuf,
+    /// Which instance it is; empty: the first that is free.
+    pub(crate) instance_id: String,
+    /// How it runs as one instance, with its stores in a directory.
+    pub(crate) streams: fn(&Config, &str, PathBuf) -> StreamsConfig,
+    /// What it runs.
+    pub(crate) topology: Box<dyn Fn(Arc<dyn SchemaRegistry>) -> anyhow::Result<Topology>>,
+}
+
+/// Runs it until it is stopped.
+pub(crate) fn run_part(servers: &str, config: &Config, part: &Part) -> Result<ExitCode, Failed> {
+    traced(config, part.service, "kafka", |traces| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        Ok(runtime.block_on(work(&servers, &config, traces))?)
+        Ok(runtime.block_on(work(servers, config, part, traces))?)
     })
 }
 
@@ -98,14 +128,13 @@ pub(crate) fn make_topics(broker: &dyn Broker, config: &Config) -> Result<(), Br
     topology::make_topics(broker, &topics::external(&broker.topics()?, config.kafka.partitions))
 }
 
-async fn work(servers: &str, config: &Config, traces: &Traces) -> anyhow::Result<ExitCode> {
+async fn work(servers: &str, config: &Config, part: &Part, traces: &Traces) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new()?;
-    let listen = &config.worker.listen;
+    let listen = &part.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
-    let root = config.worker.state_dir.clone().unwrap_or_else(|| DataDir::new(&config.data.dir).workers());
-    let instance = Instance::claim(&root, &config.worker.instance_id)?;
+    let instance = Instance::claim(&part.root, &part.instance_id)?;
     let broker = broker::kafka(servers, config)?;
-    let mut streams_config = streams_config(config, instance.id(), instance.dir().to_owned());
+    let mut streams_config = (part.streams)(config, instance.id(), instance.dir().to_owned());
     streams_config.tracing = traces.tracing();
     let registry = prometheus::Registry::new();
     traces.register(&registry)?;
@@ -121,7 +150,7 @@ async fn work(servers: &str, config: &Config, traces: &Traces) -> anyhow::Result
 
     let started = tokio::select! {
         () = signals.next() => None,
-        streams = start(servers, &broker, config, &streams_config, &stage) => Some(Arc::new(streams?)),
+        streams = start(servers, &broker, config, part, &streams_config, &stage) => Some(Arc::new(streams?)),
     };
     let Some(streams) = started else {
         signals.end_within(STOP);
@@ -160,11 +189,11 @@ async fn start(
     servers: &str,
     broker: &Arc<dyn Broker>,
     config: &Config,
+    part: &Part,
     streams_config: &StreamsConfig,
     stage: &Stage,
 ) -> anyhow::Result<Streams> {
-    let registry = registry::open(config, |why| stage.waits(why)).await?;
-    let topology = pipeline(&PipelineConfig { registry, ..PipelineConfig::default() })?;
+    let topology = (part.topology)(registry::open(config, |why| stage.waits(why)).await?)?;
     let mut told = false;
     loop {
         let (broker, config) = (Arc::clone(broker), config.clone());

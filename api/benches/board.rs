@@ -66,6 +66,7 @@ fn serve(redis: &str) {
             verify: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
             tracing: Tracing::off(),
             limits: Limits::default(),
+            mails: None,
         };
         let body = Bytes::from(world.get("bob", "/projects/WEB/board").await.text);
         assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["columns"][0]["count"], TICKETS);

@@ -47,6 +47,8 @@ pub fn router(state: AppState) -> Router {
         .route("/", get(pages::home::read))
         .route("/p/{key}", get(pages::board::read))
         .route("/p/{key}/{number}", get(pages::ticket::read))
+        .route("/dev/mail", get(pages::mails::list))
+        .route("/dev/mail/{id}", get(pages::mails::read))
         .route("/sign-out", get(pages::sign_in::sign_out))
         .route("/assets/style.css", get(pages::assets::style))
         .route("/assets/icon.svg", get(pages::assets::icon))

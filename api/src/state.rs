@@ -1,5 +1,6 @@
 //! What every handler can reach. Made once by the composition root; cheap to clone.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub struct Parts {
     pub tracing: Tracing,
     /// Limits.
     pub limits: Limits,
+    /// Where mails lie that were written to files for want of a mail server; `/dev/mail` shows them to administrators.
+    pub mails: Option<PathBuf>,
 }
 
 /// A verification under way: every difference that it finds, for people, or why it could not be done.
@@ -123,6 +126,10 @@ impl AppState {
         let (stopping, _) = watch::channel(false);
         let (registered, verified) = (Registered::default(), Verified::default());
         Ok(Self(Arc::new(Inner { parts, metrics, registered, verified, boards, templates, stopping })))
+    }
+
+    pub(crate) fn mails(&self) -> Option<&Path> {
+        self.0.parts.mails.as_deref()
     }
 
     pub(crate) fn gateway(&self) -> &dyn Commands {

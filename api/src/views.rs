@@ -350,11 +350,15 @@ pub(crate) struct Inbox {
 pub(crate) struct Preferences {
     muted_kinds: Vec<String>,
     muted_projects: Vec<Uuid>,
+    locale: String,
+    email: String,
 }
 
 impl From<schemas::Preferences> for Preferences {
     fn from(preferences: schemas::Preferences) -> Self {
-        Self { muted_kinds: preferences.muted_kinds, muted_projects: preferences.muted_projects }
+        let schemas::Preferences { muted_kinds, muted_projects, locale, email } = preferences;
+        let or = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
+        Self { muted_kinds, muted_projects, locale: or(locale, "en"), email: or(email, "immediate") }
     }
 }
 

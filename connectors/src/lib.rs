@@ -10,6 +10,7 @@
 //! | [`sqlite`] | SQLite: the read model |
 //! | [`kafka`] | Apache Kafka, through librdkafka |
 //! | [`live`] | the rest of the process: how far the read model is, and the events |
+//! | [`mail`] | SMTP: mails from what is asked for, their texts, and who takes them |
 //! | [`postgres`] | PostgreSQL: the read model for several processes |
 //! | [`read_model`] | any database: what can be asked of it |
 //! | [`redis`] | Redis: the board cache of all API processes, and the events for them |
@@ -23,6 +24,7 @@ pub mod event_log;
 pub mod gateway;
 pub mod kafka;
 pub mod live;
+pub mod mail;
 pub mod postgres;
 pub mod read_model;
 pub mod redis;

@@ -23,11 +23,11 @@ pub(crate) const COMMENT: &str = "id, project_id, ticket_id, author_id, content,
 pub(crate) const WATCHER: &str = "project_id, number, user_id, since";
 
 /// Columns of a user.
-pub(crate) const USER: &str = "id, email, name, role, source, login, sequence, created_at, muted_kinds, muted_projects";
+pub(crate) const USER: &str = "id, email, name, role, source, login, sequence, created_at, preferences";
 
 /// Columns of a notification.
 pub(crate) const NOTIFICATION: &str = "user_id, sequence, id, reason, event_id, kind, project_id, event_sequence, ticket_id, \
-     number, code, title, actor_id, detail, at, read";
+     number, code, title, actor_id, detail, actor, assignee, at, read";
 
 /// Columns of an outcome.
 pub(crate) const OUTCOME_ROW: &str = "command_id, decided_at, failed, outcome";
@@ -232,13 +232,8 @@ macro_rules! row_readers {
                 login: row.try_get(5)?,
                 sequence: row.try_get(6)?,
                 created_at: row.try_get(7)?,
-                preferences: schemas::Preferences {
-                    muted_kinds: $strings(row, 8)?,
-                    muted_projects: $strings(row, 9)?
-                        .iter()
-                        .map(|id| uuid::Uuid::try_parse(id).map_err(|error| sqlx::Error::Decode(error.into())))
-                        .collect::<Result<_, _>>()?,
-                },
+                preferences: serde_json::from_str(row.try_get(8)?)
+                    .map_err(|error| sqlx::Error::Decode(error.into()))?,
             })
         }
 
@@ -259,9 +254,11 @@ macro_rules! row_readers {
                     title: row.try_get(11)?,
                     actor_id: row.try_get(12)?,
                     detail: row.try_get(13)?,
-                    at: row.try_get(14)?,
+                    actor: row.try_get(14)?,
+                    assignee: row.try_get(15)?,
+                    at: row.try_get(16)?,
                 },
-                read: row.try_get(15)?,
+                read: row.try_get(17)?,
             })
         }
 

@@ -13,9 +13,9 @@
 //!                              │                        └── pool-work ──┘                 │
 //!                              └──────────────────────────────────────────────────────────┘
 //!
-//! ticket.events ──► fan-out ──► inbox-inputs ──► inboxes ──► notifications
+//! ticket.events ──► fan-out ──► inbox-inputs ──► inboxes ──► notifications, email.outbox
 //!                    ▲   │           ▲              · (stores shared)
-//!      fan-out-rest ─┘◄──┘         users         preferences ◄── user.events
+//!      fan-out-rest ─┘◄──┘         users         preferences ◄── user.events; preferences ──► email.outbox
 //! tickets ──► pool-lookup-requests ──► pool-lookups ──► pool-lookup-replies ──► pool-replies   (stores shared)
 //! all of these ──► pool-moves ──► project-moves ──► pool-inputs, pool-moves                    (stores shared)
 //! ```
@@ -23,10 +23,11 @@
 use std::sync::Arc;
 
 use schemas::topics::{
-    COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS,
+    COMMAND_OUTCOMES, EMAIL_OUTBOX, EMAIL_RESULTS, NOTIFICATIONS, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS,
+    USER_COMMANDS, USER_EVENTS,
 };
 use schemas::{
-    Assignment, EmbeddedRegistry, FanOutContinued, InboxInput, Notification, PoolInput, PoolLookupReplied,
+    Assignment, EmbeddedRegistry, FanOutContinued, InboxInput, Mail, Notification, PoolInput, PoolLookupReplied,
     PoolLookupRequested, PoolMoved, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent,
     UserLookupReplied, UserLookupRequested, UserState,
 };
@@ -44,13 +45,13 @@ use crate::failed::AnswerFailed;
 use crate::keys::StoreKeySerde;
 use crate::memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
 use crate::notifications::{
-    self, FAN_OUT_REST, FAN_OUT_STORES, FanOutProcessor, INBOX_INPUTS, INBOX_STORES, InboxProcessor,
+    self, FAN_OUT_REST, FAN_OUT_STORES, FanOutProcessor, INBOX_INPUTS, INBOX_STORES, InboxProcessor, MAILS_SINK,
     NOTIFICATIONS_SINK, PreferencesProcessor, RestProcessor,
 };
 use crate::reply_processor::ReplyProcessor;
 use crate::serdes::{
-    Assignments, Commands, Events, Framed, InboxInputs, Notifications, Outcomes, PoolInputs, RoutingKey, RoutingKeys,
-    UserKeys, UuidText,
+    Assignments, Commands, Events, Framed, InboxInputs, Mails, Notifications, Outcomes, PoolInputs, RoutingKey,
+    RoutingKeys, UserKeys, UuidText,
 };
 use crate::stores::{self, PROJECT_STORES};
 use crate::ticket_processor::{TicketProcessor, USER_LOOKUPS};
@@ -193,6 +194,14 @@ pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
             Partitioning::ByKey,
             &[INBOX],
         )
+        .sink::<Uuid, Mail>(
+            MAILS_SINK,
+            EMAIL_OUTBOX,
+            UuidText,
+            Mails(config.registry.clone()),
+            Partitioning::ByKey,
+            &[INBOX, PREFERENCES],
+        )
         .store::<String, UserState>(StoreBuilder::persistent(USERS, Utf8, Framed).cached(CACHED_USERS))
         .store::<Uuid, Vec<u8>>(memory(COMMAND_MEMORY))
         .store::<Uuid, Vec<u8>>(memory(USER_COMMAND_MEMORY));
@@ -215,5 +224,7 @@ pub fn topic_specs(partitions: u32) -> Vec<TopicSpec> {
         topic(COMMAND_OUTCOMES, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
         topic(TICKET_ASSIGNMENTS, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
         topic(NOTIFICATIONS, Cleanup::Keep, false),
+        topic(EMAIL_OUTBOX, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
+        topic(EMAIL_RESULTS, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
     ]
 }

@@ -6,7 +6,7 @@ use crate::fields::{
     CAPACITY_MAX, CONTENT_MAX_BYTES, DATE_MAX_MS, DESCRIPTION_MAX_BYTES, EXTERNAL_MAX_BYTES, HANDLE_MAX_CHARS,
     LABEL_MAX_CHARS, LABELS_MAX, MUTED_PROJECTS_MAX, NAME_MAX_CHARS, PRIORITIES, SKILLS_MAX, TITLE_MAX_CHARS,
 };
-use crate::notifications::KINDS;
+use crate::notifications::{EMAIL_MODES, KINDS, LOCALES};
 use crate::policy::Policy;
 use crate::role::Role;
 use crate::workflow;
@@ -203,6 +203,16 @@ pub enum Rejection {
         /// How many there are.
         count: usize,
     },
+    /// There are no texts in that language.
+    LocaleUnknown {
+        /// What was asked for.
+        locale: String,
+    },
+    /// E-mail is not sent at such times.
+    EmailModeUnknown {
+        /// What was asked for.
+        mode: String,
+    },
 }
 
 /// What would have been enough.
@@ -263,6 +273,8 @@ impl Rejection {
             Self::LoginInvalid => "login_invalid",
             Self::KindUnknown { .. } => "kind_unknown",
             Self::TooManyProjects { .. } => "too_many_projects",
+            Self::LocaleUnknown { .. } => "locale_unknown",
+            Self::EmailModeUnknown { .. } => "email_mode_unknown",
         }
     }
 
@@ -293,10 +305,11 @@ impl Rejection {
             Self::VersionConflict { .. } => "expectedVersion",
             Self::ContentEmpty | Self::ContentTooLong { .. } => "content",
             Self::ParentUnknown { .. } => "parentId",
-            Self::EmailInvalid { .. } | Self::EmailTaken { .. } => "email",
+            Self::EmailInvalid { .. } | Self::EmailTaken { .. } | Self::EmailModeUnknown { .. } => "email",
             Self::LoginInvalid => "login",
             Self::KindUnknown { .. } => "mutedKinds",
             Self::TooManyProjects { .. } => "mutedProjects",
+            Self::LocaleUnknown { .. } => "locale",
             Self::ProjectNotFound
             | Self::NotAMember
             | Self::InsufficientRole { .. }
@@ -315,6 +328,8 @@ impl Rejection {
             Self::PriorityInvalid { .. } => &PRIORITIES,
             Self::RoleInvalid { .. } => &Role::NAMES,
             Self::KindUnknown { .. } => &KINDS,
+            Self::LocaleUnknown { .. } => &LOCALES,
+            Self::EmailModeUnknown { .. } => &EMAIL_MODES,
             _ => &[],
         };
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -403,6 +418,8 @@ impl std::fmt::Display for Rejection {
             Self::TooManyProjects { count } => {
                 write!(f, "{count} projects are muted, {MUTED_PROJECTS_MAX} are possible")
             }
+            Self::LocaleUnknown { locale } => write!(f, "there are no texts in {:?}", Short(locale)),
+            Self::EmailModeUnknown { mode } => write!(f, "e-mail is not sent {:?}", Short(mode)),
             Self::LoginInvalid => {
                 f.write_str("a user without e-mail needs a source and a login without blanks or colons in the source")
             }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use schemas::{
-    Assignment, InboxInput, Notification, PoolInput, Record, SchemaError, SchemaRegistry, TicketCommand, TicketEvent,
-    UserCommand, UserEvent, frame,
+    Assignment, InboxInput, Mail, Notification, PoolInput, Record, SchemaError, SchemaRegistry, TicketCommand,
+    TicketEvent, UserCommand, UserEvent, frame,
 };
 use topology::HeadersRef;
 use topology::serde::{Deserialized, Deserializer, SerializeError, Serializer};
@@ -96,6 +96,16 @@ pub(crate) struct Notifications(pub(crate) Arc<dyn SchemaRegistry>);
 
 impl Serializer<Notification> for Notifications {
     fn serialize(&self, _topic: &str, value: &Notification, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
+        written(value.encode_with(&*self.0, out))
+    }
+}
+
+/// Mails, written with the ids that others look up.
+#[derive(Clone)]
+pub(crate) struct Mails(pub(crate) Arc<dyn SchemaRegistry>);
+
+impl Serializer<Mail> for Mails {
+    fn serialize(&self, _topic: &str, value: &Mail, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
         written(value.encode_with(&*self.0, out))
     }
 }

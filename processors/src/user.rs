@@ -1,7 +1,7 @@
 //! The rules about users: RegisterUser, UpdatePreferences, ReadNotifications, and who a user key means.
 //!
 //! Guards of the last two, in their order: insufficient_role (for oneself, or by an admin), user_unknown, and of UpdatePreferences
-//! kind_unknown and too_many_projects.
+//! kind_unknown, too_many_projects, locale_unknown and email_mode_unknown.
 //!
 //! Guards in their order: email_invalid or login_invalid, insufficient_role, name_too_long, email_taken. A placeholder
 //! may be registered by anyone, a user with an e-mail by themselves or an admin, an admin by an admin.
@@ -12,7 +12,7 @@ use schemas::{
 use uuid::Uuid;
 
 use crate::fields;
-use crate::notifications::KINDS;
+use crate::notifications::{EMAIL_MODES, KINDS, LOCALES};
 use crate::rejection::{Needed, Rejection};
 
 const ROLE_MEMBER: &str = "member";
@@ -81,7 +81,15 @@ pub fn decide_preferences(
     if muted_projects.len() > fields::MUTED_PROJECTS_MAX {
         return Err(Rejection::TooManyProjects { count: muted_projects.len() });
     }
-    let preferences = Preferences { muted_kinds, muted_projects };
+    let locale = command.locale.unwrap_or_else(|| old.locale.clone());
+    if !locale.is_empty() && !LOCALES.contains(&locale.as_str()) {
+        return Err(Rejection::LocaleUnknown { locale });
+    }
+    let email = command.email.unwrap_or_else(|| old.email.clone());
+    if !email.is_empty() && !EMAIL_MODES.contains(&email.as_str()) {
+        return Err(Rejection::EmailModeUnknown { mode: email });
+    }
+    let preferences = Preferences { muted_kinds, muted_projects, locale, email };
     if preferences == *old {
         return Ok(None);
     }

@@ -19,6 +19,8 @@ pub const NAMESPACE_ASSIGNMENT: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3
 
 /// Namespace of the ids of notifications.
 pub const NAMESPACE_NOTIFICATION: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b08);
+/// Namespace of the ids of mails.
+pub const NAMESPACE_MAIL: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b09);
 
 /// Id of the project with this key. One partition so decides who gets a key.
 #[must_use]
@@ -77,6 +79,24 @@ pub fn notification_id(event: Uuid, user: Uuid) -> Uuid {
     name[..16].copy_from_slice(event.as_bytes());
     name[16..].copy_from_slice(user.as_bytes());
     Uuid::new_v5(&NAMESPACE_NOTIFICATION, &name)
+}
+
+/// Id of the mail that tells a user of one notification.
+#[must_use]
+pub fn mail_id(notification: Uuid) -> Uuid {
+    Uuid::new_v5(&NAMESPACE_MAIL, notification.as_bytes())
+}
+
+/// Id of the record that says what became of a mail.
+#[must_use]
+pub fn mail_result_id(mail: Uuid) -> Uuid {
+    Uuid::new_v5(&NAMESPACE_MAIL, format!("result of {mail}").as_bytes())
+}
+
+/// Id of the mail that welcomes a user.
+#[must_use]
+pub fn welcome_mail_id(user: Uuid) -> Uuid {
+    Uuid::new_v5(&NAMESPACE_MAIL, user.as_bytes())
 }
 
 /// Id of the comment that `command` makes.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`command`], [`event`], [`outcome`] | the records of the topics, and a closed set of each |
 //! | [`notification`] | who must know of what, and the records on the way there |
+//! | [`mail`] | mails that are to be sent, and what became of them |
 //! | [`internal`], [`state`] | what sub-topologies send each other; what state stores hold |
 //! | [`frame`] | writing and reading a framed record |
 //! | [`registry`] | which schema an id means: a trait, and the registry in the code |
@@ -41,6 +42,7 @@ pub mod event;
 pub mod frame;
 pub mod ids;
 pub mod internal;
+pub mod mail;
 pub mod notification;
 pub mod outcome;
 mod published;
@@ -57,6 +59,7 @@ pub use command::*;
 pub use error::SchemaError;
 pub use event::*;
 pub use internal::*;
+pub use mail::{Mail, MailFailed, MailItem, MailRequested, MailResult, MailSent, OutgoingMailState};
 pub use notification::*;
 pub use outcome::*;
 pub use published::{Published, WriterSchema};

@@ -93,6 +93,12 @@ pub struct Occasion {
     pub detail: String,
     /// When it happened, in milliseconds since 1970-01-01T00:00Z.
     pub at: i64,
+    /// Handle of who did it; empty: nobody did it by hand, or somebody who is no member.
+    #[serde(default)]
+    pub actor: String,
+    /// Handle of the new assignee; empty unless the event assigns.
+    #[serde(default)]
+    pub assignee: String,
 }
 
 internal_record! {
@@ -207,5 +213,11 @@ state_record! {
         /// What the user wants to hear of.
         #[serde(default)]
         preferences: crate::event::Preferences,
+        /// E-mail in lower case; empty: there is none.
+        #[serde(default)]
+        address: String,
+        /// Name of the user for people.
+        #[serde(default)]
+        name: String,
     }
 }

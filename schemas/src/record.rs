@@ -201,6 +201,7 @@ macro_rules! record_enum {
     (@define [$(#[$meta:meta])*] $name:ident { $( $(#[$variant_meta:meta])* $variant:ident($record:ident) ),* $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq)]
+        #[allow(clippy::large_enum_variant, reason = "the large records are the usual ones, and one is in hand at a time")]
         pub enum $name {
             $( $(#[$variant_meta])* $variant($record), )*
         }

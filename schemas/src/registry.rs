@@ -1,7 +1,7 @@
 //! Who knows the schemas: a trait, and the registry that is embedded in the code.
 //!
 //! Ids are given once and for ever. Commands count from 1, events from 101, outcomes from 201, internal records from
-//! 301, assignments from 351, notifications from 371, state from 401. Each version of a schema has an id of its own: a new version takes the next free one of its
+//! 301, assignments from 351, notifications from 371, mails from 391, state from 401. Each version of a schema has an id of its own: a new version takes the next free one of its
 //! range, and the one that it replaces goes to [`REPLACED`], so that what it wrote stays readable.
 //!
 //! A registry of its own gives ids of its own: there the ids in the code are only what a build calls its schemas by, in
@@ -24,6 +24,7 @@ use crate::event::{
     TicketWatchAdded, TicketWatchRemoved, UserCreated, UserUpdated,
 };
 use crate::internal::{PoolLookupReplied, PoolLookupRequested, PoolMoved, UserLookupReplied, UserLookupRequested};
+use crate::mail::{MailFailed, MailRequested, MailSent, OutgoingMailState};
 use crate::notification::{
     FanOutContinued, FanOutRestState, FanOutTicketState, FanOutWatcherState, InboxState, NotificationCreated,
     NotificationIntended, NotificationsRead, ReadingTold,
@@ -129,7 +130,7 @@ static BY_ID: LazyLock<Vec<Option<&'static Published>>> = LazyLock::new(|| {
 });
 
 /// The schemas that this build writes.
-fn current() -> [&'static Published; 73] {
+fn current() -> [&'static Published; 77] {
     [
         CreateProject::published(),
         UpdateProject::published(),
@@ -185,6 +186,10 @@ fn current() -> [&'static Published; 73] {
         FanOutContinued::published(),
         NotificationCreated::published(),
         NotificationsRead::published(),
+        MailRequested::published(),
+        MailSent::published(),
+        MailFailed::published(),
+        OutgoingMailState::published(),
         ProjectState::published(),
         ProjectCounters::published(),
         MemberState::published(),

@@ -7,11 +7,13 @@
 use crate::assignment::Assignment;
 use crate::command::{TicketCommand, UserCommand};
 use crate::event::{TicketEvent, UserEvent};
+use crate::mail::{Mail, MailResult};
 use crate::notification::Notification;
 use crate::outcome::Outcome;
 use crate::published::Published;
 use crate::topics::{
-    COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS,
+    COMMAND_OUTCOMES, EMAIL_OUTBOX, EMAIL_RESULTS, NOTIFICATIONS, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS,
+    USER_COMMANDS, USER_EVENTS,
 };
 
 /// Namespace of every record.
@@ -49,6 +51,8 @@ pub fn subjects() -> Vec<Subject> {
         (COMMAND_OUTCOMES, Outcome::schemas()),
         (TICKET_ASSIGNMENTS, Assignment::schemas()),
         (NOTIFICATIONS, Notification::schemas()),
+        (EMAIL_OUTBOX, Mail::schemas()),
+        (EMAIL_RESULTS, MailResult::schemas()),
     ]
     .into_iter()
     .flat_map(|(topic, schemas)| schemas.into_iter().map(move |schema| Subject { topic, schema }))

@@ -15,6 +15,8 @@ use crate::PARTITIONS;
 const PROJECTS: [&str; 4] = ["ALFA", "BETA", "GAMMA", "DELTA"];
 /// The project whose pool others join most of the time.
 const POOL: usize = 0;
+/// When mail may be wanted, and when not.
+const EMAIL: [&str; 3] = ["immediate", "none", "by pigeon"];
 const USERS: [&str; 6] =
     ["ada@example.org", "bob@example.org", "eve@example.org", "zoë@example.org", "github:octocat", "bob@example.com"];
 
@@ -333,6 +335,7 @@ fn about_oneself(rng: &mut SmallRng) -> Message {
         let kinds = ["ticket.commented", "ticket.assigned", "ticket.sneezed"];
         let muted_kinds = Some(kinds.choose(rng).iter().map(|kind| (**kind).to_owned()).collect());
         let muted_projects = rng.random_bool(0.3).then(|| vec![ids::project_id(PROJECTS[0])]);
+        let email = rng.random_bool(0.2).then(|| EMAIL.choose(rng).map(|mode| (*mode).to_owned()).unwrap_or_default());
         UserCommand::from(UpdatePreferences {
             command_id,
             actor_id,
@@ -340,6 +343,7 @@ fn about_oneself(rng: &mut SmallRng) -> Message {
             user_key,
             muted_kinds,
             muted_projects,
+            email,
             ..UpdatePreferences::default()
         })
     } else {

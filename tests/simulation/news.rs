@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::{Notification, TicketEvent, UserEvent};
+use schemas::{Mail, Notification, NotificationCreated, TicketEvent, UserEvent};
 use uuid::Uuid;
 
 #[derive(Default)]
@@ -90,13 +90,15 @@ impl Project {
     }
 }
 
+/// What was told.
+pub(crate) struct Told<'a> {
+    pub(crate) notifications: &'a [Notification],
+    pub(crate) mails: &'a [Mail],
+}
+
 /// Holds the notifications against the events: each that was due is there once, with its reason, and no other. Those that somebody who ever
 /// muted something may have missed may be missing.
-pub(crate) fn check(
-    events: &[TicketEvent],
-    users: &[UserEvent],
-    notifications: &[Notification],
-) -> Result<usize, String> {
+pub(crate) fn check(events: &[TicketEvent], users: &[UserEvent], told: &Told<'_>) -> Result<usize, String> {
     let mut projects: BTreeMap<Uuid, Project> = BTreeMap::new();
     let mut due: BTreeMap<(Uuid, Uuid), &str> = BTreeMap::new();
     for event in events {
@@ -104,13 +106,14 @@ pub(crate) fn check(
         due.extend(told.into_iter().map(|(user, reason)| ((event.event_id(), user), reason)));
     }
     let muted = |event: &UserEvent| match event {
-        UserEvent::UserUpdated(e) => Some(e.user_id).filter(|_| e.preferences != schemas::Preferences::default()),
+        UserEvent::UserUpdated(e) => Some(e.user_id)
+            .filter(|_| !e.preferences.muted_kinds.is_empty() || !e.preferences.muted_projects.is_empty()),
         UserEvent::UserCreated(_) => None,
     };
     let muted: BTreeSet<Uuid> = users.iter().filter_map(muted).collect();
     let mut last: BTreeMap<Uuid, i64> = BTreeMap::new();
-    let mut made = 0;
-    for notification in notifications {
+    let mut made: BTreeMap<Uuid, Vec<&NotificationCreated>> = BTreeMap::new();
+    for notification in told.notifications {
         let user = notification.user_id();
         let last = last.entry(user).or_default();
         *last += 1;
@@ -118,7 +121,7 @@ pub(crate) fn check(
             return Err(format!("user {user} has notification {} in place of {last}", notification.sequence()));
         }
         let Notification::NotificationCreated(notification) = notification else { continue };
-        made += 1;
+        made.entry(user).or_default().push(notification);
         let (event, found) = (notification.about.event_id, notification.reason.as_str());
         match due.remove(&(event, user)) {
             Some(reason) if reason == found => {}
@@ -127,6 +130,55 @@ pub(crate) fn check(
     }
     match due.iter().find(|((_, user), _)| !muted.contains(user)) {
         Some(((event, user), reason)) => Err(format!("user {user} was not told of {event} as {reason}")),
-        None => Ok(made),
+        None => {
+            mails(users, &made, told.mails)?;
+            Ok(made.values().map(Vec::len).sum())
+        }
     }
+}
+
+/// Each mail tells, once, of a notification that was made, and goes to its user; one welcomes each user who has an address. Whoever
+/// never declined has a mail of each notification, but of the first ones if those came before the address was known.
+fn mails(users: &[UserEvent], made: &BTreeMap<Uuid, Vec<&NotificationCreated>>, mails: &[Mail]) -> Result<(), String> {
+    let mut addresses: BTreeMap<Uuid, String> = BTreeMap::new();
+    let mut declined = BTreeSet::new();
+    for user in users {
+        let user = user.clone().into_user();
+        addresses.extend(user.email.map(|email| (user.user_id, email)));
+        if user.preferences.email == "none" {
+            declined.insert(user.user_id);
+        }
+    }
+    let (mut ids, mut welcomed, mut mailed) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for Mail::MailRequested(mail) in mails {
+        if !ids.insert(mail.event_id) {
+            return Err(format!("mail {} is to be sent twice", mail.event_id));
+        }
+        if addresses.get(&mail.user_id) != Some(&mail.address) {
+            return Err(format!("mail {} goes to somebody else", mail.event_id));
+        }
+        match (mail.kind.as_str(), mail.items.as_slice()) {
+            ("welcome", []) if welcomed.insert(mail.user_id) => {}
+            ("notification", [item]) => {
+                let of_user = made.get(&mail.user_id).map(Vec::as_slice).unwrap_or_default();
+                let known = of_user.iter().find(|made| made.event_id == item.notification_id);
+                if !known.is_some_and(|made| (&made.about, &made.reason) == (&item.about, &item.reason))
+                    || !mailed.insert(item.notification_id)
+                {
+                    return Err(format!("mail {} tells of what was not, or again", mail.event_id));
+                }
+            }
+            _ => return Err(format!("mail {} welcomes again, or nobody knows what it is", mail.event_id)),
+        }
+    }
+    if let Some(user) = addresses.keys().find(|user| !welcomed.contains(user)) {
+        return Err(format!("user {user} was not welcomed"));
+    }
+    for (user, made) in made.iter().filter(|(user, _)| !declined.contains(user)) {
+        let mut late = made.iter().skip_while(|made| !mailed.contains(&made.event_id));
+        if let Some(missing) = late.find(|made| !mailed.contains(&made.event_id)) {
+            return Err(format!("user {user} has no mail of notification {}", missing.event_id));
+        }
+    }
+    Ok(())
 }

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, ensure};
 use processors::stores::TICKETS;
 use processors::{POOL_LOADS, POOL_TICKETS, verify_pools};
-use schemas::topics::{COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_EVENTS, USER_EVENTS};
-use schemas::{Notification, Outcome, TicketEvent, UserEvent, reader};
+use schemas::topics::{COMMAND_OUTCOMES, EMAIL_OUTBOX, NOTIFICATIONS, TICKET_EVENTS, USER_EVENTS};
+use schemas::{Mail, Notification, Outcome, TicketEvent, UserEvent, reader};
 use topology::broker::{Broker, TopicPartition};
 use uuid::Uuid;
 
 use crate::PARTITIONS;
+use crate::news::Told;
 use crate::records::{Stores, read};
 
 /// A command that was sent, can be read and lies where it belongs.
@@ -40,7 +41,9 @@ pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Resu
     crate::pools::check(&events, &stores[POOL_LOADS], &stores[POOL_TICKETS]).map_err(anyhow::Error::msg)?;
     let users = decoded(broker, USER_EVENTS, UserEvent::decode)?;
     let notifications = decoded(broker, NOTIFICATIONS, Notification::decode)?;
-    let told = crate::news::check(&events, &users, &notifications).map_err(anyhow::Error::msg)?;
+    let mails = decoded(broker, EMAIL_OUTBOX, Mail::decode)?;
+    let told = Told { notifications: &notifications, mails: &mails };
+    let told = crate::news::check(&events, &users, &told).map_err(anyhow::Error::msg)?;
     let mut contradictions = Vec::new();
     verify_pools(&Found(stores), &mut |difference| contradictions.push(difference.to_string()))?;
     ensure!(contradictions.is_empty(), "{}", contradictions.join("\n"));

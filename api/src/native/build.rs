@@ -124,7 +124,8 @@ pub(crate) fn user_command(
         let muted_kinds = from.opt_strings("mutedKinds")?;
         let muted_projects = from.opt_strings("mutedProjects")?;
         let muted_projects = muted_projects.map(|texts| texts.iter().map(|text| project_id(text)).collect());
-        user_record!(by, key, UpdatePreferences { muted_kinds, muted_projects })
+        let (locale, email) = (from.opt_string("locale")?, from.opt_string("email")?);
+        user_record!(by, key, UpdatePreferences { muted_kinds, muted_projects, locale, email })
     } else {
         let (notification_id, up_to) = (from.opt_uuid("notificationId")?, from.opt_i64("upTo")?);
         match (notification_id, up_to) {

@@ -23,6 +23,7 @@ impl Templates {
             ("home.html", include_str!("../../templates/home.html")),
             ("board.html", include_str!("../../templates/board.html")),
             ("ticket.html", include_str!("../../templates/ticket.html")),
+            ("mails.html", include_str!("../../templates/mails.html")),
             ("sign_in.html", include_str!("../../templates/sign_in.html")),
             ("message.html", include_str!("../../templates/message.html")),
         ] {

@@ -66,13 +66,13 @@ pub(crate) async fn read_all(State(state): State<AppState>, writer: Writer, body
     Ok(Answer::ok(json!({ "unread": state.read_model().unread(user, i64::MAX).await? })))
 }
 
-/// The caller's preferences. Whoever has not written yet has none: nothing is muted.
+/// The caller's preferences. Whoever has not written yet has the defaults.
 pub(crate) async fn read_preferences(State(state): State<AppState>, reader: Reader) -> Result<Answer, Problem> {
     let user = state.read_model().user(reader.identity.user_id).await?;
     Ok(Answer::ok(Preferences::from(user.unwrap_or_default().preferences)))
 }
 
-/// `{ mutedKinds?, mutedProjects? }`; what is absent stays as it is.
+/// `{ mutedKinds?, mutedProjects?, locale?, email? }`; what is absent stays as it is.
 pub(crate) async fn update_preferences(
     State(state): State<AppState>,
     writer: Writer,

@@ -15,6 +15,8 @@ CREATE TABLE notifications (
     title          text NOT NULL,
     actor_id       uuid NOT NULL,
     detail         text NOT NULL,
+    actor          text NOT NULL,
+    assignee       text NOT NULL,
     at             bigint NOT NULL,
     read           boolean NOT NULL,
     PRIMARY KEY (user_id, sequence)
@@ -22,5 +24,5 @@ CREATE TABLE notifications (
 CREATE UNIQUE INDEX notifications_by_id ON notifications (id);
 CREATE INDEX notifications_unread ON notifications (user_id, sequence) WHERE NOT read;
 
-ALTER TABLE users ADD COLUMN muted_kinds text[] NOT NULL DEFAULT '{}';
-ALTER TABLE users ADD COLUMN muted_projects text[] NOT NULL DEFAULT '{}';
+-- As JSON: nobody looks a user up by them.
+ALTER TABLE users ADD COLUMN preferences text NOT NULL DEFAULT '{}';

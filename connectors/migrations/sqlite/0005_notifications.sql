@@ -15,6 +15,8 @@ CREATE TABLE notifications (
     title          TEXT NOT NULL,
     actor_id       BLOB NOT NULL,
     detail         TEXT NOT NULL,
+    actor          TEXT NOT NULL,
+    assignee       TEXT NOT NULL,
     at             INTEGER NOT NULL,
     read           INTEGER NOT NULL,
     PRIMARY KEY (user_id, sequence)
@@ -22,5 +24,5 @@ CREATE TABLE notifications (
 CREATE UNIQUE INDEX notifications_by_id ON notifications (id);
 CREATE INDEX notifications_unread ON notifications (user_id, sequence) WHERE read = FALSE;
 
-ALTER TABLE users ADD COLUMN muted_kinds TEXT NOT NULL DEFAULT '[]';
-ALTER TABLE users ADD COLUMN muted_projects TEXT NOT NULL DEFAULT '[]';
+-- As JSON: nobody looks a user up by them.
+ALTER TABLE users ADD COLUMN preferences TEXT NOT NULL DEFAULT '{}';

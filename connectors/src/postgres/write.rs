@@ -230,9 +230,9 @@ async fn create_notifications(db: &mut PgConnection, made: &[NotificationRow]) -
     }
     sqlx::query(
         "INSERT INTO notifications (user_id, sequence, id, reason, event_id, kind, project_id, event_sequence, ticket_id, number, \
-         code, title, actor_id, detail, at, read) SELECT v.*, FALSE FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], \
+         code, title, actor_id, detail, actor, assignee, at, read) SELECT v.*, FALSE FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], \
          $5::uuid[], $6::text[], $7::uuid[], $8::bigint[], $9::uuid[], $10::bigint[], $11::text[], $12::text[], $13::uuid[], \
-         $14::text[], $15::bigint[]) AS v",
+         $14::text[], $15::text[], $16::text[], $17::bigint[]) AS v",
     )
     .bind(column(made, |n| n.user_id))
     .bind(column(made, |n| n.sequence))
@@ -248,6 +248,8 @@ async fn create_notifications(db: &mut PgConnection, made: &[NotificationRow]) -
     .bind(column(made, |n| &n.about.title))
     .bind(column(made, |n| n.about.actor_id))
     .bind(column(made, |n| &n.about.detail))
+    .bind(column(made, |n| &n.about.actor))
+    .bind(column(made, |n| &n.about.assignee))
     .bind(column(made, |n| n.about.at))
     .execute(db)
     .await
@@ -290,15 +292,15 @@ async fn write_users(db: &mut PgConnection, users: &AHashMap<Uuid, Option<UserRo
     }
     // Two sinks that write the same rows do so in the same order, here and below: neither waits for the other's.
     known.sort_unstable_by_key(|user| user.id);
+    let preferences: Result<Vec<String>, _> = known.iter().map(|u| serde_json::to_string(&u.preferences)).collect();
     sqlx::query(
-        "INSERT INTO users (id, email, name, role, source, login, sequence, created_at, muted_kinds, muted_projects) \
-         SELECT v.id, v.email, v.name, v.role, v.source, v.login, v.sequence, v.created_at, v.kinds::text[], v.projects::text[] \
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], \
-         $9::text[], $10::text[]) AS v (id, email, name, role, source, login, sequence, created_at, kinds, projects) \
+        "INSERT INTO users (id, email, name, role, source, login, sequence, created_at, preferences) \
+         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], \
+         $9::text[]) \
          ON CONFLICT (id) DO UPDATE \
          SET email = excluded.email, name = excluded.name, role = excluded.role, source = excluded.source, \
          login = excluded.login, sequence = excluded.sequence, created_at = excluded.created_at, \
-         muted_kinds = excluded.muted_kinds, muted_projects = excluded.muted_projects",
+         preferences = excluded.preferences",
     )
     .bind(column(&known, |user| user.id))
     .bind(column(&known, |user| user.email.as_deref()))
@@ -308,8 +310,7 @@ async fn write_users(db: &mut PgConnection, users: &AHashMap<Uuid, Option<UserRo
     .bind(column(&known, |user| user.login.as_deref()))
     .bind(column(&known, |user| user.sequence))
     .bind(column(&known, |user| user.created_at))
-    .bind(column(&known, |user| list(&user.preferences.muted_kinds)))
-    .bind(column(&known, |user| list(&texts(&user.preferences.muted_projects))))
+    .bind(preferences.map_err(|error| sqlx::Error::Encode(error.into()))?)
     .execute(db)
     .await
     .map(drop)
@@ -542,10 +543,6 @@ where
     T: Encode<'r, Postgres> + Type<Postgres> + PgHasArrayType,
 {
     rows.iter().map(value).bind_iter()
-}
-
-fn texts(ids: &[Uuid]) -> Vec<String> {
-    ids.iter().map(Uuid::to_string).collect()
 }
 
 /// A list in PostgreSQL's own words, to be cast: an array of lists of different lengths is no array.

@@ -64,8 +64,8 @@ impl Writer {
             ),
             notifications: MultiRow::new(
                 "INSERT INTO notifications (user_id, sequence, id, reason, event_id, kind, project_id, event_sequence, ticket_id, \
-                 number, code, title, actor_id, detail, at, read) VALUES",
-                16,
+                 number, code, title, actor_id, detail, actor, assignee, at, read) VALUES",
+                18,
                 "",
             ),
             sequences: MultiRow::new(
@@ -74,11 +74,11 @@ impl Writer {
                 "ON CONFLICT DO UPDATE SET sequence = excluded.sequence",
             ),
             users: MultiRow::new(
-                "INSERT INTO users (id, email, name, role, source, login, sequence, created_at, muted_kinds, muted_projects) VALUES",
-                10,
+                "INSERT INTO users (id, email, name, role, source, login, sequence, created_at, preferences) VALUES",
+                9,
                 "ON CONFLICT DO UPDATE SET email = excluded.email, name = excluded.name, role = excluded.role, \
                  source = excluded.source, login = excluded.login, sequence = excluded.sequence, created_at = excluded.created_at, \
-                 muted_kinds = excluded.muted_kinds, muted_projects = excluded.muted_projects",
+                 preferences = excluded.preferences",
             ),
             // A failed command was not decided: sent again, it is, and that counts.
             outcomes: MultiRow::new(
@@ -159,8 +159,7 @@ impl Writer {
                 a.add(user.login)?;
                 a.add(user.sequence)?;
                 a.add(user.created_at)?;
-                a.add(serde_json::to_string(&user.preferences.muted_kinds)?)?;
-                a.add(serde_json::to_string(&user.preferences.muted_projects)?)
+                a.add(serde_json::to_string(&user.preferences)?)
             })
             .await
     }
@@ -285,6 +284,8 @@ fn bind_notification(a: &mut SqliteArguments, notification: NotificationRow) -> 
     a.add(about.title)?;
     a.add(about.actor_id)?;
     a.add(about.detail)?;
+    a.add(about.actor)?;
+    a.add(about.assignee)?;
     a.add(about.at)?;
     a.add(read)
 }

@@ -323,7 +323,8 @@ pub(crate) async fn should_keep_what_users_want_to_hear_of(kind: Kind) {
     let id = ids::user_id("ana@example.org");
     log.user(UserCreated { user_id: id, sequence: 1, ..UserCreated::default() });
     let muted_kinds = ["ticket.commented", "with \"quotes\" and \\"].map(str::to_owned).to_vec();
-    let preferences = Preferences { muted_kinds, muted_projects: vec![Uuid::from_u128(7), Uuid::from_u128(8)] };
+    let muted_projects = vec![Uuid::from_u128(7), Uuid::from_u128(8)];
+    let preferences = Preferences { muted_kinds, muted_projects, locale: "es".to_owned(), email: "none".to_owned() };
     log.user(UserUpdated { user_id: id, sequence: 2, preferences: preferences.clone(), ..UserUpdated::default() });
     let model = home.open().await;
     let _sink = model.start(SinkOptions::default());

@@ -88,7 +88,11 @@ impl FanOut {
         if concerned.is_empty() && !watched {
             return Ok(());
         }
-        let about = recipients::occasion(event, subject.number, &subject.ticket, actor_id, detail);
+        let mut about = recipients::occasion(event, subject.number, &subject.ticket, actor_id, detail);
+        about.actor = self.stores.handle(ctx, about.project_id, actor_id)?;
+        if let TicketEvent::TicketAssigned(assigned) = event {
+            about.assignee = self.stores.handle(ctx, about.project_id, assigned.assignee_id)?;
+        }
         let (correlation_id, causation_id) = (event.correlation_id(), event.causation_id());
         for (user_id, reason) in &concerned {
             if self.stores.is_member(ctx, about.project_id, *user_id)? {

@@ -119,6 +119,17 @@ impl FanOutHandles {
         self.members.contains(ctx, &MemberKey(project_id, user_id))
     }
 
+    /// A member's handle; empty for whoever is none.
+    pub(super) fn handle(
+        &self,
+        ctx: &mut Context<'_>,
+        project_id: Uuid,
+        user_id: Uuid,
+    ) -> Result<String, ProcessingError> {
+        let member = self.members.get(ctx, &MemberKey(project_id, user_id))?;
+        Ok(member.map(|member| member.handle.clone()).unwrap_or_default())
+    }
+
     fn subject(&self, ctx: &mut Context<'_>, event: &TicketEvent, number: i64) -> Result<Subject, ProcessingError> {
         Ok(Subject { number, ticket: self.ticket(ctx, event, number)?, mentioned: Vec::new() })
     }

@@ -1,12 +1,15 @@
 //! The processors of the inboxes.
 
+use std::sync::Arc;
+
 use schemas::{
-    InboxInput, InboxState, Notification, NotificationCreated, NotificationIntended, NotificationsRead, Preferences,
-    ReadingTold, Record as _, UserEvent, event, ids,
+    InboxInput, InboxState, Mail, Notification, NotificationCreated, NotificationIntended, NotificationsRead,
+    Preferences, ReadingTold, Record as _, UserEvent, UserUpdated, event, ids,
 };
 use topology::{Context, InitContext, Output, ProcessingError, Processor, Record, TopologyError};
 use uuid::Uuid;
 
+use super::mail;
 use super::stores::InboxHandles;
 
 /// Name of the repartition that tells inboxes.
@@ -14,10 +17,20 @@ pub(crate) const INBOX_INPUTS: &str = "inbox-inputs";
 /// Name of the sink of notifications.
 pub(crate) const NOTIFICATIONS_SINK: &str = "notifications";
 
+/// Name of the sink of mails.
+pub(crate) const MAILS_SINK: &str = "mails";
+
+#[derive(Debug, Clone, Copy)]
+struct Inboxes {
+    stores: InboxHandles,
+    notifications: Output<Uuid, Notification>,
+    mails: Output<Uuid, Mail>,
+}
+
 /// Makes notifications of what users are to know and want to hear of.
 #[derive(Debug, Default)]
 pub(crate) struct InboxProcessor {
-    wired: Option<(InboxHandles, Output<Uuid, Notification>)>,
+    wired: Option<Inboxes>,
 }
 
 impl Processor for InboxProcessor {
@@ -25,48 +38,39 @@ impl Processor for InboxProcessor {
     type VIn = InboxInput;
 
     fn init(&mut self, ctx: &mut InitContext<'_>) -> Result<(), TopologyError> {
-        self.wired = Some((InboxHandles::new(ctx)?, ctx.output(NOTIFICATIONS_SINK)?));
+        let (notifications, mails) = (ctx.output(NOTIFICATIONS_SINK)?, ctx.output(MAILS_SINK)?);
+        self.wired = Some(Inboxes { stores: InboxHandles::new(ctx)?, notifications, mails });
         Ok(())
     }
 
     fn process(&mut self, ctx: &mut Context<'_>, record: Record<Uuid, InboxInput>) -> Result<(), ProcessingError> {
-        let Some((stores, notifications)) = self.wired else {
+        let Some(inboxes) = self.wired else {
             return Err(ProcessingError::record("not_initialised", "process before init"));
         };
         let at = record.timestamp;
-        let made = match record.value {
-            InboxInput::NotificationIntended(intended) => stores.notify(ctx, intended, at)?,
-            InboxInput::ReadingTold(told) => stores.read(ctx, &told, at)?,
-        };
-        if let Some(made) = made {
-            ctx.forward(notifications, Record::new(record.key, made, at));
+        match record.value {
+            InboxInput::NotificationIntended(intended) => inboxes.notify(ctx, intended, at),
+            InboxInput::ReadingTold(told) => inboxes.read(ctx, &told, at),
         }
-        Ok(())
     }
 }
 
-impl InboxHandles {
-    /// The notification, unless the user does not want it or has it.
-    fn notify(
-        &self,
-        ctx: &mut Context<'_>,
-        intended: NotificationIntended,
-        at: i64,
-    ) -> Result<Option<Notification>, ProcessingError> {
+impl Inboxes {
+    /// Makes the notification, and the mail that tells of it, unless the user does not want it or has it.
+    fn notify(&self, ctx: &mut Context<'_>, intended: NotificationIntended, at: i64) -> Result<(), ProcessingError> {
         let NotificationIntended { correlation_id, causation_id, user_id, reason, about } = intended;
-        let inbox = self.inboxes.get(ctx, &user_id)?;
-        let Preferences { muted_kinds, muted_projects } =
-            inbox.as_deref().map_or(&NOTHING_MUTED, |inbox| &inbox.preferences);
+        let inbox = self.stores.inbox(ctx, user_id)?;
+        let Preferences { muted_kinds, muted_projects, .. } = &inbox.preferences;
         if muted_kinds.contains(&about.kind) || muted_projects.contains(&about.project_id) {
-            return Ok(None);
+            return Ok(());
         }
         let event_id = ids::notification_id(about.event_id, user_id);
-        if self.memory.contains(ctx, &event_id)? {
-            return Ok(None);
+        if self.stores.memory.contains(ctx, &event_id)? {
+            return Ok(());
         }
-        self.memory.put(ctx, &event_id, MADE.to_vec())?;
-        let sequence = self.next(ctx, user_id, inbox.as_deref())?;
-        Ok(Some(Notification::from(NotificationCreated {
+        self.stores.memory.put(ctx, &event_id, MADE.to_vec())?;
+        let sequence = self.stores.next(ctx, user_id, &inbox)?;
+        let made = NotificationCreated {
             event_id,
             correlation_id,
             causation_id,
@@ -77,24 +81,25 @@ impl InboxHandles {
             sequence,
             about,
             reason,
-        })))
+        };
+        if let Some(mail) = mail::of_notification(&inbox, &made) {
+            ctx.forward(self.mails, Record::new(user_id, mail, at));
+        }
+        ctx.forward(self.notifications, Record::new(user_id, made.into(), at));
+        Ok(())
     }
 
-    /// That the user has read; none if there is nothing that it could mean.
-    fn read(
-        &self,
-        ctx: &mut Context<'_>,
-        told: &ReadingTold,
-        at: i64,
-    ) -> Result<Option<Notification>, ProcessingError> {
+    /// Says that the user has read, if there is something that it could mean.
+    fn read(&self, ctx: &mut Context<'_>, told: &ReadingTold, at: i64) -> Result<(), ProcessingError> {
         let ReadingTold { correlation_id, causation_id, user_id, notification_id, up_to } = *told;
-        let Some(inbox) = self.inboxes.get(ctx, &user_id)?.filter(|inbox| inbox.sequence > 0) else {
-            return Ok(None);
-        };
+        let inbox = self.stores.inbox(ctx, user_id)?;
+        if inbox.sequence == 0 {
+            return Ok(());
+        }
         // Nobody has read what is still to come.
         let up_to = if notification_id.is_some() { 0 } else { up_to.min(inbox.sequence) };
-        let sequence = self.next(ctx, user_id, Some(&inbox))?;
-        Ok(Some(Notification::from(NotificationsRead {
+        let sequence = self.stores.next(ctx, user_id, &inbox)?;
+        let read = NotificationsRead {
             event_id: ids::event_id(causation_id, 0),
             correlation_id,
             causation_id,
@@ -105,27 +110,32 @@ impl InboxHandles {
             sequence,
             notification_id,
             up_to,
-        })))
+        };
+        ctx.forward(self.notifications, Record::new(user_id, read.into(), at));
+        Ok(())
+    }
+}
+
+impl InboxHandles {
+    /// A user's inbox; an empty one for whoever has none yet.
+    fn inbox(&self, ctx: &mut Context<'_>, user_id: Uuid) -> Result<Arc<InboxState>, ProcessingError> {
+        Ok(self.inboxes.get(ctx, &user_id)?.unwrap_or_default())
     }
 
-    fn next(&self, ctx: &mut Context<'_>, user_id: Uuid, inbox: Option<&InboxState>) -> Result<i64, ProcessingError> {
-        let mut inbox = inbox.cloned().unwrap_or_default();
-        inbox.sequence += 1;
-        let sequence = inbox.sequence;
-        self.inboxes.put(ctx, &user_id, inbox)?;
+    fn next(&self, ctx: &mut Context<'_>, user_id: Uuid, inbox: &InboxState) -> Result<i64, ProcessingError> {
+        let sequence = inbox.sequence + 1;
+        self.inboxes.put(ctx, &user_id, InboxState { sequence, ..inbox.clone() })?;
         Ok(sequence)
     }
 }
 
-static NOTHING_MUTED: Preferences = Preferences { muted_kinds: Vec::new(), muted_projects: Vec::new() };
-
 /// What the memory holds: that the notification was made.
 const MADE: &[u8] = b"1";
 
-/// Keeps what users want to hear of. A record without a value erases it.
+/// Keeps who users are and what they want to hear of, and welcomes them. A record without a value erases it.
 #[derive(Debug, Default)]
 pub(crate) struct PreferencesProcessor {
-    stores: Option<InboxHandles>,
+    wired: Option<(InboxHandles, Output<Uuid, Mail>)>,
 }
 
 impl Processor for PreferencesProcessor {
@@ -133,7 +143,7 @@ impl Processor for PreferencesProcessor {
     type VIn = Option<UserEvent>;
 
     fn init(&mut self, ctx: &mut InitContext<'_>) -> Result<(), TopologyError> {
-        self.stores = Some(InboxHandles::new(ctx)?);
+        self.wired = Some((InboxHandles::new(ctx)?, ctx.output(MAILS_SINK)?));
         Ok(())
     }
 
@@ -142,14 +152,19 @@ impl Processor for PreferencesProcessor {
         ctx: &mut Context<'_>,
         record: Record<Uuid, Option<UserEvent>>,
     ) -> Result<(), ProcessingError> {
-        let Some(stores) = self.stores else {
+        let Some((stores, mails)) = self.wired else {
             return Err(ProcessingError::record("not_initialised", "process before init"));
         };
-        let preferences = record.value.map(|event| event.into_user().preferences).unwrap_or_default();
-        let inbox = stores.inboxes.get(ctx, &record.key)?.map(|inbox| (*inbox).clone()).unwrap_or_default();
-        if inbox.preferences == preferences {
+        let old = stores.inbox(ctx, record.key)?;
+        let user = record.value.map(UserEvent::into_user);
+        if let Some(mail) = user.as_ref().and_then(|user| mail::of_welcome(&old, user)) {
+            ctx.forward(mails, Record::new(record.key, mail, record.timestamp));
+        }
+        let UserUpdated { email, name, preferences, .. } = user.unwrap_or_default();
+        let new = InboxState { sequence: old.sequence, preferences, address: email.unwrap_or_default(), name };
+        if new == *old {
             return Ok(());
         }
-        stores.inboxes.put(ctx, &record.key, InboxState { preferences, ..inbox })
+        stores.inboxes.put(ctx, &record.key, new)
     }
 }

@@ -6,7 +6,8 @@
 //! hold up what is decided.
 //!
 //! The **inboxes**, keyed by user, take those records in, drop what the user does not want to hear of, and what they
-//! have been told already, give each a place in the user's own order and write it to `notifications`. What users want to hear of they read
+//! have been told already, give each a place in the user's own order and write it to `notifications`, and to `email.outbox` the mail that
+//! tells of it to those who want mail. What users want to hear of they read
 //! from `user.events`, as a table.
 //!
 //! | file | what |
@@ -16,6 +17,7 @@
 //! | `fold.rs` | what the fan-out keeps of the events |
 //! | `fan_out.rs` | the processors of the fan-out; those who watch, a number at a time |
 //! | `inbox.rs` | the processors of the inboxes |
+//! | `mail.rs` | the mails that a user wants |
 //! | `stores.rs` | the stores of both |
 //!
 //! # A ticket that thousands watch
@@ -27,12 +29,14 @@
 mod fan_out;
 mod fold;
 mod inbox;
+mod mail;
 mod mentions;
 mod recipients;
 mod stores;
 
 pub(crate) use fan_out::{FAN_OUT_REST, FanOutProcessor, RestProcessor};
-pub(crate) use inbox::{INBOX_INPUTS, InboxProcessor, NOTIFICATIONS_SINK, PreferencesProcessor};
+pub(crate) use inbox::{INBOX_INPUTS, InboxProcessor, MAILS_SINK, NOTIFICATIONS_SINK, PreferencesProcessor};
+pub use mail::{EMAIL_MODES, LOCALES};
 pub use recipients::{KINDS, Reason};
 pub(crate) use stores::declare;
 pub use stores::{FAN_OUT_STORES, INBOX_STORES, INBOXES};

@@ -102,7 +102,7 @@ pub(crate) fn news(event: &TicketEvent, ticket: &FanOutTicketState, mentioned: &
     Some(News { actor_id, detail, concerned, watchers })
 }
 
-/// The event as those need to know it who are told.
+/// The event as those need to know it who are told, without handles.
 pub(crate) fn occasion(
     event: &TicketEvent,
     number: i64,
@@ -122,6 +122,7 @@ pub(crate) fn occasion(
         actor_id,
         detail,
         at: event.published_at(),
+        ..Occasion::default()
     }
 }
 

@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod inbox;
+mod mail;
 mod recipients;
 mod town;
 mod watchers;

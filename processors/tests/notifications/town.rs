@@ -1,7 +1,7 @@
 //! A project whose events are written to the log as they are, and its people's inboxes.
 
 use processors::INBOXES;
-use schemas::topics::{COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_EVENTS, USER_COMMANDS};
+use schemas::topics::{COMMAND_OUTCOMES, EMAIL_OUTBOX, NOTIFICATIONS, TICKET_EVENTS, USER_COMMANDS};
 use schemas::*;
 use topology::TestDriver;
 use uuid::Uuid;
@@ -14,10 +14,10 @@ pub(crate) const INBOX_INPUTS: &str = "test-inbox-inputs-repartition";
 
 /// A user of that name.
 pub(crate) fn user(name: &str) -> Uuid {
-    ids::user_id(&email(name))
+    ids::user_id(&email_of(name))
 }
 
-fn email(name: &str) -> String {
+fn email_of(name: &str) -> String {
     format!("{name}@example.org")
 }
 
@@ -144,6 +144,17 @@ impl Town {
         all
     }
 
+    /// All records of `email.outbox`.
+    pub(crate) fn mails(&mut self) -> Vec<MailRequested> {
+        self.rest();
+        let decode = |record: &topology::OutputRecord| {
+            let Mail::MailRequested(mail) = Mail::decode(record.value.as_deref().unwrap()).unwrap();
+            assert_eq!(record.key.as_deref(), Some(mail.user_id.to_string().as_bytes()));
+            mail
+        };
+        self.driver.all(EMAIL_OUTBOX).iter().map(decode).collect()
+    }
+
     /// Name, reason and kind of all notifications of an event.
     pub(crate) fn told(&mut self, event_id: Uuid, names: &[&str]) -> Vec<Told> {
         let mut told = Vec::new();
@@ -170,7 +181,7 @@ impl Town {
     }
 
     pub(crate) fn register(&mut self, id: u128, name: &str) {
-        register(&mut self.driver, id, &email(name));
+        register(&mut self.driver, id, &email_of(name));
     }
 
     /// Sends a command about a user, and gives its outcome.
@@ -195,9 +206,21 @@ pub(crate) fn preferences(id: u128, name: &str, kinds: Option<&[&str]>, projects
     UserCommand::from(UpdatePreferences {
         command_id: Uuid::from_u128(id),
         actor_id: user(name),
-        user_key: email(name),
+        user_key: email_of(name),
         muted_kinds: kinds.map(|kinds| kinds.iter().map(|kind| (*kind).to_owned()).collect()),
         muted_projects: projects.map(<[Uuid]>::to_vec),
+        ..UpdatePreferences::default()
+    })
+}
+
+/// In what language, and when, somebody wants mail.
+pub(crate) fn mail(id: u128, name: &str, locale: Option<&str>, email: Option<&str>) -> UserCommand {
+    UserCommand::from(UpdatePreferences {
+        command_id: Uuid::from_u128(id),
+        actor_id: user(name),
+        user_key: email_of(name),
+        locale: locale.map(str::to_owned),
+        email: email.map(str::to_owned),
         ..UpdatePreferences::default()
     })
 }
@@ -206,7 +229,7 @@ pub(crate) fn read(id: u128, name: &str, notification_id: Option<Uuid>, up_to: O
     UserCommand::from(ReadNotifications {
         command_id: Uuid::from_u128(id),
         actor_id: user(name),
-        user_key: email(name),
+        user_key: email_of(name),
         notification_id,
         up_to,
         ..ReadNotifications::default()

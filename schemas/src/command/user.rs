@@ -27,6 +27,10 @@ user_command! {
         muted_kinds: Option<Vec<String>>,
         /// Projects that the user does not want to hear of; none: stays as it is.
         muted_projects: Option<Vec<Uuid>>,
+        /// Language of what is sent to the user: en or es; none: stays as it is.
+        locale: Option<String>,
+        /// When e-mail is sent: immediate or none; none: stays as it is.
+        email: Option<String>,
     }
 }
 

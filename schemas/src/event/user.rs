@@ -53,6 +53,12 @@ pub struct Preferences {
     /// Projects that the user does not want to hear of.
     #[serde(default)]
     pub muted_projects: Vec<Uuid>,
+    /// Language of what is sent to the user: en or es; empty: en.
+    #[serde(default)]
+    pub locale: String,
+    /// When e-mail is sent: immediate or none; empty: immediate.
+    #[serde(default)]
+    pub email: String,
 }
 
 record_enum! {

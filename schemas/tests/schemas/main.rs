@@ -38,6 +38,7 @@ macro_rules! for_each_record {
             PoolLookupRequested PoolLookupReplied PoolMoved PoolState
             PoolProjectState PoolMembershipState PoolLoadState PoolTicketState PoolGroupState
             NotificationIntended ReadingTold FanOutContinued NotificationCreated NotificationsRead
+            MailRequested MailSent MailFailed OutgoingMailState
             FanOutTicketState FanOutWatcherState FanOutRestState InboxState
         ] $($call)*)
     };

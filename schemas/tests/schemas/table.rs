@@ -22,6 +22,9 @@ const OUTCOME: &[&str] =
 /// The commands and events that are about users and not about projects.
 const OF_USERS: [&str; 5] = ["RegisterUser", "UpdatePreferences", "ReadNotifications", "UserCreated", "UserUpdated"];
 
+/// What became of mails.
+const RESULTS: [&str; 2] = ["MailSent", "MailFailed"];
+
 #[test]
 fn should_give_every_schema_an_id_of_its_own_in_the_range_of_its_kind() {
     let mut ids = BTreeSet::new();
@@ -33,7 +36,8 @@ fn should_give_every_schema_an_id_of_its_own_in_the_range_of_its_kind() {
             "outcomes" => 201..=300,
             "internal" => 301..=350,
             "assignments" => 351..=370,
-            "notifications" => 371..=400,
+            "notifications" => 371..=390,
+            "mails" => 391..=400,
             _ => 401..=511,
         };
         assert!(range.contains(&schema.id()), "{} has id {}", schema.record(), schema.id());
@@ -68,6 +72,7 @@ fn should_begin_every_record_with_the_envelope_of_its_kind() {
             ("commands", _) => TICKET_COMMAND,
             ("events", name) if OF_USERS.contains(&name) => USER_EVENT,
             ("notifications", _) => USER_EVENT,
+            ("mails", _) => &USER_EVENT[..USER_EVENT.len() - 1],
             ("events", _) => TICKET_EVENT,
             ("outcomes", _) => OUTCOME,
             _ => continue,
@@ -88,7 +93,7 @@ fn should_describe_every_record_and_field_and_give_optional_ones_a_default() {
         for field in fields(&parsed) {
             let doc = field["doc"].as_str().unwrap_or_default();
             assert!(!doc.is_empty(), "{}: {field}", schema.record());
-            let nested = field["type"]["type"] == "record";
+            let nested = field["type"]["type"] == "record" || field["type"]["items"]["type"] == "record";
             if !nested && field["type"].to_string().contains("timestamp-millis") {
                 assert!(doc.contains("milliseconds since 1970"), "{}: no unit: {doc}", schema.record());
             }
@@ -115,15 +120,17 @@ fn should_nest_the_current_command_in_the_lookups() {
 #[test]
 fn should_have_a_subject_for_every_record_that_others_meet() {
     let mut expected: Vec<String> = Vec::new();
-    for (directory, topic, of_users) in [
+    for (directory, topic, other_topic) in [
         ("commands", "ticket.commands", "user.commands"),
         ("events", "ticket.events", "user.events"),
         ("outcomes", "command.outcomes", "command.outcomes"),
         ("assignments", "ticket.assignments", "ticket.assignments"),
         ("notifications", "notifications", "notifications"),
+        ("mails", "email.outbox", "email.results"),
     ] {
         expected.extend(files(directory).into_iter().map(|record| {
-            let topic = if OF_USERS.contains(&record.as_str()) { of_users } else { topic };
+            let other = OF_USERS.contains(&record.as_str()) || RESULTS.contains(&record.as_str());
+            let topic = if other { other_topic } else { topic };
             format!("{topic}-io.syncroboard.{record}")
         }));
     }
@@ -133,7 +140,8 @@ fn should_have_a_subject_for_every_record_that_others_meet() {
     assert_eq!(subjects, expected);
 }
 
-const DIRECTORIES: [&str; 7] = ["commands", "events", "outcomes", "internal", "assignments", "notifications", "state"];
+const DIRECTORIES: [&str; 8] =
+    ["commands", "events", "outcomes", "internal", "assignments", "notifications", "mails", "state"];
 
 fn directory_of(record: &str) -> &'static str {
     DIRECTORIES.into_iter().find(|directory| files(directory).iter().any(|file| file == record)).unwrap()

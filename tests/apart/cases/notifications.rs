@@ -77,21 +77,24 @@ pub(super) fn should_tell_those_concerned_of_what_happens_and_take_down_what_the
 
 pub(super) fn should_leave_out_what_somebody_has_muted(stage: &Stage<'_>) {
     let (web, ada, bob) = stage.project();
-    assert_eq!(bob.get("/preferences").json(), json!({ "mutedKinds": [], "mutedProjects": [] }));
+    let preferences = |kinds: Value, projects: Value, email: &str| json!({ "mutedKinds": kinds, "mutedProjects": projects, "locale": "en", "email": email });
+    assert_eq!(bob.get("/preferences").json(), preferences(json!([]), json!([]), "immediate"));
     let muted = bob.patch("/preferences", json!({ "mutedKinds": ["ticket.commented"] }));
     muted.is(200);
-    assert_eq!(muted.json(), json!({ "mutedKinds": ["ticket.commented"], "mutedProjects": [] }));
+    assert_eq!(muted.json(), preferences(json!(["ticket.commented"]), json!([]), "immediate"));
     ada.post(&format!("/projects/{web}/tickets"), json!({ "title": "one", "assigneeId": bob.id() })).is(201);
     ada.post(&format!("/tickets/{web}-1/comments"), json!({ "content": "not to be heard" })).is(201);
     ada.patch(&format!("/tickets/{web}-1/status"), json!({ "status": "IN_PROGRESS" })).is(200);
     let kinds: Vec<String> = told(&bob, 2).into_iter().map(|[_, kind, _]| kind).collect();
     assert_eq!(kinds, ["ticket.status.updated", "ticket.created"]);
-    let both = bob.patch("/preferences", json!({ "mutedProjects": [web] })).json();
+    let both = bob.patch("/preferences", json!({ "mutedProjects": [web], "email": "none" })).json();
     let project = schemas::ids::project_id(&web);
-    assert_eq!(both, json!({ "mutedKinds": ["ticket.commented"], "mutedProjects": [project] }));
+    assert_eq!(both, preferences(json!(["ticket.commented"]), json!([project]), "none"));
     assert_eq!(bob.get("/preferences").json(), both);
     let refused = bob.patch("/preferences", json!({ "mutedKinds": ["ticket.sneezed"] })).problem(422, "kind_unknown");
     assert_eq!(refused["allowed"].as_array().map(Vec::len), Some(7));
+    bob.patch("/preferences", json!({ "locale": "tlh" })).problem(422, "locale_unknown");
+    bob.patch("/preferences", json!({ "email": "by pigeon" })).problem(422, "email_mode_unknown");
     bob.patch("/preferences", json!({ "mutedSounds": [] })).problem(422, "field_unknown");
 }
 

@@ -88,6 +88,7 @@ impl World {
             verify: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
             tracing: Tracing::off(),
             limits,
+            mails: None,
         };
         let app = router(AppState::new(parts).unwrap());
         let world = Self { log, model, boards, secret, app };

@@ -1,0 +1,240 @@
+//! Mails from the real binary: by a real mail server (aiosmtpd), over a kill, and into files.
+
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test may fail where it stands")]
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::services::{clone, script, succeeded};
+use support::{Home, Server, http};
+
+/// How long a mail may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A mail server of the test's own.
+struct MailServer {
+    child: Child,
+    lines: Receiver<String>,
+    url: String,
+}
+
+impl MailServer {
+    fn start() -> Self {
+        let python = succeeded(&script("python.sh").output().unwrap(), "python.sh");
+        let mut command = Command::new(python.trim());
+        let program = clone().join("tests/python/smtp.py");
+        let mut child = command.arg(program).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let (send, lines) = channel();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(|line| drop(send.send(line))));
+        let port = lines.recv_timeout(PATIENCE).unwrap();
+        Self { child, lines, url: format!("smtp://127.0.0.1:{port}?tls=none") }
+    }
+
+    /// The next mail that it takes.
+    fn next(&self) -> Value {
+        serde_json::from_str(&self.lines.recv_timeout(PATIENCE).unwrap()).unwrap()
+    }
+}
+
+impl Drop for MailServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A server, and people who can write to it.
+struct Board {
+    home: Home,
+    server: Server,
+    settings: BTreeMap<&'static str, String>,
+}
+
+impl Board {
+    fn start(mail_url: &str) -> Self {
+        let settings = BTreeMap::from([
+            ("SYNCROBOARD__MAIL__URL", mail_url.to_owned()),
+            ("SYNCROBOARD__MAIL__RETRY_AFTER_MS", "200".to_owned()),
+        ]);
+        let home = Home::new();
+        let server = launch(&home, &settings);
+        let mut board = Self { home, server, settings };
+        board.server.wait_until_running();
+        board
+    }
+
+    /// Kills it and starts it again.
+    fn restart_after_kill(&mut self) {
+        self.server.kill();
+        self.server = launch(&self.home, &self.settings);
+        self.server.wait_until_running();
+    }
+
+    fn token(&self, email: &str) -> String {
+        let output = self.home.run(&["token", "--user", email]);
+        succeeded(&output, "token").lines().last().unwrap().trim().to_owned()
+    }
+
+    fn send(&self, method: &str, path: &str, token: &str, body: &Value) -> Value {
+        let request = http().request(method.parse().unwrap(), format!("{}{path}", self.server.url));
+        let answer = request.bearer_auth(token).json(body).send().unwrap();
+        let status = answer.status();
+        let body = answer.text().unwrap();
+        assert!(status.is_success(), "{method} {path}: {status} {body}");
+        serde_json::from_str(&body).unwrap_or_default()
+    }
+
+    /// Ada has a project, and these people, whom nobody has mailed yet, are its members. Gives Ada's token.
+    fn project(&self, members: &[&str]) -> String {
+        let ada = self.token("ada@example.org");
+        self.send("POST", "/projects", &ada, &json!({ "key": "WEB", "name": "The web site" }));
+        for member in members {
+            // Whoever writes for the first time becomes known.
+            self.send("PATCH", "/preferences", &self.token(member), &json!({ "locale": "en" }));
+            self.send("POST", "/projects/WEB/members", &ada, &json!({ "email": member }));
+        }
+        ada
+    }
+
+    fn ticket(&self, token: &str, title: &str, assignee: &str) {
+        let assignee = schemas::ids::user_id(assignee);
+        let ticket = json!({ "title": title, "assigneeId": assignee });
+        self.send("POST", "/projects/WEB/tickets", token, &ticket);
+    }
+}
+
+fn launch(home: &Home, settings: &BTreeMap<&'static str, String>) -> Server {
+    Home::spawn(home.command(&["dev", "--listen", "127.0.0.1:0"]).envs(settings))
+}
+
+fn text<'v>(value: &'v Value, path: &str) -> &'v str {
+    value.pointer(path).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[test]
+fn should_mail_by_smtp_what_happens_in_the_language_of_whoever_reads_it() {
+    let post = MailServer::start();
+    let board = Board::start(&post.url);
+    let ada = board.project(&["bob@example.org", "later@example.org", "nobody@example.org"]);
+    board.send("PATCH", "/preferences", &board.token("later@example.org"), &json!({ "locale": "es" }));
+    // Those who want none.
+    board.send("PATCH", "/preferences", &board.token("bob@example.org"), &json!({ "email": "none" }));
+    board.ticket(&ada, "not to be mailed", "bob@example.org");
+    board.send("PATCH", "/preferences", &board.token("bob@example.org"), &json!({ "email": "immediate" }));
+    board.ticket(&ada, "Naïve — «quoted»", "bob@example.org");
+    board.ticket(&ada, "Una cosa", "later@example.org");
+    board.ticket(&ada, "Nobody reads this", "nobody@example.org");
+    // Three are welcomed and two are told, in whatever order; the fourth of them has no mailbox.
+    let mut mails: BTreeMap<(String, String), Value> = BTreeMap::new();
+    while mails.len() < 5 {
+        let mail = post.next();
+        let kind = if mail["headers"].get("references").is_some() { "told" } else { "welcome" };
+        let known = mails.insert((text(&mail, "/to/0").to_owned(), kind.to_owned()), mail);
+        assert!(known.is_none(), "{known:?} came twice");
+    }
+    let mail = |to: &str, kind: &str| &mails[&(to.to_owned(), kind.to_owned())];
+    for who in ["ada@example.org", "bob@example.org", "later@example.org"] {
+        assert_eq!(text(mail(who, "welcome"), "/from"), "no-reply@localhost.localdomain");
+    }
+    let told = mail("bob@example.org", "told");
+    assert!(text(told, "/headers/subject").contains("WEB-2"), "{told}");
+    for body in ["/bodies/text~1plain", "/bodies/text~1html"] {
+        assert!(text(told, body).contains("Naïve — «quoted»"), "{told}");
+        assert!(text(told, body).contains("/tickets/"), "{told}");
+    }
+    let spanish = mail("later@example.org", "told");
+    assert!(text(spanish, "/bodies/text~1plain").contains("Una cosa"), "{spanish}");
+    assert!(text(spanish, "/bodies/text~1html").contains("lang=\"es\""), "{spanish}");
+}
+
+#[test]
+fn should_mail_everything_over_a_kill_and_repeat_mails_only_under_the_same_id() {
+    let post = MailServer::start();
+    let mut board = Board::start(&post.url);
+    let ada = board.project(&["bob@example.org"]);
+    let tickets = 60;
+    for n in 0..tickets {
+        board.ticket(&ada, &format!("Ticket {n}"), "bob@example.org");
+    }
+    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
+    let mut subjects: BTreeMap<String, String> = BTreeMap::new();
+    let mut take = |mail: &Value| {
+        let (id, subject) = (text(mail, "/headers/message-id").to_owned(), text(mail, "/headers/subject").to_owned());
+        assert!(!id.is_empty());
+        *taken.entry(id.clone()).or_default() += 1;
+        if let Some(known) = subjects.insert(id, subject.clone()) {
+            assert_eq!(known, subject, "one id, one mail");
+        }
+        (taken.len(), taken.values().sum::<usize>())
+    };
+    for _ in 0..12 {
+        take(&post.next());
+    }
+    board.restart_after_kill();
+    // Two welcomes beside the tickets.
+    let end = Instant::now() + PATIENCE;
+    let (mut different, mut all) = (0, 0);
+    while different < tickets + 2 {
+        assert!(Instant::now() < end, "{different} of {} mails came", tickets + 2);
+        (different, all) = take(&post.next());
+    }
+    println!("{all} mails, of which {} are repeated", all - different);
+    // Those between two commits, in each of four partitions, at most.
+    assert!(all - different <= 16, "{all} mails for {different}");
+}
+
+#[test]
+fn should_write_mails_to_files_where_there_is_no_mail_server_and_show_them() {
+    let board = Board::start("");
+    let ada = board.project(&["bob@example.org"]);
+    board.ticket(&ada, "To be read", "bob@example.org");
+    let admin = board.home.token();
+    let session = |token: &str| format!("syncroboard_session={token}");
+    let page = |path: &str, token: &str| {
+        let answer = http().get(format!("{}{path}", board.server.url)).header("cookie", session(token)).send().unwrap();
+        (answer.status().as_u16(), answer.text().unwrap())
+    };
+    let end = Instant::now() + PATIENCE;
+    let list = loop {
+        let (status, list) = page("/dev/mail", &admin);
+        assert_eq!(status, 200, "{list}");
+        if list.contains("WEB-1") {
+            break list;
+        }
+        assert!(Instant::now() < end, "no mail is shown: {list}");
+    };
+    let (before, _) = list.split_once("WEB-1").unwrap();
+    let (_, link) = before.rsplit_once("href=\"").unwrap();
+    let (link, _) = link.split_once('"').unwrap();
+    let (status, mail) = page(link, &admin);
+    assert_eq!(status, 200);
+    assert!(mail.contains("To: ") && mail.contains("bob@example.org") && mail.contains("Message-ID: "), "{mail}");
+    assert_eq!(page("/dev/mail", &board.token("bob@example.org")).0, 404, "other people's mails");
+    assert_eq!(page("/dev/mail", "").0, 401);
+}
+
+#[test]
+fn should_refuse_to_start_with_texts_or_a_mail_server_that_make_no_sense() {
+    let home = Home::new();
+    let refused = |settings: &[(&str, &str)]| {
+        let output = home.command(&["dev", "--listen", "127.0.0.1:0"]).envs(settings.iter().copied()).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{}", support::text(&output));
+        support::text(&output)
+    };
+    std::fs::create_dir_all(home.path().join("texts/en")).unwrap();
+    home.file("texts/en/notice.txt", b"Hello\n{{ name }\n");
+    let said = refused(&[("SYNCROBOARD__MAIL__TEMPLATES", "texts")]);
+    assert!(said.contains("mail.templates") && said.contains("en/notice.txt:2"), "{said}");
+    let said = refused(&[("SYNCROBOARD__MAIL__URL", "smtp://user:geheim@:x")]);
+    assert!(said.contains("mail.url") && !said.contains("geheim"), "{said}");
+    let said = refused(&[("SYNCROBOARD__MAIL__FROM", "nobody")]);
+    assert!(said.contains("not a sender"), "{said}");
+}
