@@ -166,7 +166,7 @@ pub(crate) struct Sink {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Mail {
-    /// `smtp[s]://[user:password@]host[:port][?tls=required|opportunistic|none]`; empty: `dev` writes mails to files.
+    /// `smtp[s]://[user:password@]host[:port][/name to greet with][?tls=required|opportunistic|none]`; empty: `dev` writes mails to files.
     pub(crate) url: String,
     /// Whom mails are from.
     pub(crate) from: String,
@@ -376,8 +376,13 @@ impl Config {
         if config.postgres.connections == 0 {
             return Err(ConfigError("postgres.connections must be at least 1".to_owned()));
         }
-        if config.mail.per_second == 0 {
-            return Err(ConfigError("mail.per_second must be at least 1".to_owned()));
+        let Mail { per_second, timeout_ms, retry_after_ms, .. } = config.mail;
+        for (key, value) in
+            [("per_second", per_second.into()), ("timeout_ms", timeout_ms), ("retry_after_ms", retry_after_ms)]
+        {
+            if value == 0 {
+                return Err(ConfigError(format!("mail.{key} must be at least 1")));
+            }
         }
         let Tracing { otlp_endpoint, sample_ratio } = &config.tracing;
         if !otlp_endpoint.is_empty() && !otlp_endpoint.starts_with("http://") {
@@ -460,7 +465,9 @@ fn dotted<'de, D: serde::Deserializer<'de>>(given: D) -> Result<BTreeMap<String,
     fn walk(prefix: &str, value: serde_json::Value, found: &mut BTreeMap<String, String>) {
         let text = match value {
             serde_json::Value::Object(fields) => {
-                for (name, value) in fields {
+                // What stands in tables last: so the environment has it, and it wins.
+                let (tables, texts): (Vec<_>, Vec<_>) = fields.into_iter().partition(|(_, value)| value.is_object());
+                for (name, value) in texts.into_iter().chain(tables) {
                     let path = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
                     walk(&path, value, found);
                 }
@@ -538,8 +545,12 @@ mod tests {
             ("SYNCROBOARD__TRACING__SAMPLE_RATIO", "0.5"),
         ];
         let given = given.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let config = Config::load_over(None, Environment::default().source(Some(given.into()))).unwrap();
-        let expected = [("sasl.password", "0123"), ("sasl.username", "1e5")];
+        let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+        let text = "[kafka.properties]\n\"sasl.password\" = \"of the file\"\n\"linger.ms\" = 5\n";
+        std::fs::write(file.path(), text).unwrap();
+        let environment = Environment::default().source(Some(given.into()));
+        let config = Config::load_over(Some(file.path()), environment).unwrap();
+        let expected = [("linger.ms", "5"), ("sasl.password", "0123"), ("sasl.username", "1e5")];
         assert_eq!(config.kafka.properties, expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
         assert_eq!((config.schema_registry.password.as_str(), config.schema_registry.auto_register), ("007", false));
         assert_eq!((config.worker.threads, config.tracing.sample_ratio.to_string().as_str()), (3, "0.5"));

@@ -43,11 +43,6 @@ impl DataDir {
         self.0.join("mails")
     }
 
-    /// What the mailer of `dev` keeps.
-    pub(crate) fn mailer(&self) -> PathBuf {
-        self.0.join("mailer")
-    }
-
     /// What each mailer on Apache Kafka keeps.
     pub(crate) fn mailers(&self) -> PathBuf {
         self.0.join("mailers")

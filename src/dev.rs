@@ -1,4 +1,5 @@
-//! `syncroboard dev`: everything in one process. The order of start is the order of need; the order of stop its reverse.
+//! `syncroboard dev`: everything in one process. The order of start is the order of need; the
+//! order of stop its reverse, but for the mailer, which still reads what the pipeline writes at its end.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -113,7 +114,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     let gateway = CommandGateway::open_traced(&broker, schemas.clone(), traces.tracing())?;
     let topology = pipeline(&PipelineConfig { registry: schemas.clone(), ..PipelineConfig::default() })?;
     let streams = Streams::start(&topology, &streams_config, &broker)?;
-    let mailer_config = mailer_config(&data, config, &streams_config);
+    let mailer_config = mailer_config(config, &streams_config);
     let mailer = Streams::start(&post.topology(schemas.clone())?, &mailer_config, &broker)?;
 
     let registry = prometheus::Registry::new();
@@ -185,9 +186,11 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     Ok(ExitCode::SUCCESS)
 }
 
-/// The mailer's, beside the pipeline's.
-fn mailer_config(data: &DataDir, config: &Config, pipeline: &StreamsConfig) -> StreamsConfig {
-    let mut streams = mailer::streams_config(config, &pipeline.instance_id, data.mailer());
+/// The mailer's, beside the pipeline's: the stores of each application have a directory of their own there.
+fn mailer_config(config: &Config, pipeline: &StreamsConfig) -> StreamsConfig {
+    // A `mailer` beside it numbers its instances by itself.
+    let instance_id = format!("dev-{}", pipeline.instance_id);
+    let mut streams = mailer::streams_config(config, &instance_id, pipeline.state_dir.clone());
     streams.memory = pipeline.memory.clone();
     streams.tracing = pipeline.tracing.clone();
     streams

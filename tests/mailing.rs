@@ -5,14 +5,14 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::services::{clone, script, succeeded};
+use support::services::{OwnKafka, clone, script, succeeded};
 use support::{Home, Server, http};
 
 /// How long a mail may take.
@@ -189,6 +189,62 @@ fn should_mail_everything_over_a_kill_and_repeat_mails_only_under_the_same_id() 
     println!("{all} mails, of which {} are repeated", all - different);
     // Those between two commits, in each of four partitions, at most.
     assert!(all - different <= 16, "{all} mails for {different}");
+}
+
+#[test]
+fn should_mail_everything_on_kafka_while_a_mailer_of_its_own_is_killed() {
+    let post = MailServer::start();
+    let kafka = OwnKafka::new(&[]);
+    let settings = BTreeMap::from([
+        ("SYNCROBOARD__MAIL__URL", post.url.clone()),
+        ("SYNCROBOARD__KAFKA__BOOTSTRAP_SERVERS", kafka.bootstrap().to_owned()),
+        ("SYNCROBOARD__KAFKA__SESSION_TIMEOUT_MS", "3000".to_owned()),
+        ("SYNCROBOARD__KAFKA__TRANSACTION_TIMEOUT_MS", "4000".to_owned()),
+    ]);
+    let home = Home::new();
+    let dev = ["dev", "--listen", "127.0.0.1:0", "--kafka", kafka.bootstrap()];
+    let mut server = Home::spawn(home.command(&dev).envs(&settings));
+    server.wait_until_running();
+    let start = |home: &Home| {
+        let mut mailer = Home::spawn(home.command(&["mailer"]).envs(&settings));
+        mailer.wait_until_running();
+        mailer
+    };
+    // It shares the partitions with the one in `dev`.
+    let mut mailer = start(&home);
+    let board = Board { home, server, settings: settings.clone() };
+    let members: Vec<String> = (0..12).map(|n| format!("user{n}@example.org")).collect();
+    let ada = board.project(&members.iter().map(String::as_str).collect::<Vec<_>>());
+    let tickets = 60;
+    for n in 0..tickets {
+        board.ticket(&ada, &format!("Ticket {n}"), &members[n % members.len()]);
+    }
+    let mut ids = BTreeSet::new();
+    let mut take = |count: usize| {
+        let end = Instant::now() + PATIENCE;
+        while ids.len() < count {
+            assert!(Instant::now() < end, "{} of {count} mails came", ids.len());
+            ids.insert(text(&post.next(), "/headers/message-id").to_owned());
+        }
+    };
+    take(20);
+    mailer.kill();
+    let mut mailer = start(&board.home);
+    // Everybody is welcomed too.
+    take(tickets + members.len() + 1);
+    mailer.stop();
+}
+
+#[test]
+fn should_say_what_a_mailer_needs() {
+    let home = Home::new();
+    let refused = |settings: &[(&str, &str)]| {
+        let output = home.command(&["mailer"]).envs(settings.iter().copied()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", support::text(&output));
+        support::text(&output)
+    };
+    assert!(refused(&[]).contains("kafka.bootstrap_servers"));
+    assert!(refused(&[("SYNCROBOARD__KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")]).contains("mail.url"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Mails that are to be sent, the only records beside the events of users with personal data; and what became of them.
+//! Mails that are to be sent, and what became of them. Beside the events of users the only records for others with personal data.
 
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ macro_rules! mail_record {
             correlation_id: Uuid,
             /// Id of the command that led to it.
             causation_id: Uuid,
-            /// When the record was made, in milliseconds since 1970-01-01T00:00Z (stream time).
+            /// When the record was made, in milliseconds since 1970-01-01T00:00Z.
             published_at: i64,
             /// Version of the schema, from 1.
             version: i32,
@@ -50,7 +50,7 @@ mail_record! {
     MailSent = 392 {
         /// Id of the mail.
         mail_id: Uuid,
-        /// How often it was tried; 0: not at all, as it was too old.
+        /// How often it was tried.
         attempts: i32,
     }
 }

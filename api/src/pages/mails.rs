@@ -1,5 +1,6 @@
 //! `/dev/mail`: the mails that were written to files for want of a mail server. For administrators.
 
+use std::io;
 use std::path::Path;
 
 use axum::extract::Path as PathParam;
@@ -21,11 +22,12 @@ pub(crate) async fn list(visit: Visit) -> Response {
 }
 
 async fn render(visit: &Visit) -> Result<Response, Instead> {
-    let mails = kept(directory(visit)?).await?;
+    let dir = directory(visit)?.to_owned();
+    let mails = blocking(move || Files::list(&dir)).await?;
     let total = mails.len();
     let mails: Vec<Value> = mails.into_iter().take(MOST).map(view).collect();
     let visitor = visit.identity()?.email.as_str();
-    let values = context! { visitor, total, most => mails.len(), mails };
+    let values = context! { visitor, total, shown => mails.len(), mails };
     Ok(visit.state.templates().render(StatusCode::OK, "mails.html", values))
 }
 
@@ -35,10 +37,9 @@ pub(crate) async fn read(PathParam(id): PathParam<String>, visit: Visit) -> Resp
 }
 
 async fn source(visit: &Visit, id: String) -> Result<Response, Instead> {
+    let dir = directory(visit)?.to_owned();
     let id = Uuid::try_parse(&id).map_err(|_| Instead::NotFound)?;
-    let mails = kept(directory(visit)?).await?;
-    let mail = mails.into_iter().find(|mail| mail.id == id).ok_or(Instead::NotFound)?;
-    let bytes = tokio::fs::read(&mail.path).await.map_err(Problem::internal)?;
+    let bytes = blocking(move || Files::read(&dir, id)).await?.ok_or(Instead::NotFound)?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))], bytes).into_response())
 }
 
@@ -48,10 +49,8 @@ fn directory(visit: &Visit) -> Result<&Path, Instead> {
     visit.state.mails().filter(|_| identity.admin).ok_or(Instead::NotFound)
 }
 
-async fn kept(dir: &Path) -> Result<Vec<Kept>, Problem> {
-    let dir = dir.to_owned();
-    let listed = tokio::task::spawn_blocking(move || Files::list(&dir)).await.map_err(Problem::internal)?;
-    listed.map_err(Problem::internal)
+async fn blocking<T: Send + 'static>(read: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(read).await.map_err(Problem::internal)?.map_err(Problem::internal)
 }
 
 fn view(mail: Kept) -> Value {

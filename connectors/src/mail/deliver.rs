@@ -14,6 +14,9 @@ pub enum Failure {
     /// Not now: try again. The server may have the mail all the same, if it fell silent after the last line.
     #[error("not now: {0}")]
     Passing(String),
+    /// Not this mail now, which says nothing about others: try again.
+    #[error("put off: {0}")]
+    Deferred(String),
     /// Never this mail to this recipient.
     #[error("refused: {0}")]
     Refused(String),

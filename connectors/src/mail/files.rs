@@ -51,6 +51,11 @@ impl Files {
         Ok(all)
     }
 
+    /// The mail of that id as it was written; none if it is not there.
+    pub fn read(dir: &Path, id: Uuid) -> io::Result<Option<Vec<u8>>> {
+        there(fs::read(dir.join(format!("{id}.eml"))))
+    }
+
     fn write(&self, mail: &Composed) -> io::Result<()> {
         let path = self.dir.join(format!("{}.eml", mail.id));
         if path.try_exists()? {
@@ -76,8 +81,9 @@ fn kept(path: &Path) -> io::Result<Option<Kept>> {
     let id = path.file_stem().and_then(|stem| Uuid::try_parse(stem.to_str()?).ok());
     match id {
         Some(id) if path.extension().is_some_and(|extension| extension == "eml") => {
-            let mail = fs::read(path)?;
-            Ok(read_head(id, path, &String::from_utf8_lossy(&mail)))
+            // Somebody may delete it meanwhile.
+            let mail = there(fs::read(path))?;
+            Ok(mail.and_then(|mail| read_head(id, path, &String::from_utf8_lossy(&mail))))
         }
         _ => Ok(None),
     }
@@ -90,6 +96,14 @@ fn read_head(id: Uuid, path: &Path, mail: &str) -> Option<Kept> {
     let (to, subject) = (decoded(header("To")?), decoded(header("Subject")?));
     let at = OffsetDateTime::parse(header("Date")?, &Rfc2822).ok()?.unix_timestamp() * 1000;
     Some(Kept { id, to, subject, at, path: path.to_owned() })
+}
+
+/// None for what is not there.
+fn there(read: io::Result<Vec<u8>>) -> io::Result<Option<Vec<u8>>> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 /// A header's value as people read it. Encoded words are all as the composer writes them: UTF-8 in base64 (RFC 2047).

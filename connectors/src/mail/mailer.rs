@@ -2,12 +2,16 @@
 //! became of it.
 //!
 //! A mail waits in a store, in the order in which mails are due, until a punctuation hands it over. What was handed over leaves
-//! the store with the next commit: a mail is sent twice only if its server took it without the mailer seeing that, or if the
-//! mailer dies before that commit; both mails have the same Message-ID.
+//! the store with the next commit. If that commit is taken back, the mailer still knows what it has handed over, and says so; a mail
+//! is sent again only if its server took it without the mailer seeing that, or if the mailer dies before that commit. It then has
+//! the same Message-ID.
 
+use std::collections::VecDeque;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use schemas::topics::{EMAIL_OUTBOX, EMAIL_RESULTS};
 use schemas::{
@@ -16,8 +20,8 @@ use schemas::{
 };
 use topology::serde::{Deserialized, Deserializer, SerializeError, Serializer};
 use topology::{
-    Context, HeadersRef, InitContext, Output, Partitioning, ProcessingError, Processor, Punctuation, PunctuationType,
-    Record, Store, StoreBuilder, Topology, TopologyBuilder, TopologyError,
+    Context, HeadersRef, InitContext, LogAndContinue, Output, Partitioning, ProcessingError, Processor, Punctuation,
+    PunctuationType, Record, Store, StoreBuilder, Topology, TopologyBuilder, TopologyError,
 };
 use uuid::Uuid;
 
@@ -29,10 +33,18 @@ pub const OUTGOING: &str = "outgoing-mails";
 const MAILER: &str = "mailer";
 const RESULTS_SINK: &str = "results";
 
-/// How often the mailer looks for mails that are due, in milliseconds.
+/// How often the mailer looks for mails that are due, at most, in milliseconds.
 const LOOK_EVERY_MS: i64 = 200;
+/// No mail is begun when those of all tasks together have taken so long since the last commit: a slow server may not hold it up.
+const LOOK_TAKES: Duration = Duration::from_secs(1);
 /// Failures in a row after which the server is left alone for a while.
 const FAILURES_IN_A_ROW: u32 = 5;
+/// How long a server is left alone, at most.
+const LONGEST_REST: Duration = Duration::from_mins(5);
+/// How many mails that were handed over a task keeps in mind: more than it hands over between two commits.
+const KEPT_IN_MIND: usize = 1_000;
+/// Most characters of a reason.
+const REASON_CHARS: usize = 400;
 
 /// Makes what hands mails over, one for each task.
 pub type MakeDeliver = Arc<dyn Fn() -> Box<dyn Deliver> + Send + Sync>;
@@ -47,11 +59,11 @@ pub struct MailerConfig {
     pub deliver: MakeDeliver,
     /// Who knows the schemas.
     pub registry: Arc<dyn SchemaRegistry>,
-    /// Most mails a second, for each partition of `email.outbox`.
+    /// Most mails a second, for each partition of `email.outbox`; 0 counts as 1.
     pub per_second: u32,
-    /// How long until the second attempt; each further one waits twice as long as the one before.
+    /// How long until the second attempt; each further one waits twice as long as the one before, a fifth more or less.
     pub first_pause: Duration,
-    /// Most that is waited between two attempts; also how long a server is left alone that takes nothing.
+    /// Where that ends.
     pub longest_pause: Duration,
     /// A mail that is older is given up.
     pub max_age: Duration,
@@ -84,10 +96,11 @@ impl std::fmt::Debug for MailerConfig {
 /// None with this code; the topology is checked as a whole, and a mistake in it is named.
 pub fn mailer(config: &MailerConfig) -> Result<Topology, TopologyError> {
     let mails = Mails(config.registry.clone());
-    let each = config.clone();
+    let (each, server) = (config.clone(), Arc::default());
     TopologyBuilder::new()
+        .exception_handler(LogAndContinue, true)
         .source::<Uuid, Mail, _>("outbox", [EMAIL_OUTBOX], Users, mails.clone())
-        .processor(MAILER, move || Mailer::new(each.clone()), &["outbox"], &[OUTGOING])
+        .processor(MAILER, move || Mailer::new(each.clone(), Arc::clone(&server)), &["outbox"], &[OUTGOING])
         .store::<DueKey, OutgoingMailState>(StoreBuilder::persistent(OUTGOING, Keys, Framed))
         .sink::<Uuid, MailResult>(RESULTS_SINK, EMAIL_RESULTS, Users, mails, Partitioning::ByKey, &[MAILER])
         .build()
@@ -97,13 +110,15 @@ struct Mailer {
     config: MailerConfig,
     deliver: Box<dyn Deliver>,
     wired: Option<(Store<DueKey, OutgoingMailState>, Output<Uuid, MailResult>)>,
-    breaker: Breaker,
+    server: Arc<Mutex<MailServer>>,
+    /// The last that were handed over. A processor lives on when its transaction is taken back, and no mail can be.
+    handed_over: VecDeque<(Uuid, MailResult)>,
 }
 
 impl Mailer {
-    fn new(config: MailerConfig) -> Self {
+    fn new(config: MailerConfig, server: Arc<Mutex<MailServer>>) -> Self {
         let deliver = (config.deliver)();
-        Self { config, deliver, wired: None, breaker: Breaker::default() }
+        Self { config, deliver, wired: None, server, handed_over: VecDeque::new() }
     }
 }
 
@@ -113,7 +128,7 @@ impl Processor for Mailer {
 
     fn init(&mut self, ctx: &mut InitContext<'_>) -> Result<(), TopologyError> {
         self.wired = Some((ctx.store(OUTGOING)?, ctx.output(RESULTS_SINK)?));
-        ctx.schedule(LOOK_EVERY_MS, PunctuationType::WallClockTime);
+        ctx.schedule(look_every(self.config.per_second), PunctuationType::WallClockTime);
         Ok(())
     }
 
@@ -122,7 +137,7 @@ impl Processor for Mailer {
             return Err(ProcessingError::record("not_initialised", "process before init"));
         };
         let Mail::MailRequested(mail) = record.value;
-        let key = DueKey(mail.published_at, mail.event_id);
+        let key = DueKey { at: mail.published_at, id: mail.event_id };
         outgoing.put(ctx, &key, OutgoingMailState { mail, attempts: 0, why: String::new() })
     }
 
@@ -131,17 +146,17 @@ impl Processor for Mailer {
             return Err(ProcessingError::record("not_initialised", "punctuate before init"));
         };
         let now = which.timestamp;
-        if self.breaker.is_open(now) {
+        if !self.server.lock().may_be_asked(now) {
             return Ok(());
         }
         for (key, waiting) in self.due(ctx, outgoing, now)? {
             outgoing.delete(ctx, &key)?;
-            let (user_id, was_at) = (waiting.mail.user_id, waiting.mail.published_at);
+            let user_id = waiting.mail.user_id;
             match self.attempt(waiting, now) {
-                Attempt::Ended(result) => ctx.forward(results, Record::new(user_id, result, was_at)),
-                Attempt::Again(due, waiting) => outgoing.put(ctx, &DueKey(due, key.1), waiting)?,
+                Attempt::Ended(result) => ctx.forward(results, Record::new(user_id, result, now)),
+                Attempt::Again(at, waiting) => outgoing.put(ctx, &DueKey { at, id: key.id }, waiting)?,
             }
-            if self.breaker.is_open(now) {
+            if !self.server.lock().may_be_asked(now) {
                 break;
             }
         }
@@ -162,11 +177,12 @@ impl Mailer {
         outgoing: Store<DueKey, OutgoingMailState>,
         now: i64,
     ) -> Result<Vec<(DueKey, OutgoingMailState)>, ProcessingError> {
-        let most = (i64::from(self.config.per_second) * LOOK_EVERY_MS / 1_000).max(1);
+        let per_second = i64::from(self.config.per_second);
+        let most = (per_second * look_every(self.config.per_second) / 1_000).max(1);
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let mut due = Vec::new();
         outgoing.prefix_scan_after(ctx, &[], Bound::Unbounded, |key, waiting| {
-            let Some(key) = DueKey::read(key).filter(|key| key.0 <= now) else { return ControlFlow::Break(()) };
+            let Some(key) = DueKey::read(key).filter(|key| key.at <= now) else { return ControlFlow::Break(()) };
             due.push((key, waiting));
             if due.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
@@ -174,60 +190,95 @@ impl Mailer {
     }
 
     fn attempt(&mut self, mut waiting: OutgoingMailState, now: i64) -> Attempt {
-        let age = now.saturating_sub(waiting.mail.published_at);
-        let old = age > millis(self.config.max_age);
-        if old {
+        let id = waiting.mail.event_id;
+        if let Some((_, result)) = self.handed_over.iter().find(|(known, _)| *known == id) {
+            return Attempt::Ended(result.clone());
+        }
+        if now.saturating_sub(waiting.mail.published_at) > millis(self.config.max_age) {
             let why = if waiting.why.is_empty() { "it was too old when its turn came" } else { &waiting.why };
-            return Attempt::Ended(failed(&waiting.mail, waiting.attempts, why.to_owned()));
+            return Attempt::Ended(failed(&waiting.mail, waiting.attempts, why, now));
         }
         waiting.attempts += 1;
-        let handed_over = match self.config.composer.compose(&letter(&waiting.mail)) {
-            Ok(composed) => self.deliver.deliver(&composed),
-            Err(error) => Err(Failure::Refused(error.to_string())),
+        let composed = letter(&waiting.mail)
+            .and_then(|letter| self.config.composer.compose(&letter).map_err(|error| error.to_string()));
+        let composed = match composed {
+            Ok(composed) => composed,
+            Err(why) => {
+                tracing::warn!(mail = %id, "a mail that cannot be written is given up: {why}");
+                return Attempt::Ended(failed(&waiting.mail, waiting.attempts, &why, now));
+            }
         };
-        let id = waiting.mail.event_id;
-        match handed_over {
+        let begun = Instant::now();
+        let handed_over = self.deliver.deliver(&composed);
+        let mut server = self.server.lock();
+        server.was_busy(now, begun.elapsed());
+        let failure = match handed_over {
             Ok(()) => {
-                self.breaker.close();
-                Attempt::Ended(sent(&waiting.mail, waiting.attempts))
+                server.works();
+                let result = sent(&waiting.mail, waiting.attempts, now);
+                self.handed_over.truncate(KEPT_IN_MIND - 1);
+                self.handed_over.push_front((id, result.clone()));
+                return Attempt::Ended(result);
             }
             Err(Failure::Refused(why)) => {
-                self.breaker.close();
+                server.works();
                 tracing::warn!(mail = %id, "a mail is given up: {why}");
-                Attempt::Ended(failed(&waiting.mail, waiting.attempts, why))
+                return Attempt::Ended(failed(&waiting.mail, waiting.attempts, &why, now));
             }
-            Err(failure) => {
-                tracing::warn!(mail = %id, attempts = waiting.attempts, "a mail is tried again later: {failure}");
-                let pause = pause(&self.config, id, waiting.attempts);
-                let broken = matches!(failure, Failure::Broken(_));
-                self.breaker.failed(broken, now.saturating_add(pause.min(millis(self.config.longest_pause))));
-                waiting.why = failure.to_string();
-                Attempt::Again(now.saturating_add(pause), waiting)
-            }
+            Err(failure) => failure,
+        };
+        tracing::warn!(mail = %id, attempts = waiting.attempts, "a mail is tried again later: {failure}");
+        match &failure {
+            Failure::Deferred(_) => server.works(),
+            Failure::Broken(_) => server.fails(true, now, self.config.first_pause),
+            _ => server.fails(false, now, self.config.first_pause),
         }
+        waiting.why = failure.to_string().chars().take(REASON_CHARS).collect();
+        Attempt::Again(now.saturating_add(pause(&self.config, id, waiting.attempts)), waiting)
     }
 }
 
-/// Leaves a server alone that takes nothing. It stands in memory: whoever starts anew may try at once.
+/// How often to look, in milliseconds: seldom enough that one mail at each look is not too much.
+fn look_every(per_second: u32) -> i64 {
+    let seldom = 1_000_u32.div_ceil(per_second.max(1));
+    LOOK_EVERY_MS.max(i64::from(seldom))
+}
+
+/// What the tasks of a process know of the mail server: leaves it alone if it takes nothing, and says when enough time was spent on
+/// it. It stands in memory: whoever starts anew may ask at once.
 #[derive(Debug, Default)]
-struct Breaker {
+struct MailServer {
+    /// Failures in a row that say something about the server.
     failures: u32,
-    open_until: Option<i64>,
+    /// How often in a row it has been left alone.
+    rests: u32,
+    rests_until: Option<i64>,
+    /// The time of the look at hand, which is the same for all tasks, and what it has taken.
+    look: i64,
+    spent: Duration,
 }
 
-impl Breaker {
-    fn is_open(&self, now: i64) -> bool {
-        self.open_until.is_some_and(|until| now < until)
+impl MailServer {
+    fn may_be_asked(&self, now: i64) -> bool {
+        let rests = self.rests_until.is_some_and(|until| now < until);
+        !rests && (self.look != now || self.spent < LOOK_TAKES)
     }
 
-    fn close(&mut self) {
-        *self = Self::default();
+    fn was_busy(&mut self, now: i64, spent: Duration) {
+        self.spent = if self.look == now { self.spent + spent } else { spent };
+        self.look = now;
     }
 
-    fn failed(&mut self, for_all: bool, until: i64) {
+    fn works(&mut self) {
+        (self.failures, self.rests, self.rests_until) = (0, 0, None);
+    }
+
+    fn fails(&mut self, for_all: bool, now: i64, first_rest: Duration) {
         self.failures += 1;
         if for_all || self.failures >= FAILURES_IN_A_ROW {
-            self.open_until = Some(until);
+            let rest = millis(first_rest).saturating_mul(1 << self.rests.min(20)).min(millis(LONGEST_REST));
+            self.rests += 1;
+            self.rests_until = Some(now.saturating_add(rest));
         }
     }
 }
@@ -246,14 +297,14 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn letter(mail: &MailRequested) -> Letter {
-    let mut notices: Vec<Notice> = mail.items.iter().map(|item| notice(item, mail.user_id)).collect();
-    let content = match notices.len() {
-        0 => Content::Welcome,
-        1 => Content::Notice(notices.remove(0)),
-        _ => Content::Digest(notices),
+/// What the mail says; an error if this version does not know what kind it is.
+fn letter(mail: &MailRequested) -> Result<Letter, String> {
+    let content = match (mail.kind.as_str(), mail.items.as_slice()) {
+        ("welcome", []) => Content::Welcome,
+        ("notification", [item]) => Content::Notice(notice(item, mail.user_id)),
+        (kind, items) => return Err(format!("there is no mail of kind {kind:?} with {} notifications", items.len())),
     };
-    Letter {
+    Ok(Letter {
         id: mail.event_id,
         to: mail.address.clone(),
         name: mail.name.clone(),
@@ -261,7 +312,7 @@ fn letter(mail: &MailRequested) -> Letter {
         user_id: mail.user_id,
         at: mail.published_at,
         content,
-    }
+    })
 }
 
 fn notice(item: &MailItem, recipient: Uuid) -> Notice {
@@ -283,13 +334,13 @@ fn notice(item: &MailItem, recipient: Uuid) -> Notice {
     }
 }
 
-fn sent(mail: &MailRequested, attempts: i32) -> MailResult {
+fn sent(mail: &MailRequested, attempts: i32, now: i64) -> MailResult {
     let mail_id = mail.event_id;
     MailSent {
         event_id: ids::mail_result_id(mail_id),
         correlation_id: mail.correlation_id,
         causation_id: mail.causation_id,
-        published_at: mail.published_at,
+        published_at: now,
         version: MailSent::VERSION,
         source: event::SOURCE.to_owned(),
         user_id: mail.user_id,
@@ -299,31 +350,35 @@ fn sent(mail: &MailRequested, attempts: i32) -> MailResult {
     .into()
 }
 
-fn failed(mail: &MailRequested, attempts: i32, why: String) -> MailResult {
+fn failed(mail: &MailRequested, attempts: i32, why: &str, now: i64) -> MailResult {
     let mail_id = mail.event_id;
     MailFailed {
         event_id: ids::mail_result_id(mail_id),
         correlation_id: mail.correlation_id,
         causation_id: mail.causation_id,
-        published_at: mail.published_at,
+        published_at: now,
         version: MailFailed::VERSION,
         source: event::SOURCE.to_owned(),
         user_id: mail.user_id,
         mail_id,
         attempts,
-        why,
+        why: why.chars().take(REASON_CHARS).collect(),
     }
     .into()
 }
 
-/// When a mail is due, in milliseconds since the epoch, and its id.
+/// Mails lie in the order of this key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct DueKey(i64, Uuid);
+struct DueKey {
+    /// When the mail is due, in milliseconds since the epoch.
+    at: i64,
+    id: Uuid,
+}
 
 impl DueKey {
     fn read(bytes: &[u8]) -> Option<Self> {
-        let (due, id) = bytes.split_first_chunk()?;
-        Some(Self(i64::from_be_bytes(*due), Uuid::from_slice(id).ok()?))
+        let (at, id) = bytes.split_first_chunk()?;
+        Some(Self { at: i64::from_be_bytes(*at), id: Uuid::from_slice(id).ok()? })
     }
 }
 
@@ -332,8 +387,8 @@ struct Keys;
 
 impl Serializer<DueKey> for Keys {
     fn serialize(&self, _topic: &str, key: &DueKey, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
-        out.extend_from_slice(&key.0.to_be_bytes());
-        out.extend_from_slice(key.1.as_bytes());
+        out.extend_from_slice(&key.at.to_be_bytes());
+        out.extend_from_slice(key.id.as_bytes());
         Ok(true)
     }
 }

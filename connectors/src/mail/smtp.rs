@@ -2,7 +2,8 @@
 //!
 //! | what the server says | what it means |
 //! |---|---|
-//! | nothing, nonsense, 4xx | [`Failure::Passing`] |
+//! | nothing, nonsense, 421, 4xx to us | [`Failure::Passing`] |
+//! | 4xx to the recipient or the mail | [`Failure::Deferred`] |
 //! | 5xx to the recipient or the mail | [`Failure::Refused`] |
 //! | 5xx to us: greeting, STARTTLS, login, sender, or 530, 534, 535, 538 at any time; no TLS, or none to be trusted | [`Failure::Broken`] |
 
@@ -174,6 +175,7 @@ fn failure(step: Step, error: &Error) -> Failure {
         // lettre says so of what the server cannot do: STARTTLS, a way to log in.
         None if error.is_tls() || error.is_client() => Failure::Broken(reason),
         None if step == Step::Connect && is_bad_tls(error) => Failure::Broken(reason),
+        Some(code) if code != 421 && !is_about_us => Failure::Deferred(reason),
         Some(_) | None => Failure::Passing(reason),
     }
 }

@@ -87,9 +87,7 @@ fn should_try_again_after_what_passes() {
         ("421 at the greeting", &[&[("greeting", "421 too busy")] as Script] as &'static [Script]),
         ("421 at EHLO", &[&[("EHLO", "421 shutting down")]]),
         ("452 at MAIL", &[&[("MAIL", "452 disk full")]]),
-        ("451 at RCPT", &[&[("RCPT", "451 greylisted")]]),
-        ("450 at DATA", &[&[("DATA", "450 not now")]]),
-        ("451 after the mail", &[&[(".", "451 scanner is down")]]),
+        ("421 at RCPT", &[&[("RCPT", "421 shutting down")]]),
         ("nonsense at the greeting", &[&[("greeting", "hello there")]]),
         ("hangs up at once", &[&[("greeting", HANG_UP)]]),
         ("hangs up at RCPT", &[&[("RCPT", HANG_UP)]]),
@@ -97,6 +95,18 @@ fn should_try_again_after_what_passes() {
     ] {
         let outcome = outcome(scripts, PATIENCE);
         assert!(matches!(outcome, Err(Failure::Passing(_))), "{case}: {outcome:?}");
+    }
+}
+
+#[test]
+fn should_put_off_what_the_server_does_not_take_now_without_blaming_the_server() {
+    for (case, scripts) in [
+        ("451 at RCPT", &[&[("RCPT", "451 greylisted")] as Script] as &'static [Script]),
+        ("450 at DATA", &[&[("DATA", "450 not now")]]),
+        ("451 after the mail", &[&[(".", "451 scanner is down")]]),
+    ] {
+        let outcome = outcome(scripts, PATIENCE);
+        assert!(matches!(outcome, Err(Failure::Deferred(_))), "{case}: {outcome:?}");
     }
 }
 

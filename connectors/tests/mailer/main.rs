@@ -10,6 +10,9 @@
     reason = "a test may fail where it stands"
 )]
 
+#[path = "../dead_letters/faulty.rs"]
+#[allow(dead_code, reason = "shared with the tests of dead letters, which use the rest")]
+mod faulty;
 mod office;
 
 use std::collections::BTreeMap;
@@ -47,6 +50,46 @@ fn should_send_no_more_in_a_second_than_it_may() {
     office.run_for(Duration::from_secs(1));
     assert!((4..=8).contains(&soon), "{soon}");
     assert!((soon + 16..=soon + 24).contains(&office.taken().len()), "{soon}, then {}", office.taken().len());
+}
+
+#[test]
+fn should_send_one_mail_in_a_second_if_that_is_all_it_may() {
+    let mut office = Office::with(|config| config.per_second = 1);
+    office.ask_for(10);
+    office.run_for(Duration::from_secs(5));
+    assert!((3..=5).contains(&office.taken().len()), "{}", office.taken().len());
+}
+
+#[test]
+fn should_not_be_stopped_by_what_is_no_mail() {
+    let mut office = Office::new();
+    office.scribble();
+    let id = office.ask_for(1)[0];
+    office.run_until_told_of(1);
+    assert_eq!(office.taken(), [id]);
+}
+
+#[test]
+fn should_hand_over_no_mail_again_when_commits_are_refused() {
+    let mut office = Office::new();
+    let ids = office.ask_for(10);
+    office.refuse_commits(5);
+    office.run_until_told_of(10);
+    assert_eq!((office.taken(), office.refusals_left()), (ids, 0));
+}
+
+#[test]
+fn should_send_to_others_while_one_mailbox_takes_nothing() {
+    let mut office = Office::new();
+    let full = office.ask_for(30);
+    office.fail(std::iter::repeat_with(|| Failure::Deferred("452 mailbox full".to_owned())).take(30).collect());
+    office.run_for(Duration::from_secs(5));
+    assert_eq!(office.tried().len(), 30, "each says something about itself alone");
+    let other = office.ask_at("ana@example.org", START + 5_000);
+    office.run_until_told_of(1);
+    assert_eq!(office.taken(), [other]);
+    office.run_until_told_of(31);
+    assert_eq!(office.taken().len(), full.len() + 1);
 }
 
 #[test]
@@ -94,14 +137,15 @@ fn should_give_up_what_is_too_old_with_the_last_reason() {
     office.run_until_told_of(1);
     let MailResult::MailFailed(failed) = office.results().remove(0) else { panic!("sent") };
     assert_eq!((failed.attempts, failed.why.as_str()), (0, "it was too old when its turn came"));
-    // One that nobody takes for three days.
+    // One that is put off for three days.
     office.ask_at("ana@example.org", START);
     office.idle_ms = 10_000;
-    office.fail(std::iter::repeat_with(passing).take(1_000).collect());
+    let full = || Failure::Deferred("452 mailbox full".to_owned());
+    office.fail(std::iter::repeat_with(full).take(1_000).collect());
     office.run_until_told_of(2);
     let MailResult::MailFailed(failed) = office.results().remove(1) else { panic!("sent") };
     assert!(failed.attempts > 70, "an attempt an hour: {}", failed.attempts);
-    assert!(failed.why.contains("451 in a minute"), "{}", failed.why);
+    assert!(failed.why.contains("452 mailbox full"), "{}", failed.why);
 }
 
 #[test]

@@ -13,9 +13,11 @@ use connectors::mail::{
 };
 use schemas::topics::{EMAIL_OUTBOX, EMAIL_RESULTS};
 use schemas::{EmbeddedRegistry, Mail, MailRequested, MailResult};
-use topology::broker::{Broker, Cleanup, NewRecord, TopicPartition, TopicSpec};
+use topology::broker::{Broker, BrokerError, Cleanup, NewRecord, TopicPartition, TopicSpec};
 use topology::{Crash, Headers, Step, Steps, StreamThread, StreamsConfig, StreamsError, Topology};
 use uuid::Uuid;
+
+use crate::faulty::{Call, Fault, Faulty};
 
 /// When the test begins, in milliseconds since the epoch.
 pub(crate) const START: i64 = 1_700_000_000_000;
@@ -55,14 +57,20 @@ pub(crate) struct Office {
     config: StreamsConfig,
     thread: Option<StreamThread>,
     asked: u128,
+    refusals: Arc<AtomicUsize>,
     /// How much the clock moves with a round in which nothing happened, in milliseconds.
     pub(crate) idle_ms: i64,
 }
 
 impl Office {
     pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(crate) fn with(settings: impl Fn(&mut MailerConfig)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let broker = open(dir.path());
+        let refusals = Arc::new(AtomicUsize::new(0));
+        let broker = open(dir.path(), &refusals);
         let clock = Arc::new(AtomicI64::new(START));
         let counter = Arc::new(Counter::default());
         let deliver: MakeDeliver = {
@@ -72,13 +80,20 @@ impl Office {
         let from = "SyncroBoard <no-reply@example.org>";
         let composer = ComposerConfig::new(from, "https://example.org", Templates::load(None).unwrap());
         let composer = Arc::new(Composer::new(composer).unwrap());
-        let topology = mailer(&MailerConfig::new(composer, deliver, Arc::new(EmbeddedRegistry))).unwrap();
+        let mut config = MailerConfig::new(composer, deliver, Arc::new(EmbeddedRegistry));
+        settings(&mut config);
+        let topology = mailer(&config).unwrap();
         let mut config = StreamsConfig::new("app-mailer", dir.path().join("state"));
         config.clock = {
             let clock = Arc::clone(&clock);
             Arc::new(move || clock.load(Ordering::SeqCst))
         };
-        Self { dir, broker, clock, counter, topology, config, thread: None, asked: 0, idle_ms: 2 * TICK_MS }
+        Self { dir, broker, clock, counter, topology, config, thread: None, asked: 0, refusals, idle_ms: 2 * TICK_MS }
+    }
+
+    /// Something that is no mail.
+    pub(crate) fn scribble(&mut self) {
+        self.write("nobody", b"not a mail", START);
     }
 
     /// So many mails are to be sent, one after the other.
@@ -102,14 +117,28 @@ impl Office {
         });
         let mut bytes = Vec::new();
         mail.encode(&mut bytes).unwrap();
+        self.write(&user_id.to_string(), &bytes, at);
+        id
+    }
+
+    fn write(&self, key: &str, value: &[u8], at: i64) {
         let (done, written) = channel();
-        let (key, headers) = (user_id.to_string(), Headers::new());
-        let record = NewRecord { timestamp: at, key: Some(key.as_bytes()), value: Some(&bytes), headers: &headers };
+        let headers = Headers::new();
+        let record = NewRecord { timestamp: at, key: Some(key.as_bytes()), value: Some(value), headers: &headers };
         let told = Box::new(move |result: Result<_, _>| done.send(result.map(|_| ())).unwrap());
         let partition = TopicPartition::new(EMAIL_OUTBOX, 0);
         self.broker.producer().unwrap().send(&partition, record, told).unwrap();
         written.recv().unwrap().unwrap();
-        id
+    }
+
+    /// The next commits are refused, so that what was done is done again.
+    pub(crate) fn refuse_commits(&self, count: usize) {
+        self.refusals.store(count, Ordering::SeqCst);
+    }
+
+    /// How many commits have still to be refused.
+    pub(crate) fn refusals_left(&self) -> usize {
+        self.refusals.load(Ordering::SeqCst)
     }
 
     /// The next attempts fail so.
@@ -205,12 +234,19 @@ impl Office {
     }
 }
 
-fn open(dir: &Path) -> Arc<dyn Broker> {
+fn open(dir: &Path, refusals: &Arc<AtomicUsize>) -> Arc<dyn Broker> {
     let mut config = EmbeddedConfig::new(dir.join("log"));
     config.sync = SyncMode::Os;
     let broker: Arc<dyn Broker> = EmbeddedBroker::open(config).unwrap();
     let topic =
         |name: &str| TopicSpec { name: name.into(), partitions: 1, cleanup: Cleanup::Keep, log_append_time: false };
     broker.create_topics(&[topic(EMAIL_OUTBOX), topic(EMAIL_RESULTS)]).unwrap();
-    broker
+    let refusals = Arc::clone(refusals);
+    let refuse = move |_, call| {
+        let one_less = |left: usize| left.checked_sub(1);
+        let refused =
+            call == Call::Commit && refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok();
+        refused.then(|| Fault::Before(BrokerError::Abortable("not now".to_owned())))
+    };
+    Arc::new(Faulty::new(&broker, Arc::new(refuse)))
 }

@@ -1,4 +1,4 @@
-//! The events of users: the only place, beside the mail outbox, with personal data, so that it can be erased.
+//! The events of users: beside mails the only records for others with personal data, so that it can be erased.
 
 use uuid::Uuid;
 
