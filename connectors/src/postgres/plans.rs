@@ -40,7 +40,7 @@ const FILL: &str = "
         FROM generate_series(1, 200000) n;
     INSERT INTO watchers SELECT pg_temp.id('p', 0), n / 3 * 2, pg_temp.id('u', n), n FROM generate_series(1, 200000) n;
     INSERT INTO notifications SELECT pg_temp.id('u', n % 5000), n, pg_temp.id('n', n), 'watcher', pg_temp.id('e', n), 'ticket.commented',
-            pg_temp.id('p', 0), n, pg_temp.id('t', n), n, 'P0-' || n, 'Ticket', pg_temp.id('u', 1), '', n, n % 10 > 0
+            pg_temp.id('p', 0), n, pg_temp.id('t', n), n, 'P0-' || n, 'Ticket', pg_temp.id('u', 1), '', 'ada', '', n, n % 10 > 0
         FROM generate_series(1, 200000) n;
     INSERT INTO outcomes SELECT pg_temp.id('o', n), n, FALSE, 'outcome' FROM generate_series(1, 200000) n;
     INSERT INTO sink_offsets SELECT 'ticket.events', n, n FROM generate_series(0, 23) n;
