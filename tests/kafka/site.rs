@@ -63,18 +63,21 @@ impl Site {
 
     /// With settings of the broker.
     pub(crate) fn with(settings: Settings, broker: &[(&str, &str)]) -> Self {
-        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let kafka = OwnKafka::new(broker);
-        let entrance = kafka.bootstrap().to_owned();
-        Self { kafka, others: Vec::new(), home: Home::new(), entrance, settings, _one: one }
+        Self::on(|| OwnKafka::new(broker), |kafka| kafka.bootstrap(), settings)
     }
 
     /// With a listener that asks processes who they are, and a broker that lets them do what they were granted; whoever comes by
     /// the plain listener may do everything.
     pub(crate) fn guarded(settings: Settings, broker: &[(&str, &str)]) -> Self {
+        const LISTENER: &str = "SASL_PLAINTEXT";
+        Self::on(|| OwnKafka::with_listener(LISTENER, broker), |kafka| kafka.listener(LISTENER), settings)
+    }
+
+    /// On a Kafka that is started when it is this site's turn, and that processes enter there.
+    fn on(start: impl FnOnce() -> OwnKafka, entrance: impl FnOnce(&OwnKafka) -> &str, settings: Settings) -> Self {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let kafka = OwnKafka::with_listener("SASL_PLAINTEXT", broker);
-        let entrance = kafka.listener("SASL_PLAINTEXT").to_owned();
+        let kafka = start();
+        let entrance = entrance(&kafka).to_owned();
         Self { kafka, others: Vec::new(), home: Home::new(), entrance, settings, _one: one }
     }
 

@@ -53,11 +53,11 @@ impl Files {
 
     /// The mail of that id as it was written; none if it is not there.
     pub fn read(dir: &Path, id: Uuid) -> io::Result<Option<Vec<u8>>> {
-        there(fs::read(dir.join(format!("{id}.eml"))))
+        there(fs::read(path_of(dir, id)))
     }
 
     fn write(&self, mail: &Composed) -> io::Result<()> {
-        let path = self.dir.join(format!("{}.eml", mail.id));
+        let path = path_of(&self.dir, mail.id);
         if path.try_exists()? {
             return Ok(());
         }
@@ -96,6 +96,10 @@ fn read_head(id: Uuid, path: &Path, mail: &str) -> Option<Kept> {
     let (to, subject) = (decoded(header("To")?), decoded(header("Subject")?));
     let at = OffsetDateTime::parse(header("Date")?, &Rfc2822).ok()?.unix_timestamp() * 1000;
     Some(Kept { id, to, subject, at, path: path.to_owned() })
+}
+
+fn path_of(dir: &Path, id: Uuid) -> PathBuf {
+    dir.join(format!("{id}.eml"))
 }
 
 /// None for what is not there.

@@ -276,7 +276,7 @@ impl MailServer {
     fn fails(&mut self, for_all: bool, now: i64, first_rest: Duration) {
         self.failures += 1;
         if for_all || self.failures >= FAILURES_IN_A_ROW {
-            let rest = millis(first_rest).saturating_mul(1 << self.rests.min(20)).min(millis(LONGEST_REST));
+            let rest = doubled(first_rest, self.rests, LONGEST_REST);
             self.rests += 1;
             self.rests_until = Some(now.saturating_add(rest));
         }
@@ -286,11 +286,16 @@ impl MailServer {
 /// How long until the next attempt, in milliseconds: up to a fifth more or less than twice as long as the last time, so that not all
 /// come back at once.
 fn pause(config: &MailerConfig, id: Uuid, attempts: i32) -> i64 {
-    let doubled = u32::try_from(attempts - 1).unwrap_or_default().min(20);
-    let pause = millis(config.first_pause).saturating_mul(1 << doubled).min(millis(config.longest_pause));
+    let times = u32::try_from(attempts - 1).unwrap_or_default();
+    let pause = doubled(config.first_pause, times, config.longest_pause);
     // Of the id and the attempt, as a processor draws no random numbers.
     let drawn = i64::from(id.as_bytes()[(attempts.unsigned_abs() % 16) as usize]);
     pause + pause * (drawn - 128) / 640
+}
+
+/// A time doubled so many times, up to the longest one; in milliseconds.
+fn doubled(first: Duration, times: u32, longest: Duration) -> i64 {
+    millis(first).saturating_mul(1 << times.min(20)).min(millis(longest))
 }
 
 fn millis(duration: Duration) -> i64 {
