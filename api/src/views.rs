@@ -352,13 +352,26 @@ pub(crate) struct Preferences {
     muted_projects: Vec<Uuid>,
     locale: String,
     email: String,
+    email_hour: i32,
+    time_zone: String,
+    quiet_from: String,
+    quiet_to: String,
 }
 
 impl From<schemas::Preferences> for Preferences {
     fn from(preferences: schemas::Preferences) -> Self {
-        let schemas::Preferences { muted_kinds, muted_projects, locale, email } = preferences;
+        let schemas::Preferences { muted_kinds, muted_projects, quiet_from, quiet_to, .. } = preferences;
         let or = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
-        Self { muted_kinds, muted_projects, locale: or(locale, "en"), email: or(email, "immediate") }
+        Self {
+            muted_kinds,
+            muted_projects,
+            locale: or(preferences.locale, "en"),
+            email: or(preferences.email, "immediate"),
+            email_hour: preferences.email_hour.unwrap_or(8),
+            time_zone: or(preferences.time_zone, "UTC"),
+            quiet_from,
+            quiet_to,
+        }
     }
 }
 

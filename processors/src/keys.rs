@@ -72,6 +72,22 @@ impl KeyBytes for TicketKey {
     }
 }
 
+/// A moment in milliseconds since the Unix epoch, and who it is about: the earliest lie first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DueKey(pub i64, pub Uuid);
+
+impl KeyBytes for DueKey {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0.to_be_bytes());
+        self.1.write(out);
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (at, who) = bytes.split_at_checked(8)?;
+        Some(Self(i64::from_be_bytes(at.try_into().ok()?), Uuid::read(who)?))
+    }
+}
+
 /// Project, source and id of an external reference; neither of the two holds a zero byte.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExternalKey(pub Uuid, pub String, pub String);

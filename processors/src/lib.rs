@@ -75,7 +75,9 @@ pub use evolve::evolve;
 pub use fold::Fold;
 pub use memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
 pub use model::ProjectModel;
-pub use notifications::{EMAIL_MODES, FAN_OUT_STORES, INBOX_STORES, INBOXES, KINDS, LOCALES, Reason, WATCHERS_AT_ONCE};
+pub use notifications::{
+    EMAIL_MODES, FAN_OUT_STORES, GATHERED, INBOX_STORES, INBOXES, KINDS, LOCALES, Reason, WATCHERS_AT_ONCE,
+};
 pub use outcome::{Answer, repeated};
 pub use pipeline::{COMMAND_MEMORY_MS, PipelineConfig, pipeline, topic_specs};
 pub use policy::Policy;

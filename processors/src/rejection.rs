@@ -213,6 +213,23 @@ pub enum Rejection {
         /// What was asked for.
         mode: String,
     },
+    /// No day has that hour.
+    EmailHourInvalid {
+        /// What was asked for.
+        hour: i32,
+    },
+    /// There is no such time zone.
+    TimeZoneUnknown {
+        /// What was asked for.
+        time_zone: String,
+    },
+    /// Quiet hours are from one time of the day to another.
+    QuietHoursInvalid {
+        /// When they begin.
+        from: String,
+        /// When they end.
+        to: String,
+    },
 }
 
 /// What would have been enough.
@@ -275,6 +292,9 @@ impl Rejection {
             Self::TooManyProjects { .. } => "too_many_projects",
             Self::LocaleUnknown { .. } => "locale_unknown",
             Self::EmailModeUnknown { .. } => "email_mode_unknown",
+            Self::EmailHourInvalid { .. } => "email_hour_invalid",
+            Self::TimeZoneUnknown { .. } => "time_zone_unknown",
+            Self::QuietHoursInvalid { .. } => "quiet_hours_invalid",
         }
     }
 
@@ -310,6 +330,9 @@ impl Rejection {
             Self::KindUnknown { .. } => "mutedKinds",
             Self::TooManyProjects { .. } => "mutedProjects",
             Self::LocaleUnknown { .. } => "locale",
+            Self::EmailHourInvalid { .. } => "emailHour",
+            Self::TimeZoneUnknown { .. } => "timeZone",
+            Self::QuietHoursInvalid { .. } => "quietFrom",
             Self::ProjectNotFound
             | Self::NotAMember
             | Self::InsufficientRole { .. }
@@ -420,6 +443,16 @@ impl std::fmt::Display for Rejection {
             }
             Self::LocaleUnknown { locale } => write!(f, "there are no texts in {:?}", Short(locale)),
             Self::EmailModeUnknown { mode } => write!(f, "e-mail is not sent {:?}", Short(mode)),
+            Self::EmailHourInvalid { hour } => write!(f, "no day has an hour {hour}: 0 to 23"),
+            Self::TimeZoneUnknown { time_zone } => {
+                write!(f, "there is no time zone {:?}: they have names such as Europe/Madrid", Short(time_zone))
+            }
+            Self::QuietHoursInvalid { from, to } => write!(
+                f,
+                "quiet hours are from one time of the day to another, as HH:MM, or both are empty: not from {:?} to {:?}",
+                Short(from),
+                Short(to)
+            ),
             Self::LoginInvalid => {
                 f.write_str("a user without e-mail needs a source and a login without blanks or colons in the source")
             }

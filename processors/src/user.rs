@@ -1,7 +1,7 @@
 //! The rules about users: RegisterUser, UpdatePreferences, ReadNotifications, and who a user key means.
 //!
 //! Guards of the last two, in their order: insufficient_role (for oneself, or by an admin), user_unknown, and of UpdatePreferences
-//! kind_unknown, too_many_projects, locale_unknown and email_mode_unknown.
+//! kind_unknown, too_many_projects, locale_unknown, email_mode_unknown, email_hour_invalid, time_zone_unknown and quiet_hours_invalid.
 //!
 //! Guards in their order: email_invalid or login_invalid, insufficient_role, name_too_long, email_taken. A placeholder
 //! may be registered by anyone, a user with an e-mail by themselves or an admin, an admin by an admin.
@@ -12,7 +12,7 @@ use schemas::{
 use uuid::Uuid;
 
 use crate::fields;
-use crate::notifications::{EMAIL_MODES, KINDS, LOCALES};
+use crate::notifications::{EMAIL_MODES, KINDS, LOCALES, are_quiet_hours, is_time_zone};
 use crate::rejection::{Needed, Rejection};
 
 const ROLE_MEMBER: &str = "member";
@@ -89,7 +89,21 @@ pub fn decide_preferences(
     if !email.is_empty() && !EMAIL_MODES.contains(&email.as_str()) {
         return Err(Rejection::EmailModeUnknown { mode: email });
     }
-    let preferences = Preferences { muted_kinds, muted_projects, locale, email };
+    let email_hour = command.email_hour.or(old.email_hour);
+    if let Some(hour) = email_hour.filter(|hour| !(0..24).contains(hour)) {
+        return Err(Rejection::EmailHourInvalid { hour });
+    }
+    let time_zone = command.time_zone.unwrap_or_else(|| old.time_zone.clone());
+    if !is_time_zone(&time_zone) {
+        return Err(Rejection::TimeZoneUnknown { time_zone });
+    }
+    let quiet_from = command.quiet_from.unwrap_or_else(|| old.quiet_from.clone());
+    let quiet_to = command.quiet_to.unwrap_or_else(|| old.quiet_to.clone());
+    if !are_quiet_hours(&quiet_from, &quiet_to) {
+        return Err(Rejection::QuietHoursInvalid { from: quiet_from, to: quiet_to });
+    }
+    let preferences =
+        Preferences { muted_kinds, muted_projects, locale, email, email_hour, time_zone, quiet_from, quiet_to };
     if preferences == *old {
         return Ok(None);
     }

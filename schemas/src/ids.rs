@@ -99,6 +99,12 @@ pub fn welcome_mail_id(user: Uuid) -> Uuid {
     Uuid::new_v5(&NAMESPACE_MAIL, user.as_bytes())
 }
 
+/// Id of the mail that tells of several notifications, of which this is the first.
+#[must_use]
+pub fn digest_mail_id(first_notification: Uuid) -> Uuid {
+    Uuid::new_v5(&NAMESPACE_MAIL, format!("digest from {first_notification} on").as_bytes())
+}
+
 /// Id of the comment that `command` makes.
 #[must_use]
 pub fn comment_id(command: Uuid) -> Uuid {

@@ -59,7 +59,7 @@ pub use command::*;
 pub use error::SchemaError;
 pub use event::*;
 pub use internal::*;
-pub use mail::{Mail, MailFailed, MailItem, MailRequested, MailResult, MailSent, OutgoingMailState};
+pub use mail::{GatheredState, Mail, MailFailed, MailItem, MailRequested, MailResult, MailSent, OutgoingMailState};
 pub use notification::*;
 pub use outcome::*;
 pub use published::{Published, WriterSchema};

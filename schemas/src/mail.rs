@@ -7,8 +7,8 @@ use crate::record::{define_record, record_enum, state_record};
 
 /// Defines a record of `email.outbox` or `email.results`.
 macro_rules! mail_record {
-    ($(#[$meta:meta])* $name:ident = $id:literal { $($body:tt)* }) => {
-        define_record! { "mails", $(#[$meta])* $name = $id {
+    ($(#[$meta:meta])* $name:ident = $id:literal $(version $version:literal)? { $($body:tt)* }) => {
+        define_record! { "mails", $(#[$meta])* $name = $id $(version $version)? {
             /// Id of the record: of a mail that is to be sent, the id of the mail.
             event_id: Uuid,
             /// Id that ties together everything one request caused.
@@ -30,8 +30,8 @@ macro_rules! mail_record {
 
 mail_record! {
     /// A mail is to be sent.
-    MailRequested = 391 {
-        /// What mail it is: welcome or notification.
+    MailRequested = 394 version 2 {
+        /// What mail it is: welcome, notification or digest.
         kind: String,
         /// Where it is sent: an e-mail address in lower case.
         address: String,
@@ -42,6 +42,9 @@ mail_record! {
         /// What it tells of; none in a welcome.
         #[serde(default)]
         items: Vec<MailItem>,
+        /// How many further notifications a digest only counts.
+        #[serde(default)]
+        more: i32,
     }
 }
 
@@ -69,13 +72,25 @@ mail_record! {
 
 state_record! {
     /// A mail that the mailer has still to send. Key: when it is due (8 bytes, big endian), mail id.
-    OutgoingMailState = 435 {
+    OutgoingMailState = 442 version 2 {
         /// The mail.
         mail: MailRequested,
         /// How often it was tried.
         attempts: i32,
         /// Why the last attempt failed; empty: there was none.
         why: String,
+    }
+}
+
+state_record! {
+    /// A notification that waits for its user's next digest. Key: user id, sequence of the notification (8 bytes, big endian).
+    GatheredState = 443 {
+        /// Id that ties together everything one request caused.
+        correlation_id: Uuid,
+        /// Id of the command that led to it.
+        causation_id: Uuid,
+        /// What the digest says of it.
+        item: MailItem,
     }
 }
 

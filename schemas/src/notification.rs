@@ -207,7 +207,7 @@ state_record! {
 
 state_record! {
     /// A user's inbox. Key: user id (16 bytes).
-    InboxState = 434 {
+    InboxState = 441 version 2 {
         /// Sequence last given to a record of `notifications`; 0: none yet.
         sequence: i64,
         /// What the user wants to hear of.
@@ -219,5 +219,14 @@ state_record! {
         /// Name of the user for people.
         #[serde(default)]
         name: String,
+        /// When the mail with what is gathered is due, in milliseconds since 1970-01-01T00:00Z; 0: nothing is gathered.
+        #[serde(default)]
+        digest_due: i64,
+        /// How many notifications the next digest tells of.
+        #[serde(default)]
+        gathered: i32,
+        /// How many further ones it only counts.
+        #[serde(default)]
+        more: i32,
     }
 }

@@ -24,7 +24,7 @@ use crate::event::{
     TicketWatchAdded, TicketWatchRemoved, UserCreated, UserUpdated,
 };
 use crate::internal::{PoolLookupReplied, PoolLookupRequested, PoolMoved, UserLookupReplied, UserLookupRequested};
-use crate::mail::{MailFailed, MailRequested, MailSent, OutgoingMailState};
+use crate::mail::{GatheredState, MailFailed, MailRequested, MailSent, OutgoingMailState};
 use crate::notification::{
     FanOutContinued, FanOutRestState, FanOutTicketState, FanOutWatcherState, InboxState, NotificationCreated,
     NotificationIntended, NotificationsRead, ReadingTold,
@@ -107,13 +107,19 @@ macro_rules! replaced {
 }
 
 /// Versions that are no longer written. They are kept readable for ever.
-static REPLACED: [Published; 6] = [
+static REPLACED: [Published; 12] = [
     replaced!(102, "ProjectUpdated", 1),
     replaced!(109, "TicketAssigned", 1),
     replaced!(110, "TicketUnassigned", 1),
     replaced!(401, "ProjectState", 1),
     replaced!(405, "TicketState", 1),
     replaced!(408, "UserState", 1),
+    replaced!(430, "UserState", 2),
+    replaced!(22, "UpdatePreferences", 1),
+    replaced!(122, "UserUpdated", 1),
+    replaced!(434, "InboxState", 1),
+    replaced!(391, "MailRequested", 1),
+    replaced!(435, "OutgoingMailState", 1),
 ];
 
 /// Schemas by their id, which are small numbers: looking one up is indexing.
@@ -130,7 +136,7 @@ static BY_ID: LazyLock<Vec<Option<&'static Published>>> = LazyLock::new(|| {
 });
 
 /// The schemas that this build writes.
-fn current() -> [&'static Published; 77] {
+fn current() -> [&'static Published; 78] {
     [
         CreateProject::published(),
         UpdateProject::published(),
@@ -209,5 +215,6 @@ fn current() -> [&'static Published; 77] {
         FanOutWatcherState::published(),
         FanOutRestState::published(),
         InboxState::published(),
+        GatheredState::published(),
     ]
 }

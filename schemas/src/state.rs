@@ -140,7 +140,7 @@ state_record! {
 
 state_record! {
     /// A user. Key: user key.
-    UserState = 430 version 2 {
+    UserState = 440 version 3 {
         /// Id of the user: the `UUIDv5` of the user key.
         user_id: Uuid,
         /// E-mail in lower case; none for a placeholder.

@@ -16,7 +16,7 @@ const PROJECTS: [&str; 4] = ["ALFA", "BETA", "GAMMA", "DELTA"];
 /// The project whose pool others join most of the time.
 const POOL: usize = 0;
 /// When mail may be wanted, and when not.
-const EMAIL: [&str; 3] = ["immediate", "none", "by pigeon"];
+const EMAIL: [&str; 5] = ["immediate", "none", "by pigeon", "hourly", "daily"];
 const USERS: [&str; 6] =
     ["ada@example.org", "bob@example.org", "eve@example.org", "zoë@example.org", "github:octocat", "bob@example.com"];
 
@@ -335,7 +335,9 @@ fn about_oneself(rng: &mut SmallRng) -> Message {
         let kinds = ["ticket.commented", "ticket.assigned", "ticket.sneezed"];
         let muted_kinds = Some(kinds.choose(rng).iter().map(|kind| (**kind).to_owned()).collect());
         let muted_projects = rng.random_bool(0.3).then(|| vec![ids::project_id(PROJECTS[0])]);
-        let email = rng.random_bool(0.2).then(|| EMAIL.choose(rng).map(|mode| (*mode).to_owned()).unwrap_or_default());
+        let email = rng.random_bool(0.3).then(|| EMAIL.choose(rng).map(|mode| (*mode).to_owned()).unwrap_or_default());
+        let night = rng.random_bool(0.1).then(|| ["", "21:00", "23:30"].choose(rng).map_or("", |from| *from));
+        let time_zone = rng.random_bool(0.1).then(|| (*["", "Europe/Madrid"].choose(rng).unwrap_or(&"")).to_owned());
         UserCommand::from(UpdatePreferences {
             command_id,
             actor_id,
@@ -344,6 +346,9 @@ fn about_oneself(rng: &mut SmallRng) -> Message {
             muted_kinds,
             muted_projects,
             email,
+            time_zone,
+            quiet_from: night.map(str::to_owned),
+            quiet_to: night.map(|from| if from.is_empty() { "" } else { "07:00" }.to_owned()),
             ..UpdatePreferences::default()
         })
     } else {

@@ -12,6 +12,7 @@ pub(crate) struct Coverage(BTreeMap<String, u64>);
 pub(crate) const LOST_COMMIT: &str = "commit fails, not landed";
 pub(crate) const LOST_ANSWER: &str = "commit fails, landed";
 pub(crate) const TOLD: &str = "somebody was notified";
+pub(crate) const DIGEST: &str = "somebody got a digest";
 pub(crate) const CLOSED: &str = "closed in order";
 /// No mishap, but what many of them are to happen to.
 pub(crate) const MOVED: &str = "project moved to another pool";
@@ -34,7 +35,7 @@ impl Coverage {
 
     /// The kinds of mishap that never came.
     pub(crate) fn missing(&self) -> Vec<String> {
-        let others = [LOST_COMMIT, LOST_ANSWER, TOLD, MOVED, CLOSED, WIPED].map(str::to_owned);
+        let others = [LOST_COMMIT, LOST_ANSWER, TOLD, DIGEST, MOVED, CLOSED, WIPED].map(str::to_owned);
         let all = Step::ALL.into_iter().map(Self::crash).chain(others);
         all.filter(|what| !self.0.contains_key(what)).collect()
     }

@@ -1,19 +1,36 @@
 //! What goes wrong when: the hooks of engine and broker ask here, and tell here what they have processed.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use connectors::embedded::{FaultAction, FaultHook, FaultPoint};
 use topology::broker::TopicPartition;
-use topology::{Crash, Step, Steps, TaskId};
+use topology::{Crash, Step, Steps, TaskId, Work};
 
 use crate::coverage::{Coverage, LOST_ANSWER, LOST_COMMIT};
 
-/// A record that a task has processed.
+/// Something that a task has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Processed {
     pub(crate) task: TaskId,
-    pub(crate) partition: TopicPartition,
-    pub(crate) offset: i64,
+    pub(crate) work: Done,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// A record, by its partition and offset.
+    Record(TopicPartition, i64),
+    /// A punctuation, by its number, at that time. No offset says whether it has landed, so the broker does.
+    Punctuation { which: usize, time: i64, landed: bool },
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(partition, offset) => write!(f, "{partition}@{offset}"),
+            Self::Punctuation { which, time, .. } => write!(f, "punctuation {which} at {time}"),
+        }
+    }
 }
 
 /// Shared by the world and its hooks.
@@ -42,12 +59,13 @@ impl SharedLuck {
     /// For the engine.
     pub(crate) fn steps(&self) -> Steps {
         let (hook, observer) = (self.clone(), self.clone());
-        Steps::hooked(Arc::new(move |step| hook.lock().reach(step))).observed(Arc::new(
-            move |task, partition, offset| {
-                let processed = Processed { task: task.clone(), partition: partition.clone(), offset };
-                observer.lock().attempt.push(processed);
-            },
-        ))
+        Steps::hooked(Arc::new(move |step| hook.lock().reach(step))).observed(Arc::new(move |task, work| {
+            let work = match work {
+                Work::Record(partition, offset) => Done::Record(partition.clone(), offset),
+                Work::Punctuation(which, time) => Done::Punctuation { which, time, landed: false },
+            };
+            observer.lock().attempt.push(Processed { task: task.clone(), work });
+        }))
     }
 
     /// For the broker.
@@ -74,6 +92,13 @@ impl Luck {
     }
 
     fn fault_at(&mut self, point: FaultPoint<'_>) -> FaultAction {
+        if let FaultPoint::AfterWrite { transactional_id: Some(_) } = point {
+            for done in &mut self.attempt {
+                if let Done::Punctuation { landed, .. } = &mut done.work {
+                    *landed = true;
+                }
+            }
+        }
         let (after, what) = match point {
             FaultPoint::BeforeWrite { transactional_id: Some(_) } => (false, LOST_COMMIT),
             FaultPoint::AfterWrite { transactional_id: Some(_) } => (true, LOST_ANSWER),

@@ -94,6 +94,8 @@ impl Project {
 pub(crate) struct Told<'a> {
     pub(crate) notifications: &'a [Notification],
     pub(crate) mails: &'a [Mail],
+    /// Notifications that still wait for a digest.
+    pub(crate) waiting: BTreeSet<Uuid>,
 }
 
 /// Holds the notifications against the events: each that was due is there once, with its reason, and no other. Those that somebody who ever
@@ -131,15 +133,15 @@ pub(crate) fn check(events: &[TicketEvent], users: &[UserEvent], told: &Told<'_>
     match due.iter().find(|((_, user), _)| !muted.contains(user)) {
         Some(((event, user), reason)) => Err(format!("user {user} was not told of {event} as {reason}")),
         None => {
-            mails(users, &made, told.mails)?;
+            mails(users, &made, told)?;
             Ok(made.values().map(Vec::len).sum())
         }
     }
 }
 
-/// Each mail tells, once, of a notification that was made, and goes to its user; one welcomes each user who has an address. Whoever
-/// never declined has a mail of each notification, but of the first ones if those came before the address was known.
-fn mails(users: &[UserEvent], made: &BTreeMap<Uuid, Vec<&NotificationCreated>>, mails: &[Mail]) -> Result<(), String> {
+/// Each mail tells of notifications that were made, of each once, and goes to their user; one welcomes each user who has an address. Of
+/// whoever never declined each notification is mailed or waits for a digest, but for the first ones if those came before the address was known.
+fn mails(users: &[UserEvent], made: &BTreeMap<Uuid, Vec<&NotificationCreated>>, told: &Told<'_>) -> Result<(), String> {
     let mut addresses: BTreeMap<Uuid, String> = BTreeMap::new();
     let mut declined = BTreeSet::new();
     for user in users {
@@ -150,7 +152,7 @@ fn mails(users: &[UserEvent], made: &BTreeMap<Uuid, Vec<&NotificationCreated>>, 
         }
     }
     let (mut ids, mut welcomed, mut mailed) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for Mail::MailRequested(mail) in mails {
+    for Mail::MailRequested(mail) in told.mails {
         if !ids.insert(mail.event_id) {
             return Err(format!("mail {} is to be sent twice", mail.event_id));
         }
@@ -159,17 +161,22 @@ fn mails(users: &[UserEvent], made: &BTreeMap<Uuid, Vec<&NotificationCreated>>, 
         }
         match (mail.kind.as_str(), mail.items.as_slice()) {
             ("welcome", []) if welcomed.insert(mail.user_id) => {}
-            ("notification", [item]) => {
+            ("notification", [_]) | ("digest", [_, ..]) => {
                 let of_user = made.get(&mail.user_id).map(Vec::as_slice).unwrap_or_default();
-                let known = of_user.iter().find(|made| made.event_id == item.notification_id);
-                if !known.is_some_and(|made| (&made.about, &made.reason) == (&item.about, &item.reason))
-                    || !mailed.insert(item.notification_id)
-                {
-                    return Err(format!("mail {} tells of what was not, or again", mail.event_id));
+                for item in &mail.items {
+                    let known = of_user.iter().find(|made| made.event_id == item.notification_id);
+                    if !known.is_some_and(|made| (&made.about, &made.reason) == (&item.about, &item.reason))
+                        || !mailed.insert(item.notification_id)
+                    {
+                        return Err(format!("mail {} tells of what was not, or again", mail.event_id));
+                    }
                 }
             }
             _ => return Err(format!("mail {} welcomes again, or nobody knows what it is", mail.event_id)),
         }
+    }
+    if let Some(twice) = told.waiting.iter().find(|id| !mailed.insert(**id)) {
+        return Err(format!("notification {twice} was mailed and waits for a digest"));
     }
     if let Some(user) = addresses.keys().find(|user| !welcomed.contains(user)) {
         return Err(format!("user {user} was not welcomed"));

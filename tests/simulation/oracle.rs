@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
 use processors::stores::TICKETS;
-use processors::{POOL_LOADS, POOL_TICKETS, verify_pools};
+use processors::{GATHERED, POOL_LOADS, POOL_TICKETS, verify_pools};
 use schemas::topics::{COMMAND_OUTCOMES, EMAIL_OUTBOX, NOTIFICATIONS, TICKET_EVENTS, USER_EVENTS};
-use schemas::{Mail, Notification, Outcome, TicketEvent, UserEvent, reader};
+use schemas::{GatheredState, Mail, Notification, Outcome, TicketEvent, UserEvent, frame, reader};
 use topology::broker::{Broker, TopicPartition};
 use uuid::Uuid;
 
@@ -31,6 +31,8 @@ pub(crate) struct Sent {
 pub(crate) struct Seen {
     /// How many notifications there are.
     pub(crate) told: usize,
+    /// Whether somebody got a digest.
+    pub(crate) digests: bool,
     /// Whether a project has moved to another's pool.
     pub(crate) moved: bool,
 }
@@ -42,14 +44,19 @@ pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Resu
     let users = decoded(broker, USER_EVENTS, UserEvent::decode)?;
     let notifications = decoded(broker, NOTIFICATIONS, Notification::decode)?;
     let mails = decoded(broker, EMAIL_OUTBOX, Mail::decode)?;
-    let told = Told { notifications: &notifications, mails: &mails };
+    let mut waiting = BTreeSet::new();
+    for gathered in stores[GATHERED].values() {
+        waiting.insert(frame::decode::<GatheredState>(gathered)?.item.notification_id);
+    }
+    let digests = mails.iter().any(|Mail::MailRequested(mail)| mail.kind == "digest");
+    let told = Told { notifications: &notifications, mails: &mails, waiting };
     let told = crate::news::check(&events, &users, &told).map_err(anyhow::Error::msg)?;
     let mut contradictions = Vec::new();
     verify_pools(&Found(stores), &mut |difference| contradictions.push(difference.to_string()))?;
     ensure!(contradictions.is_empty(), "{}", contradictions.join("\n"));
     answers(broker, sent, &created)?;
     let joins = |event: &TicketEvent| matches!(event, TicketEvent::ProjectUpdated(event) if event.pool_id.is_some());
-    Ok(Seen { told, moved: events.iter().any(joins) })
+    Ok(Seen { told, digests, moved: events.iter().any(joins) })
 }
 
 fn decoded<T>(

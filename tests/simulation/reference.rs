@@ -6,6 +6,7 @@ use topology::broker::{Broker, TopicPartition};
 use topology::{TestDriver, Topology};
 
 use crate::PARTITIONS;
+use crate::luck::Done;
 use crate::records::read;
 use crate::world::Transaction;
 
@@ -20,9 +21,12 @@ pub(crate) fn run(topology: &Topology, broker: &dyn Broker, transactions: &[Tran
         }
     }
     // Commits of another size than the world's: where a commit ends must not matter.
-    for (partition, offset) in transactions.iter().flatten() {
-        let there = driver.process_record(partition, *offset)?;
-        ensure!(there, "{partition}@{offset} was processed, but without crashes there is no such record at that point");
+    for done in transactions.iter().flatten() {
+        let there = match &done.work {
+            Done::Record(partition, offset) => driver.process_record(partition, *offset)?,
+            Done::Punctuation { which, time, .. } => driver.process_punctuation(&done.task, *which, *time)?,
+        };
+        ensure!(there, "{} was done, but without crashes there is no such thing at that point", done.work);
         driver.commit()?;
     }
     Ok(driver)

@@ -10,13 +10,16 @@ use rand::{Rng, SeedableRng};
 use topology::Step;
 
 use crate::commands::{Commands, Message, last_words};
-use crate::coverage::{Coverage, MOVED, TOLD};
+use crate::coverage::{Coverage, DIGEST, MOVED, TOLD};
 use crate::oracle::Sent;
 use crate::world::World;
 use crate::{compare, oracle, records, reference};
 
 /// Longer than a command is remembered.
 const EIGHT_DAYS_MS: i64 = 8 * 24 * 3_600 * 1_000;
+
+/// Digests are due meanwhile.
+const TWO_HOURS_MS: i64 = 2 * 3_600 * 1_000;
 
 /// What a seed did that ended well.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +87,7 @@ impl Run {
                 self.epoch += 1;
             }
             5..10 => self.world.close()?,
+            10..18 => self.world.pass(TWO_HOURS_MS),
             _ => {}
         }
         Ok(())
@@ -172,7 +176,9 @@ impl Run {
         let stores = records::stores(&self.world.topology, &self.world.config, &*broker)?;
         compare::same_stores(&stores, &reference).context("as it lies on the disk")?;
         let seen = oracle::check(&*broker, &stores, &self.sent)?;
-        for (_, what) in [(seen.told > 0, TOLD), (seen.moved, MOVED)].into_iter().filter(|(seen, _)| *seen) {
+        for (_, what) in
+            [(seen.told > 0, TOLD), (seen.moved, MOVED), (seen.digests, DIGEST)].into_iter().filter(|(seen, _)| *seen)
+        {
             self.world.luck.lock().coverage.count(what);
         }
         std::fs::remove_dir_all(&self.world.config.state_dir)?;

@@ -15,15 +15,15 @@ use topology::{Round, StreamThread, StreamsConfig, StreamsError, TaskId, ThreadS
 use crate::PARTITIONS;
 use crate::commands::Message;
 use crate::coverage::{CLOSED, WIPED};
-use crate::luck::{Processed, SharedLuck};
+use crate::luck::{Done, Processed, SharedLuck};
 
 /// The application's id; also that of the test driver, so that internal topics have the same names in both.
 pub(crate) const APPLICATION: &str = "test";
 /// More than any seed needs to come to rest.
 const MOST_ROUNDS: usize = 20_000;
 
-/// What one transaction has consumed, task by task in the order in which they commit.
-pub(crate) type Transaction = Vec<(TopicPartition, i64)>;
+/// What one transaction has done, task by task in the order in which they commit.
+pub(crate) type Transaction = Vec<Processed>;
 
 pub(crate) struct World {
     dir: tempfile::TempDir,
@@ -204,11 +204,19 @@ impl World {
         if attempt.is_empty() {
             return Ok(crashed);
         }
-        let partitions: Vec<_> = attempt.iter().map(|p| p.partition.clone()).collect();
-        let committed = broker.committed(APPLICATION, &partitions)?;
+        let mut partitions: Vec<TopicPartition> = Vec::new();
+        for done in &attempt {
+            if let Done::Record(partition, _) = &done.work {
+                partitions.push(partition.clone());
+            }
+        }
+        let mut committed = broker.committed(APPLICATION, &partitions)?.into_iter();
         let (mut landed, mut open) = (Vec::new(), Vec::new());
-        for (processed, committed) in attempt.into_iter().zip(committed) {
-            let done = committed.is_some_and(|next| processed.offset < next);
+        for processed in attempt {
+            let done = match &processed.work {
+                Done::Record(_, offset) => committed.next().flatten().is_some_and(|next| *offset < next),
+                Done::Punctuation { landed, .. } => *landed,
+            };
             if done { &mut landed } else { &mut open }.push(processed);
         }
         if !landed.is_empty() {
@@ -223,9 +231,8 @@ impl World {
     fn commit(&mut self, mut landed: Vec<Processed>) {
         let tasks = &self.tasks;
         landed.sort_by_key(|p| tasks.iter().position(|t| *t == p.task));
-        let transaction: Transaction = landed.into_iter().map(|p| (p.partition, p.offset)).collect();
-        let list: Vec<_> = transaction.iter().map(|(p, offset)| format!("{p}@{offset}")).collect();
+        let list: Vec<_> = landed.iter().map(|done| done.work.to_string()).collect();
         self.note(format!("committed {}", list.join(" ")));
-        self.transactions.push(transaction);
+        self.transactions.push(landed);
     }
 }

@@ -130,7 +130,7 @@ pub use node::Partitioning;
 pub use processor::{Context, InitContext, Output, Processor, Punctuation, PunctuationId, PunctuationType};
 pub use progress::RestoreProgress;
 pub use record::{Record, RecordMetadata, TaskId};
-pub use step::{Crash, Observer, Step, StepHook, Steps};
+pub use step::{Crash, Observer, Step, StepHook, Steps, Work};
 pub use store::{Store, StoreBuilder, StoreKey};
 pub use stream_thread::{Round, StreamThread, ThreadState};
 pub use streams::{State, Streams, StreamsView, internal_topics};

@@ -61,9 +61,17 @@ pub struct Crash(pub Step);
 /// Called at each step; an error is a crash.
 pub type StepHook = Arc<dyn Fn(Step) -> Result<(), Crash> + Send + Sync>;
 
-/// Told of each record that a task has processed: the task, and the record's partition and offset. In this order a
-/// [`crate::TestDriver`] can process them again.
-pub type Observer = Arc<dyn Fn(&TaskId, &TopicPartition, i64) + Send + Sync>;
+/// What a task has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work<'a> {
+    /// Processed a record: its partition and offset.
+    Record(&'a TopicPartition, i64),
+    /// Run a punctuation: which one of the task's, counted from 0, and the time by its clock.
+    Punctuation(usize, i64),
+}
+
+/// Told of all that a task has done. In this order a [`crate::TestDriver`] can do it again.
+pub type Observer = Arc<dyn Fn(&TaskId, Work<'_>) + Send + Sync>;
 
 /// An optional hook and an optional observer; each costs one branch where there is none.
 #[derive(Clone, Default)]
@@ -95,9 +103,9 @@ impl Steps {
     }
 
     #[inline]
-    pub(crate) fn processed(&self, task: &TaskId, partition: &TopicPartition, offset: i64) {
+    pub(crate) fn done(&self, task: &TaskId, work: Work<'_>) {
         if let Some(observer) = &self.observer {
-            observer(task, partition, offset);
+            observer(task, work);
         }
     }
 }

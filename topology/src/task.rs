@@ -18,7 +18,7 @@ use crate::metrics::{Ages, Instruments, NOTHING_WAITS, Shown, TaskMetrics};
 use crate::node::{NodeError, Sourced};
 use crate::processor::{Core, NO_HEADERS, Punctuation, PunctuationType, Schedule};
 use crate::record::TaskId;
-use crate::step::{Step, Steps};
+use crate::step::{Step, Steps, Work};
 use crate::sub_topology::TopicRef;
 use crate::topology::{Nodes, Topology};
 use crate::trace::{Following, Trace, Traced, Tracing};
@@ -271,7 +271,7 @@ impl Task {
         self.worked = true;
         self.metrics.processed.add(1);
         self.ages.processed(timestamp);
-        self.steps.processed(&self.core.id, &self.inputs[chosen].partition, next_offset - 1);
+        self.steps.done(&self.core.id, Work::Record(&self.inputs[chosen].partition, next_offset - 1));
         self.steps.reach(Step::AfterProcess)?;
         Ok(Progress::Processed)
     }
@@ -293,10 +293,18 @@ impl Task {
             if time >= due {
                 self.nodes.schedules[index].next = Some(next_punctuation(due, time, schedule.interval_ms));
                 self.run_punctuation(&schedule, time, now)?;
+                self.steps.done(&self.core.id, Work::Punctuation(index, time));
                 any = true;
             }
         }
         Ok(any)
+    }
+
+    /// Runs one punctuation at a time that somebody else prescribes; false if there is none of that number.
+    pub(crate) fn punctuate_at(&mut self, index: usize, time: i64, now: i64) -> Result<bool, StreamsError> {
+        let Some(schedule) = self.nodes.schedules.get(index).copied() else { return Ok(false) };
+        self.run_punctuation(&schedule, time, now)?;
+        Ok(true)
     }
 
     /// When the next wall-clock punctuation is due.

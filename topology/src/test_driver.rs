@@ -163,6 +163,13 @@ impl TestDriver {
         Ok(task.process(self.clock)? == Progress::Processed)
     }
 
+    /// Runs this one punctuation of a task, of those counted from 0, for whoever prescribes the order; the commit is the caller's. False
+    /// if there is no such punctuation.
+    pub fn process_punctuation(&mut self, task: &TaskId, which: usize, time: i64) -> Result<bool, StreamsError> {
+        let Some(task) = self.tasks.iter_mut().find(|t| t.id() == task) else { return Ok(false) };
+        task.punctuate_at(which, time, self.clock)
+    }
+
     /// Runs until no task has anything to do; commits after each round unless that is left to the caller.
     pub fn run(&mut self) -> Result<(), StreamsError> {
         loop {
@@ -225,6 +232,12 @@ impl TestDriver {
     /// Moves the wall clock on and runs what is then due.
     pub fn advance_wall_clock(&mut self, ms: i64) -> Result<(), StreamsError> {
         self.clock += ms;
+        self.run()
+    }
+
+    /// Sets the wall clock, in milliseconds since the Unix epoch, and runs what is then due.
+    pub fn set_wall_clock(&mut self, ms: i64) -> Result<(), StreamsError> {
+        self.clock = ms;
         self.run()
     }
 

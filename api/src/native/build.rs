@@ -125,7 +125,22 @@ pub(crate) fn user_command(
         let muted_projects = from.opt_strings("mutedProjects")?;
         let muted_projects = muted_projects.map(|texts| texts.iter().map(|text| project_id(text)).collect());
         let (locale, email) = (from.opt_string("locale")?, from.opt_string("email")?);
-        user_record!(by, key, UpdatePreferences { muted_kinds, muted_projects, locale, email })
+        let (email_hour, time_zone) = (from.opt_i32("emailHour")?, from.opt_string("timeZone")?);
+        let (quiet_from, quiet_to) = (from.opt_string("quietFrom")?, from.opt_string("quietTo")?);
+        user_record!(
+            by,
+            key,
+            UpdatePreferences {
+                muted_kinds,
+                muted_projects,
+                locale,
+                email,
+                email_hour,
+                time_zone,
+                quiet_from,
+                quiet_to
+            }
+        )
     } else {
         let (notification_id, up_to) = (from.opt_uuid("notificationId")?, from.opt_i64("upTo")?);
         match (notification_id, up_to) {

@@ -72,7 +72,7 @@ pub(crate) async fn read_preferences(State(state): State<AppState>, reader: Read
     Ok(Answer::ok(Preferences::from(user.unwrap_or_default().preferences)))
 }
 
-/// `{ mutedKinds?, mutedProjects?, locale?, email? }`; what is absent stays as it is.
+/// `{ mutedKinds?, mutedProjects?, locale?, email?, emailHour?, timeZone?, quietFrom?, quietTo? }`; what is absent stays as it is.
 pub(crate) async fn update_preferences(
     State(state): State<AppState>,
     writer: Writer,

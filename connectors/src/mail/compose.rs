@@ -149,7 +149,7 @@ impl Composer {
     /// # Errors
     /// [`ComposeError`], all of which last.
     pub fn compose(&self, letter: &Letter) -> Result<Composed, ComposeError> {
-        if matches!(&letter.content, Content::Digest(notices) if notices.is_empty()) {
+        if matches!(&letter.content, Content::Digest { notices, .. } if notices.is_empty()) {
             return Err(ComposeError::EmptyDigest);
         }
         let recipient = address(&letter.to)?;

@@ -28,8 +28,13 @@ pub enum Content {
     Welcome,
     /// Something happened to a ticket.
     Notice(Notice),
-    /// Several things happened; the mail has them in the order of their times.
-    Digest(Vec<Notice>),
+    /// Several things happened.
+    Digest {
+        /// What the mail tells of; it has them in the order of their times.
+        notices: Vec<Notice>,
+        /// How many further things there were.
+        more: i32,
+    },
 }
 
 /// Something that happened to a ticket.

@@ -307,6 +307,10 @@ fn letter(mail: &MailRequested) -> Result<Letter, String> {
     let content = match (mail.kind.as_str(), mail.items.as_slice()) {
         ("welcome", []) => Content::Welcome,
         ("notification", [item]) => Content::Notice(notice(item, mail.user_id)),
+        ("digest", [_, ..]) => {
+            let notices = mail.items.iter().map(|item| notice(item, mail.user_id)).collect();
+            Content::Digest { notices, more: mail.more }
+        }
         (kind, items) => return Err(format!("there is no mail of kind {kind:?} with {} notifications", items.len())),
     };
     Ok(Letter {

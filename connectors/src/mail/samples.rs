@@ -22,7 +22,8 @@ pub(super) fn letters() -> impl Iterator<Item = Letter> {
     ["en", "es"].into_iter().flat_map(|locale| {
         let all: Vec<Notice> = notices().collect();
         let welcomes = [Content::Welcome, Content::Welcome];
-        let digests = [all[..1].to_vec(), all.clone()].map(Content::Digest);
+        let digests = [(all[..1].to_vec(), 0), (all.clone(), 1), (all.clone(), 2)];
+        let digests = digests.map(|(notices, more)| Content::Digest { notices, more });
         let contents = all.into_iter().map(Content::Notice).chain(digests).chain(welcomes);
         contents.zip(["Ada", ""].into_iter().cycle()).map(move |(content, name)| letter(locale, name, content))
     })

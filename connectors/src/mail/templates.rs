@@ -251,7 +251,7 @@ fn name_of(letter: &Letter) -> &'static str {
     match letter.content {
         Content::Welcome => "welcome",
         Content::Notice(_) => "notice",
-        Content::Digest(_) => "digest",
+        Content::Digest { .. } => "digest",
     }
 }
 

@@ -24,11 +24,12 @@ pub(super) fn of(letter: &Letter, locale: &str, links: &Links) -> Value {
     match &letter.content {
         Content::Welcome => common,
         Content::Notice(notice) => context! { notice => one(notice, links), ..common },
-        Content::Digest(notices) => {
+        Content::Digest { notices, more } => {
             let mut sorted: Vec<&Notice> = notices.iter().collect();
             sorted.sort_by_key(|notice| notice.at);
             let notices: Vec<Value> = sorted.into_iter().map(|notice| one(notice, links)).collect();
-            context! { count => notices.len(), notices, ..common }
+            let count = notices.len().saturating_add(usize::try_from(*more).unwrap_or_default());
+            context! { count, more, notices, ..common }
         }
     }
 }

@@ -70,7 +70,7 @@ fn should_put_the_mails_of_one_ticket_together_and_no_others() {
         assert_eq!(read.in_reply_to().as_text(), Some(thread.as_str()), "{kind}");
         assert_eq!(read.subject(), Some("[SYNC-101] Checkout <fails> on iOS & Android"), "{kind}");
     }
-    for content in [Content::Welcome, Content::Digest(vec![notice("ticket.created", "watcher")])] {
+    for content in [Content::Welcome, Content::Digest { notices: vec![notice("ticket.created", "watcher")], more: 0 }] {
         let bytes = of(content);
         let read = parsed(&bytes);
         assert!(read.references().is_empty() && read.in_reply_to().is_empty());
@@ -134,7 +134,7 @@ fn should_have_no_line_break_but_crlf_and_no_long_line_whatever_people_write() {
     let mut wild = comment(&format!("a\rb\nc\r\nd\u{0}e\u{b}f\n.\n\n..\n{}", "x".repeat(5000)));
     wild.title = "é".repeat(900);
     let notices = vec![wild.clone(), Notice { title: "y".repeat(2000), ..wild.clone() }];
-    for content in [Content::Notice(wild), Content::Digest(notices)] {
+    for content in [Content::Notice(wild), Content::Digest { notices, more: 0 }] {
         let mail = composed(&letter("en", content));
         let text = String::from_utf8(mail.bytes).unwrap();
         assert!(text.is_ascii() && text.ends_with("\r\n"));
@@ -150,7 +150,7 @@ fn should_refuse_times_that_no_mail_has_and_digests_of_nothing() {
         assert!(matches!(error, ComposeError::Date(_)), "{error}");
     }
     assert!(COMPOSER.compose(&Letter { at: 253_402_300_799_999, ..letter("en", Content::Welcome) }).is_ok());
-    let error = COMPOSER.compose(&letter("en", Content::Digest(Vec::new()))).unwrap_err();
+    let error = COMPOSER.compose(&letter("en", Content::Digest { notices: Vec::new(), more: 0 })).unwrap_err();
     assert!(matches!(error, ComposeError::EmptyDigest), "{error}");
 }
 

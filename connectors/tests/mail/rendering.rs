@@ -39,8 +39,9 @@ fn cases() -> Vec<(&'static str, Content)> {
         ("commented", Content::Notice(comment(COMMENT))),
         ("mentioned", Content::Notice(Notice { reason: "mentioned".to_owned(), ..comment("@ada, have a look?") })),
         ("deleted", Content::Notice(notice("ticket.deleted", "reporter"))),
-        ("digest", Content::Digest(digest)),
-        ("digest_of_one", Content::Digest(vec![notice("ticket.created", "mentioned")])),
+        ("digest_and_more", Content::Digest { notices: digest.clone(), more: 12 }),
+        ("digest", Content::Digest { notices: digest, more: 0 }),
+        ("digest_of_one", Content::Digest { notices: vec![notice("ticket.created", "mentioned")], more: 0 }),
     ]
 }
 

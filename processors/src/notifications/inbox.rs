@@ -6,11 +6,14 @@ use schemas::{
     InboxInput, InboxState, Mail, Notification, NotificationCreated, NotificationIntended, NotificationsRead,
     Preferences, ReadingTold, Record as _, UserEvent, UserUpdated, event, ids,
 };
-use topology::{Context, InitContext, Output, ProcessingError, Processor, Record, TopologyError};
+use topology::{
+    Context, InitContext, Output, ProcessingError, Processor, Punctuation, PunctuationType, Record, TopologyError,
+};
 use uuid::Uuid;
 
 use super::mail;
 use super::stores::InboxHandles;
+use super::times::MailTime;
 
 /// Name of the repartition that tells inboxes.
 pub(crate) const INBOX_INPUTS: &str = "inbox-inputs";
@@ -19,6 +22,11 @@ pub(crate) const NOTIFICATIONS_SINK: &str = "notifications";
 
 /// Name of the sink of mails.
 pub(crate) const MAILS_SINK: &str = "mails";
+
+/// How often digests that are due are looked for, in milliseconds on the wall.
+const LOOK_EVERY_MS: i64 = 1_000;
+/// And in stream time: so that what happened long ago is told of day by day, as it would have been then.
+const LOOK_EVERY_STREAM_MS: i64 = 60_000;
 
 #[derive(Debug, Clone, Copy)]
 struct Inboxes {
@@ -40,6 +48,8 @@ impl Processor for InboxProcessor {
     fn init(&mut self, ctx: &mut InitContext<'_>) -> Result<(), TopologyError> {
         let (notifications, mails) = (ctx.output(NOTIFICATIONS_SINK)?, ctx.output(MAILS_SINK)?);
         self.wired = Some(Inboxes { stores: InboxHandles::new(ctx)?, notifications, mails });
+        ctx.schedule(LOOK_EVERY_MS, PunctuationType::WallClockTime);
+        ctx.schedule(LOOK_EVERY_STREAM_MS, PunctuationType::StreamTime);
         Ok(())
     }
 
@@ -53,14 +63,21 @@ impl Processor for InboxProcessor {
             InboxInput::ReadingTold(told) => inboxes.read(ctx, &told, at),
         }
     }
+
+    fn punctuate(&mut self, ctx: &mut Context<'_>, which: Punctuation) -> Result<(), ProcessingError> {
+        let Some(inboxes) = self.wired else {
+            return Err(ProcessingError::record("not_initialised", "punctuate before init"));
+        };
+        inboxes.stores.send_due(ctx, inboxes.mails, which.timestamp)
+    }
 }
 
 impl Inboxes {
     /// Makes the notification, and the mail that tells of it, unless the user does not want it or has it.
     fn notify(&self, ctx: &mut Context<'_>, intended: NotificationIntended, at: i64) -> Result<(), ProcessingError> {
         let NotificationIntended { correlation_id, causation_id, user_id, reason, about } = intended;
-        let inbox = self.stores.inbox(ctx, user_id)?;
-        let Preferences { muted_kinds, muted_projects, .. } = &inbox.preferences;
+        let known = self.stores.inbox(ctx, user_id)?;
+        let Preferences { muted_kinds, muted_projects, .. } = &known.preferences;
         if muted_kinds.contains(&about.kind) || muted_projects.contains(&about.project_id) {
             return Ok(());
         }
@@ -69,7 +86,7 @@ impl Inboxes {
             return Ok(());
         }
         self.stores.memory.put(ctx, &event_id, MADE.to_vec())?;
-        let sequence = self.stores.next(ctx, user_id, &inbox)?;
+        let mut inbox = InboxState { sequence: known.sequence + 1, ..InboxState::clone(&*known) };
         let made = NotificationCreated {
             event_id,
             correlation_id,
@@ -78,13 +95,16 @@ impl Inboxes {
             version: NotificationCreated::VERSION,
             source: event::SOURCE.to_owned(),
             user_id,
-            sequence,
+            sequence: inbox.sequence,
             about,
             reason,
         };
-        if let Some(mail) = mail::of_notification(&inbox, &made) {
-            ctx.forward(self.mails, Record::new(user_id, mail, at));
+        match mail::time(&inbox, at) {
+            MailTime::Now => ctx.forward(self.mails, Record::new(user_id, mail::of_notification(&inbox, &made), at)),
+            MailTime::At(due) => self.stores.gather(ctx, &mut inbox, &made, due)?,
+            MailTime::Never => {}
         }
+        self.stores.inboxes.put(ctx, &user_id, inbox)?;
         ctx.forward(self.notifications, Record::new(user_id, made.into(), at));
         Ok(())
     }
@@ -98,7 +118,8 @@ impl Inboxes {
         }
         // Nobody has read what is still to come.
         let up_to = if notification_id.is_some() { 0 } else { up_to.min(inbox.sequence) };
-        let sequence = self.stores.next(ctx, user_id, &inbox)?;
+        let sequence = inbox.sequence + 1;
+        self.stores.inboxes.put(ctx, &user_id, InboxState { sequence, ..InboxState::clone(&*inbox) })?;
         let read = NotificationsRead {
             event_id: ids::event_id(causation_id, 0),
             correlation_id,
@@ -118,14 +139,8 @@ impl Inboxes {
 
 impl InboxHandles {
     /// A user's inbox; an empty one for whoever has none yet.
-    fn inbox(&self, ctx: &mut Context<'_>, user_id: Uuid) -> Result<Arc<InboxState>, ProcessingError> {
+    pub(super) fn inbox(&self, ctx: &mut Context<'_>, user_id: Uuid) -> Result<Arc<InboxState>, ProcessingError> {
         Ok(self.inboxes.get(ctx, &user_id)?.unwrap_or_default())
-    }
-
-    fn next(&self, ctx: &mut Context<'_>, user_id: Uuid, inbox: &InboxState) -> Result<i64, ProcessingError> {
-        let sequence = inbox.sequence + 1;
-        self.inboxes.put(ctx, &user_id, InboxState { sequence, ..inbox.clone() })?;
-        Ok(sequence)
     }
 }
 
@@ -161,9 +176,13 @@ impl Processor for PreferencesProcessor {
             ctx.forward(mails, Record::new(record.key, mail, record.timestamp));
         }
         let UserUpdated { email, name, preferences, .. } = user.unwrap_or_default();
-        let new = InboxState { sequence: old.sequence, preferences, address: email.unwrap_or_default(), name };
+        let address = email.unwrap_or_default();
+        let mut new = InboxState { preferences, address, name, ..InboxState::clone(&*old) };
         if new == *old {
             return Ok(());
+        }
+        if new.digest_due != 0 && !mail::same_times(&new, &old) {
+            stores.choose_again(ctx, record.key, &mut new, record.timestamp)?;
         }
         stores.inboxes.put(ctx, &record.key, new)
     }

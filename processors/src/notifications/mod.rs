@@ -18,6 +18,8 @@
 //! | `fan_out.rs` | the processors of the fan-out; those who watch, a number at a time |
 //! | `inbox.rs` | the processors of the inboxes |
 //! | `mail.rs` | the mails that a user wants |
+//! | `times.rs` | when a user wants them: the rules |
+//! | `digest.rs` | what waits until then |
 //! | `stores.rs` | the stores of both |
 //!
 //! # A ticket that thousands watch
@@ -26,6 +28,7 @@
 //! the fan-out sends itself leads to the next of them. So other tickets' events come in between, commits stay small, and
 //! after a crash it goes on from what was committed.
 
+mod digest;
 mod fan_out;
 mod fold;
 mod inbox;
@@ -33,13 +36,16 @@ mod mail;
 mod mentions;
 mod recipients;
 mod stores;
+mod times;
 
 pub(crate) use fan_out::{FAN_OUT_REST, FanOutProcessor, RestProcessor};
 pub(crate) use inbox::{INBOX_INPUTS, InboxProcessor, MAILS_SINK, NOTIFICATIONS_SINK, PreferencesProcessor};
-pub use mail::{EMAIL_MODES, LOCALES};
+pub use mail::LOCALES;
 pub use recipients::{KINDS, Reason};
 pub(crate) use stores::declare;
-pub use stores::{FAN_OUT_STORES, INBOX_STORES, INBOXES};
+pub use stores::{FAN_OUT_STORES, GATHERED, INBOX_STORES, INBOXES};
+pub use times::EMAIL_MODES;
+pub(crate) use times::{are_quiet_hours, is_time_zone};
 
 /// Most of those who watch that one record leads to notifications of.
 pub const WATCHERS_AT_ONCE: usize = 256;

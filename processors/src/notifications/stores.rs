@@ -1,11 +1,13 @@
 //! The stores of the fan-out and of the inboxes.
 
-use schemas::{FanOutRestState, FanOutTicketState, FanOutWatcherState, HandleState, InboxState, MemberState};
+use schemas::{
+    FanOutRestState, FanOutTicketState, FanOutWatcherState, GatheredState, HandleState, InboxState, MemberState,
+};
 use topology::serde::RawBytes;
 use topology::{InitContext, Store, StoreBuilder, TopologyBuilder, TopologyError};
 use uuid::Uuid;
 
-use crate::keys::{HandleKey, MemberKey, StoreKeySerde, TicketKey, TicketPartKey};
+use crate::keys::{DueKey, HandleKey, MemberKey, StoreKeySerde, TicketKey, TicketPartKey};
 use crate::serdes::Framed;
 
 /// Members by project and user.
@@ -22,12 +24,16 @@ const FAN_OUT_RESTS: &str = "fan-out-rests";
 pub const INBOXES: &str = "inboxes";
 /// Notifications that were made, by id.
 const INBOX_MEMORY: &str = "inbox-memory";
+/// Notifications that wait for a digest, by user and sequence.
+pub const GATHERED: &str = "gathered-notifications";
+/// Users by the time at which their digest is due.
+const DIGESTS_DUE: &str = "digests-due";
 
 /// Every store of the fan-out.
 pub const FAN_OUT_STORES: [&str; 5] =
     [FAN_OUT_MEMBERS, FAN_OUT_HANDLES, FAN_OUT_TICKETS, FAN_OUT_WATCHERS, FAN_OUT_RESTS];
 /// Every store of the inboxes.
-pub const INBOX_STORES: [&str; 2] = [INBOXES, INBOX_MEMORY];
+pub const INBOX_STORES: [&str; 4] = [INBOXES, INBOX_MEMORY, GATHERED, DIGESTS_DUE];
 
 /// Decoded values that each task keeps.
 const CACHED_MEMBERS: usize = 4_096;
@@ -48,6 +54,8 @@ pub(crate) fn declare(builder: TopologyBuilder, memory_ms: i64) -> TopologyBuild
         .store::<TicketKey, FanOutRestState>(StoreBuilder::persistent(FAN_OUT_RESTS, StoreKeySerde, Framed))
         .store::<Uuid, InboxState>(StoreBuilder::persistent(INBOXES, StoreKeySerde, Framed).cached(CACHED_INBOXES))
         .store::<Uuid, Vec<u8>>(StoreBuilder::persistent(INBOX_MEMORY, StoreKeySerde, RawBytes).expiring(memory_ms))
+        .store::<TicketKey, GatheredState>(StoreBuilder::persistent(GATHERED, StoreKeySerde, Framed))
+        .store::<DueKey, Vec<u8>>(StoreBuilder::persistent(DIGESTS_DUE, StoreKeySerde, RawBytes))
 }
 
 /// The fan-out's handles on its stores.
@@ -78,10 +86,18 @@ impl FanOutHandles {
 pub(super) struct InboxHandles {
     pub(super) inboxes: Store<Uuid, InboxState>,
     pub(super) memory: Store<Uuid, Vec<u8>>,
+    /// By user and the notification's sequence.
+    pub(super) gathered: Store<TicketKey, GatheredState>,
+    pub(super) due: Store<DueKey, Vec<u8>>,
 }
 
 impl InboxHandles {
     pub(super) fn new(ctx: &InitContext<'_>) -> Result<Self, TopologyError> {
-        Ok(Self { inboxes: ctx.store(INBOXES)?, memory: ctx.store(INBOX_MEMORY)? })
+        Ok(Self {
+            inboxes: ctx.store(INBOXES)?,
+            memory: ctx.store(INBOX_MEMORY)?,
+            gathered: ctx.store(GATHERED)?,
+            due: ctx.store(DIGESTS_DUE)?,
+        })
     }
 }

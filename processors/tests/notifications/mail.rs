@@ -44,7 +44,7 @@ fn should_send_one_mail_of_each_notification_to_whoever_has_an_address() {
     let expected = MailRequested {
         event_id: ids::mail_id(id),
         published_at: about.at,
-        version: 1,
+        version: 2,
         source: "syncroboard".to_owned(),
         user_id: user("ben"),
         kind: "notification".to_owned(),

@@ -10,6 +10,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod digest;
 mod inbox;
 mod mail;
 mod recipients;

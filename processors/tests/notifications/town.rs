@@ -31,6 +31,8 @@ pub(crate) use event;
 
 pub(crate) struct Town {
     pub(crate) driver: TestDriver,
+    /// When it begins; each event comes a millisecond after the one before.
+    pub(crate) at: i64,
     sequence: i64,
 }
 
@@ -48,7 +50,7 @@ impl Town {
     }
 
     fn with(driver: TestDriver, members: &[&str]) -> Self {
-        let mut town = Self { driver, sequence: 0 };
+        let mut town = Self { driver, at: AT, sequence: 0 };
         for name in members {
             town.join(name);
         }
@@ -87,7 +89,7 @@ impl Town {
                 match &mut event {
                     $(TicketEvent::$variant(e) => {
                         (e.event_id, e.project_id, e.sequence) = (event_id, project_id(), self.sequence);
-                        e.published_at = AT + self.sequence;
+                        e.published_at = self.at + self.sequence;
                     })*
                 }
             };
@@ -111,7 +113,7 @@ impl Town {
         let mut bytes = Vec::new();
         event.encode(&mut bytes).unwrap();
         let key = project_id().to_string();
-        self.driver.pipe(TICKET_EVENTS, key.as_bytes(), &bytes, AT + self.sequence).unwrap();
+        self.driver.pipe(TICKET_EVENTS, key.as_bytes(), &bytes, self.at + self.sequence).unwrap();
         event_id
     }
 
@@ -189,7 +191,7 @@ impl Town {
         self.driver.read(COMMAND_OUTCOMES);
         let mut bytes = Vec::new();
         command.encode(&mut bytes).unwrap();
-        self.driver.pipe(USER_COMMANDS, command.user_key().as_bytes(), &bytes, AT).unwrap();
+        self.driver.pipe(USER_COMMANDS, command.user_key().as_bytes(), &bytes, self.at + self.sequence).unwrap();
         self.rest();
         outcome(self.driver.read(COMMAND_OUTCOMES).last().expect("an outcome"))
     }
@@ -213,16 +215,21 @@ pub(crate) fn preferences(id: u128, name: &str, kinds: Option<&[&str]>, projects
     })
 }
 
-/// In what language, and when, somebody wants mail.
-pub(crate) fn mail(id: u128, name: &str, locale: Option<&str>, email: Option<&str>) -> UserCommand {
-    UserCommand::from(UpdatePreferences {
+/// At what times somebody wants mail: what is to be done with a command that chooses nothing yet.
+pub(crate) fn times(id: u128, name: &str, choose: impl FnOnce(&mut UpdatePreferences)) -> UserCommand {
+    let mut command = UpdatePreferences {
         command_id: Uuid::from_u128(id),
         actor_id: user(name),
         user_key: email_of(name),
-        locale: locale.map(str::to_owned),
-        email: email.map(str::to_owned),
         ..UpdatePreferences::default()
-    })
+    };
+    choose(&mut command);
+    command.into()
+}
+
+/// In what language, and when, somebody wants mail.
+pub(crate) fn mail(id: u128, name: &str, locale: Option<&str>, email: Option<&str>) -> UserCommand {
+    times(id, name, |command| (command.locale, command.email) = (locale.map(str::to_owned), email.map(str::to_owned)))
 }
 
 pub(crate) fn read(id: u128, name: &str, notification_id: Option<Uuid>, up_to: Option<i64>) -> UserCommand {

@@ -22,15 +22,23 @@ user_command! {
 
 user_command! {
     /// What a user wants to hear of.
-    UpdatePreferences = 22 {
+    UpdatePreferences = 24 version 2 {
         /// Events that the user does not want to hear of, by name, such as ticket.commented; none: stays as it is.
         muted_kinds: Option<Vec<String>>,
         /// Projects that the user does not want to hear of; none: stays as it is.
         muted_projects: Option<Vec<Uuid>>,
         /// Language of what is sent to the user: en or es; none: stays as it is.
         locale: Option<String>,
-        /// When e-mail is sent: immediate or none; none: stays as it is.
+        /// When e-mail is sent: immediate, hourly, daily or none; none: stays as it is.
         email: Option<String>,
+        /// Hour of the day, 0 to 23, of daily e-mail; none: stays as it is.
+        email_hour: Option<i32>,
+        /// Time zone of the user, such as Europe/Madrid; none: stays as it is.
+        time_zone: Option<String>,
+        /// When e-mail begins to wait each day, as HH:MM; empty: never; none: stays as it is.
+        quiet_from: Option<String>,
+        /// Until when it waits, as HH:MM; empty: never; none: stays as it is.
+        quiet_to: Option<String>,
     }
 }
 

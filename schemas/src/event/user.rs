@@ -24,7 +24,7 @@ user_event! {
 
 user_event! {
     /// A user changed; the record has the whole state of the user.
-    UserUpdated = 122 {
+    UserUpdated = 123 version 2 {
         /// E-mail in lower case; none for a placeholder.
         email: Option<String>,
         /// Name for people.
@@ -56,9 +56,21 @@ pub struct Preferences {
     /// Language of what is sent to the user: en or es; empty: en.
     #[serde(default)]
     pub locale: String,
-    /// When e-mail is sent: immediate or none; empty: immediate.
+    /// When e-mail is sent: immediate, hourly, daily or none; empty: immediate.
     #[serde(default)]
     pub email: String,
+    /// Hour of the day, 0 to 23, of daily e-mail; none: 8.
+    #[serde(default)]
+    pub email_hour: Option<i32>,
+    /// Time zone of the user, such as Europe/Madrid; empty: UTC.
+    #[serde(default)]
+    pub time_zone: String,
+    /// When e-mail begins to wait each day, as HH:MM; empty: never.
+    #[serde(default)]
+    pub quiet_from: String,
+    /// Until when it waits, as HH:MM; empty: never.
+    #[serde(default)]
+    pub quiet_to: String,
 }
 
 record_enum! {

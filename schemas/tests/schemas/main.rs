@@ -39,7 +39,7 @@ macro_rules! for_each_record {
             PoolProjectState PoolMembershipState PoolLoadState PoolTicketState PoolGroupState
             NotificationIntended ReadingTold FanOutContinued NotificationCreated NotificationsRead
             MailRequested MailSent MailFailed OutgoingMailState
-            FanOutTicketState FanOutWatcherState FanOutRestState InboxState
+            FanOutTicketState FanOutWatcherState FanOutRestState InboxState GatheredState
         ] $($call)*)
     };
 }

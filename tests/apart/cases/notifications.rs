@@ -77,7 +77,11 @@ pub(super) fn should_tell_those_concerned_of_what_happens_and_take_down_what_the
 
 pub(super) fn should_leave_out_what_somebody_has_muted(stage: &Stage<'_>) {
     let (web, ada, bob) = stage.project();
-    let preferences = |kinds: Value, projects: Value, email: &str| json!({ "mutedKinds": kinds, "mutedProjects": projects, "locale": "en", "email": email });
+    let preferences = |kinds: Value, projects: Value, email: &str| {
+        json!({
+            "mutedKinds": kinds, "mutedProjects": projects, "locale": "en", "email": email, "emailHour": 8, "timeZone": "UTC", "quietFrom": "", "quietTo": ""
+        })
+    };
     assert_eq!(bob.get("/preferences").json(), preferences(json!([]), json!([]), "immediate"));
     let muted = bob.patch("/preferences", json!({ "mutedKinds": ["ticket.commented"] }));
     muted.is(200);
@@ -95,6 +99,14 @@ pub(super) fn should_leave_out_what_somebody_has_muted(stage: &Stage<'_>) {
     assert_eq!(refused["allowed"].as_array().map(Vec::len), Some(7));
     bob.patch("/preferences", json!({ "locale": "tlh" })).problem(422, "locale_unknown");
     bob.patch("/preferences", json!({ "email": "by pigeon" })).problem(422, "email_mode_unknown");
+    bob.patch("/preferences", json!({ "emailHour": 24 })).problem(422, "email_hour_invalid");
+    bob.patch("/preferences", json!({ "timeZone": "Mars/Olympus" })).problem(422, "time_zone_unknown");
+    bob.patch("/preferences", json!({ "quietFrom": "22:00" })).problem(422, "quiet_hours_invalid");
+    let night = json!({ "email": "daily", "emailHour": 17, "timeZone": "Europe/Madrid", "quietFrom": "22:00", "quietTo": "07:30" });
+    let chosen = bob.patch("/preferences", night.clone()).json();
+    for (field, value) in night.as_object().unwrap() {
+        assert_eq!(&chosen[field], value, "{field}");
+    }
     bob.patch("/preferences", json!({ "mutedSounds": [] })).problem(422, "field_unknown");
 }
 
