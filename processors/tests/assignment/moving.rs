@@ -2,10 +2,10 @@
 //! come before the move, with it, and after each of its steps; each of that is run as it is, with a transaction taken back
 //! at each step, and with a restart at each step.
 
-use schemas::{CreateTicket, TicketCommand, ids};
+use schemas::{CreateTicket, TicketCommand, TicketEvent, ids};
 use uuid::Uuid;
 
-use crate::common::driver::outcomes;
+use crate::common::driver::{events, outcomes};
 use crate::common::*;
 use crate::firm::{Firm, adding, joining, opening};
 
@@ -397,6 +397,60 @@ fn should_be_right_when_it_comes_back_before_the_former_pool_has_dropped_all() {
         let proposals = scene.firm.office.driver.all("ticket.assignments").len();
         assert!(proposals < 20, "what was declined is not proposed again: {proposals}");
     }
+}
+
+#[test]
+fn should_keep_what_is_told_of_a_new_stay_while_the_former_one_is_dropped() {
+    const TICKETS: i64 = 2_500;
+    for when in 0..4 {
+        let mut scene = Scene::new();
+        let (ann, bob) = (scene.ann, scene.bob);
+        scene.firm.joins(guest(), host());
+        scene.firm.run(host(), update_member(OWNER, |c| (c.user_id, c.capacity) = (bob, Some(100))));
+        let send = |scene: &mut Scene, command| scene.firm.office.send(about(guest(), command));
+        for _ in 0..TICKETS {
+            send(&mut scene, create(OWNER, |c| c.assignee_id = Some(ann)));
+        }
+        scene.firm.office.rest();
+        // Bob is proposed for it when the project leaves, and nobody has room for it in its own pool.
+        send(&mut scene, create(OWNER, |_| {}));
+        scene.firm.office.step();
+        let proposed = scene.firm.last_number(guest());
+        send(&mut scene, joining(guest()));
+        scene.steps(0..when, Mishap::None);
+        send(&mut scene, joining(host()));
+        while joined(&scene) < 2 {
+            scene.firm.office.step();
+        }
+        assert!(left_over(&scene) > 500, "the host has much to drop still: {}", left_over(&scene));
+        // The host is told of these at once, before it has dropped them, and long before they are told as part of the move.
+        for number in [TICKETS - 300, TICKETS - 200, TICKETS - 100] {
+            send(&mut scene, unassign(OWNER, |c| c.number = number));
+            send(&mut scene, assign(OWNER, |c| (c.number, c.assignee_id) = (number + 1, bob)));
+            send(&mut scene, edit(OWNER, |c| (c.number, c.priority) = (number + 2, Some("URGENT".to_owned()))));
+            send(&mut scene, delete(OWNER, |c| c.number = number + 3));
+        }
+        send(&mut scene, edit(OWNER, |c| (c.number, c.title) = (proposed, Some("again".to_owned()))));
+        send(&mut scene, edit(OWNER, |c| (c.number, c.priority) = (proposed, Some("HIGH".to_owned()))));
+        scene.firm.office.rest();
+        moved(&scene, None);
+        assert_eq!(scene.has(proposed), Some(bob), "{when}");
+        scene.firm.office.is_right();
+    }
+}
+
+/// How often GUEST has joined HOST.
+fn joined(scene: &Scene) -> usize {
+    let events = events(&scene.firm.office.driver);
+    let joins = |e: &&TicketEvent| matches!(e, TicketEvent::ProjectUpdated(e) if e.project_id == guest() && e.pool_id == Some(host()));
+    events.iter().filter(joins).count()
+}
+
+/// How many tickets of GUEST stand in the pool of HOST.
+fn left_over(scene: &Scene) -> usize {
+    let prefix = [host().as_bytes().as_slice(), guest().as_bytes()].concat();
+    let stored = scene.firm.office.driver.store_entries(processors::POOL_TICKETS).unwrap();
+    stored.keys().filter(|key| key.starts_with(&prefix)).count()
 }
 
 #[test]
