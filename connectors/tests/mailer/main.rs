@@ -122,6 +122,20 @@ fn should_give_up_at_once_what_is_refused_and_say_what_the_server_said() {
 }
 
 #[test]
+fn should_send_a_digest_and_give_up_one_of_nothing() {
+    let mut office = Office::new();
+    let full = office.ask_for_digest(2, 3);
+    let empty = office.ask_for_digest(0, 0);
+    office.run_until_told_of(2);
+    assert_eq!((office.taken(), office.subjects()), (vec![full], vec!["5 updates on your tickets".to_owned()]));
+    let failed = office.results().into_iter().find_map(|result| match result {
+        MailResult::MailFailed(failed) => Some(failed),
+        MailResult::MailSent(_) => None,
+    });
+    assert_eq!(failed.map(|failed| failed.mail_id), Some(empty));
+}
+
+#[test]
 fn should_give_up_an_address_that_could_never_be_one() {
     let mut office = Office::new();
     office.ask_at("ana@example.org\r\nRCPT TO:<eve@example.org>", START);

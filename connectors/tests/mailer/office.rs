@@ -12,7 +12,7 @@ use connectors::mail::{
     Composed, Composer, ComposerConfig, Deliver, Failure, MailerConfig, MakeDeliver, Templates, mailer,
 };
 use schemas::topics::{EMAIL_OUTBOX, EMAIL_RESULTS};
-use schemas::{EmbeddedRegistry, Mail, MailRequested, MailResult};
+use schemas::{EmbeddedRegistry, Mail, MailItem, MailRequested, MailResult, Occasion};
 use topology::broker::{Broker, BrokerError, Cleanup, NewRecord, TopicPartition, TopicSpec};
 use topology::{Crash, Headers, Step, Steps, StreamThread, StreamsConfig, StreamsError, Topology};
 use uuid::Uuid;
@@ -32,6 +32,7 @@ struct Counter {
     failures: Mutex<VecDeque<Failure>>,
     tried: Mutex<Vec<(Uuid, i64)>>,
     taken: Mutex<Vec<Uuid>>,
+    subjects: Mutex<Vec<String>>,
 }
 
 struct Clerk(Arc<Counter>, Arc<AtomicI64>);
@@ -44,6 +45,7 @@ impl Deliver for Clerk {
             return Err(failure);
         }
         counter.taken.lock().unwrap().push(mail.id);
+        counter.subjects.lock().unwrap().push(mail.subject.clone());
         Ok(())
     }
 }
@@ -101,19 +103,30 @@ impl Office {
         (0..count).map(|n| self.ask_at(&format!("user{n}@example.org"), START + n as i64)).collect()
     }
 
+    /// A digest of so many things, and more, is to be sent.
+    pub(crate) fn ask_for_digest(&mut self, items: usize, more: i32) -> Uuid {
+        let about = Occasion { kind: "ticket.created".to_owned(), code: "SYNC-1".to_owned(), ..Occasion::default() };
+        let item = MailItem { reason: "watcher".to_owned(), about, ..MailItem::default() };
+        let (kind, items) = ("digest".to_owned(), vec![item; items]);
+        self.ask("ana@example.org", START, MailRequested { kind, items, more, ..MailRequested::default() })
+    }
+
     /// A mail is to be sent that was asked for at that time.
     pub(crate) fn ask_at(&mut self, address: &str, at: i64) -> Uuid {
+        self.ask(address, at, MailRequested { kind: "welcome".to_owned(), ..MailRequested::default() })
+    }
+
+    fn ask(&mut self, address: &str, at: i64, mail: MailRequested) -> Uuid {
         self.asked += 1;
         let (id, user_id) = (Uuid::from_u128(0xa000 + self.asked), Uuid::from_u128(self.asked));
         let mail = Mail::from(MailRequested {
             event_id: id,
             published_at: at,
             user_id,
-            kind: "welcome".to_owned(),
             address: address.to_owned(),
             name: "Ana".to_owned(),
             locale: "en".to_owned(),
-            ..MailRequested::default()
+            ..mail
         });
         let mut bytes = Vec::new();
         mail.encode(&mut bytes).unwrap();
@@ -164,6 +177,11 @@ impl Office {
     /// What was handed over, in this order.
     pub(crate) fn taken(&self) -> Vec<Uuid> {
         self.counter.taken.lock().unwrap().clone()
+    }
+
+    /// What those mails are about.
+    pub(crate) fn subjects(&self) -> Vec<String> {
+        self.counter.subjects.lock().unwrap().clone()
     }
 
     /// Each attempt and when it was made.
