@@ -25,7 +25,7 @@ run: setup ## Build and start everything in one process, with the sample (DATA_D
 test: setup setup-services ## Every test against real servers, then the simulation against bugs put in on purpose
 	@scripts/test.sh
 
-services-up: setup-services ## Kafka, schema registry, PostgreSQL, Redis, for tests and for trying it; where: .services/env
+services-up: setup-services ## Kafka, schema registry, PostgreSQL, Redis, MailDev, for tests and for trying it; where: .services/env
 	@scripts/services.sh up
 
 services-down: ## End them, and delete their data

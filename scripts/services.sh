@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The servers that the tests and those who want to try SyncroBoard use: Apache Kafka, a schema registry, PostgreSQL, Redis.
+# The servers that the tests and those who want to try SyncroBoard use: Apache Kafka, a schema registry, PostgreSQL, Redis, MailDev.
 #
 #   services.sh up       starts what does not answer, fetching it if need be; harmless when all is up
 #   services.sh down     ends what was started here, and deletes its data
@@ -15,22 +15,25 @@ source "$source_dir/fetch.sh"
 scripts=$(cd "$source_dir/.." && pwd -P)
 home=${SYNCROBOARD_SERVICES_DIR:-$scripts/../.services}
 # Each has a script and a directory of this name.
-parts='postgres registry kafka redis'
+parts='postgres registry kafka redis maildev'
 
 up() {
     mkdir -p "$home/log" "$home/own"
     home=$(cd "$home" && pwd -P)
     end_own orphans
-    local kafka registry postgres redis
+    local kafka registry postgres redis maildev
     kafka=$(SYNCROBOARD_LOG_DIR=$home/log "$scripts/kafka.sh" start "$home/kafka" | tail -n 1)
     registry=$(SYNCROBOARD_LOG_DIR=$home/log "$scripts/registry.sh" start "$home/registry" | tail -n 1)
     postgres=$(SYNCROBOARD_LOG_DIR=$home/log "$scripts/postgres.sh" start "$home/postgres" | tail -n 1)
     redis=$(SYNCROBOARD_LOG_DIR=$home/log "$scripts/redis.sh" start "$home/redis" | tail -n 1)
+    maildev=$(SYNCROBOARD_LOG_DIR=$home/log "$scripts/maildev.sh" start "$home/maildev" | tail -n 2 | tr '\n' ' ')
     cat >"$home/env.new" <<END
 SYNCROBOARD_TEST_KAFKA=${kafka#bootstrap=}
 SYNCROBOARD_TEST_REGISTRY=${registry#url=}
 SYNCROBOARD_TEST_POSTGRES=${postgres#url=}
 SYNCROBOARD_TEST_REDIS=${redis#url=}
+SYNCROBOARD_TEST_MAILDEV=$(sed 's/.*url=\([^ ]*\).*/\1/' <<<"$maildev")
+SYNCROBOARD_TEST_SMTP=$(sed 's/.*smtp=\([^ ]*\).*/smtp:\/\/\1/' <<<"$maildev")
 SYNCROBOARD_TEST_KAFKA_HOME=$kafka_home
 END
     mv "$home/env.new" "$home/env"

@@ -13,6 +13,7 @@
 #       PostgreSQL, Redis       from the distribution; the server that its package would start stays off
 #       promtool                checks the alert rules; Debian has it with the whole of Prometheus
 #       Python, with venv       a client in another language
+#       Node.js, npm            run and fetch the mail server
 #       curl                    asks whether the registry answers
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -72,6 +73,8 @@ missing_for_build() {
     has pkg-config || packages+=(pkg-config)
     if [ -z "${OPENSSL_DIR:-}" ]; then has_library openssl || packages+=(libssl-dev); fi
     has_library zlib || packages+=(zlib1g-dev)
+    has node || packages+=(nodejs)
+    if [ ! -d "$maildev_home" ]; then has npm || packages+=(npm); fi
     has curl || packages+=(curl ca-certificates)
 }
 
@@ -101,9 +104,9 @@ install_packages() {
     local command="apt-get update && apt-get install -y --no-install-recommends ${packages[*]}"
     if ! has apt-get; then
         fail "missing: ${packages[*]} (these are Debian's names for them)." \
-            "Fedora: sudo dnf install gcc-c++ make clang-devel pkgconf openssl-devel zlib-devel curl java-21-openjdk-headless maven python3 postgresql-server postgresql-contrib redis golang-github-prometheus" \
-            "Arch:   sudo pacman -S --needed gcc make clang pkgconf openssl zlib curl jre-openjdk-headless maven python postgresql redis prometheus" \
-            "macOS:  xcode-select --install; brew install pkg-config openssl@3 openjdk maven python postgresql@17 redis prometheus" \
+            "Fedora: sudo dnf install gcc-c++ make clang-devel pkgconf openssl-devel zlib-devel curl java-21-openjdk-headless maven python3 postgresql-server postgresql-contrib redis nodejs npm golang-github-prometheus" \
+            "Arch:   sudo pacman -S --needed gcc make clang pkgconf openssl zlib curl jre-openjdk-headless maven python postgresql redis nodejs npm prometheus" \
+            "macOS:  xcode-select --install; brew install pkg-config openssl@3 openjdk maven python postgresql@17 redis node prometheus" \
             "Then run this again."
     fi
     local as_root=()

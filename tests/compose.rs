@@ -72,13 +72,16 @@ fn listeners(text: &str) -> BTreeMap<&str, &str> {
     text.split(',').filter_map(|listener| listener.split_once("://")).collect()
 }
 
-/// The published port of a service on this machine, and the one inside: `127.0.0.1:OUTSIDE:INSIDE`, and no other.
+/// The first published port of a service on this machine, and the one inside: `127.0.0.1:OUTSIDE:INSIDE`.
 fn ports(service: &Value) -> (String, String) {
-    let published = service["ports"].as_array().unwrap();
-    assert_eq!(published.len(), 1, "{published:?}");
-    let parts: Vec<&str> = published[0].as_str().unwrap().split(':').collect();
-    assert_eq!(parts.first(), Some(&"127.0.0.1"), "nobody else's machine may reach it");
-    (parts[1].to_owned(), parts[2].to_owned())
+    let all = service["ports"].as_array().unwrap().iter().map(|published| {
+        let parts: Vec<&str> = published.as_str().unwrap().split(':').collect();
+        assert_eq!(parts.first(), Some(&"127.0.0.1"), "nobody else's machine may reach it");
+        (parts[1].to_owned(), parts[2].to_owned())
+    });
+    let all: Vec<_> = all.collect();
+    assert_eq!(all.len(), if service["image"].as_str().unwrap().starts_with("maildev/") { 2 } else { 1 }, "{all:?}");
+    all[0].clone()
 }
 
 #[test]
@@ -89,6 +92,7 @@ fn should_have_the_versions_that_the_scripts_have() {
     assert_eq!(services["registry"]["image"], format!("apicurio/apicurio-registry:{}", versions["APICURIO_VERSION"]));
     assert_eq!(services["postgres"]["image"], format!("postgres:{}", versions["POSTGRES_VERSION"]));
     assert_eq!(services["redis"]["image"], format!("redis:{}", versions["REDIS_VERSION"]));
+    assert_eq!(services["maildev"]["image"], format!("maildev/maildev:{}", versions["MAILDEV_VERSION"]));
     assert_eq!(services["prometheus"]["image"], format!("prom/prometheus:v{}", versions["PROMETHEUS_VERSION"]));
     assert_eq!(services["grafana"]["image"], format!("grafana/grafana:{}", versions["GRAFANA_VERSION"]));
 }
@@ -162,14 +166,16 @@ fn should_say_where_its_servers_can_be_reached() {
     assert!(text.contains(&format!("SYNCROBOARD_TEST_POSTGRES={url}")));
     let (outside, _) = ports(&compose["services"]["redis"]);
     assert!(text.contains(&format!("SYNCROBOARD_TEST_REDIS=redis://127.0.0.1:{outside}")));
+    let (outside, _) = ports(&compose["services"]["maildev"]);
+    assert!(text.contains(&format!("SYNCROBOARD_TEST_SMTP=smtp://127.0.0.1:{outside} ")));
 }
 
 #[test]
 fn should_keep_what_each_server_keeps_in_a_volume() {
     let compose = compose();
     for (name, service) in compose["services"].as_object().unwrap() {
-        // A cache: it keeps nothing.
-        if name == "redis" {
+        // A cache, and mails to look at: they keep nothing.
+        if ["redis", "maildev"].contains(&name.as_str()) {
             continue;
         }
         let (volume, _) = service["volumes"][0].as_str().unwrap().split_once(':').unwrap();
@@ -196,7 +202,11 @@ fn should_be_asked_by_prometheus_where_its_processes_listen() {
         let service = &compose["services"][name];
         assert_eq!(service["image"], "syncroboard", "{name}");
         let environment: BTreeMap<_, _> = image.clone().into_iter().chain(environment(service)).collect();
-        let section = if name == "syncroboard" { "API" } else { &name.to_uppercase() };
+        let section = match name {
+            "syncroboard" => "API",
+            "mailer" => "MAIL",
+            name => &name.to_uppercase(),
+        };
         let listen = &environment[&format!("SYNCROBOARD__{section}__LISTEN")];
         assert_eq!(*listen, format!("0.0.0.0:{}", place["port"]), "{name}");
         let health = service["healthcheck"]["test"].to_string() + &read("docker/Dockerfile");

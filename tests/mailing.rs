@@ -1,4 +1,5 @@
-//! Mails from the real binary: by a real mail server (aiosmtpd), over a kill, and into files.
+//! Mails from the real binary: by real mail servers (MailDev, whose API shows what it took; aiosmtpd, which refuses what it is told to),
+//! over a kill, and into files.
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test may fail where it stands")]
 
@@ -12,7 +13,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::services::{OwnKafka, clone, script, succeeded};
+use support::services::{OwnKafka, clone, script, services, succeeded, unique};
 use support::{Home, Server, http};
 
 /// How long a mail may take.
@@ -153,6 +154,44 @@ fn should_mail_by_smtp_what_happens_in_the_language_of_whoever_reads_it() {
     let spanish = mail("later@example.org", "told");
     assert!(text(spanish, "/bodies/text~1plain").contains("Una cosa"), "{spanish}");
     assert!(text(spanish, "/bodies/text~1html").contains("lang=\"es\""), "{spanish}");
+}
+
+#[test]
+fn should_be_read_back_from_maildev_as_it_was_written() {
+    let post = services();
+    let board = Board::start(&format!("{}?tls=none", post.smtp));
+    let bob = format!("{}@example.org", unique("bob"));
+    let ada = board.project(&[&bob]);
+    board.ticket(&ada, "Größe <b>", &bob);
+    board.send(
+        "POST",
+        "/tickets/WEB-1/comments",
+        &ada,
+        &json!({ "content": "a **bold** word & <script>alert(1)</script>" }),
+    );
+    let end = Instant::now() + PATIENCE;
+    let mails: Vec<Value> = loop {
+        let all: Vec<Value> = http().get(format!("{}/api/email", post.maildev)).send().unwrap().json().unwrap();
+        let his: Vec<Value> = all.into_iter().filter(|mail| text(mail, "/to/0/address") == bob).collect();
+        if his.len() == 3 {
+            break his;
+        }
+        assert!(his.len() < 3 && Instant::now() < end, "{his:?}");
+    };
+    let found = |part: &str| {
+        mails.iter().find(|mail| text(mail, "/text").contains(part)).unwrap_or_else(|| panic!("{part}: {mails:?}"))
+    };
+    let (created, commented) = (found("Größe <b>"), found("bold"));
+    assert_eq!(mails.iter().filter(|mail| mail["headers"].get("references").is_none()).count(), 1, "one welcomes");
+    for mail in [created, commented] {
+        assert_eq!(text(mail, "/subject"), "[WEB-1] Größe <b>");
+        assert_eq!(text(mail, "/headers/references"), text(created, "/headers/references"), "one thread");
+        assert!(text(mail, "/headers/message-id").ends_with("@localhost.localdomain>"), "{mail}");
+        assert_eq!(text(mail, "/headers/auto-submitted"), "auto-generated");
+        assert!(text(mail, "/html").contains("Größe &lt;b&gt;"), "{mail}");
+    }
+    let html = text(commented, "/html");
+    assert!(html.contains("<strong>bold</strong>") && !html.contains("<script>"), "{html}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 
 use support::{OwnPostgres, OwnRedis, psql, script, succeeded};
 
-const PARTS: [&str; 4] = ["kafka", "registry", "postgres", "redis"];
+const PARTS: [&str; 5] = ["kafka", "registry", "postgres", "redis", "maildev"];
 
 /// Servers of this test's own, apart from those that `make test` runs.
 struct Home(tempfile::TempDir);
@@ -63,7 +63,7 @@ fn should_start_once_and_again_what_died_and_end_what_it_started() {
     assert_eq!(pids(), before);
 
     // What died comes back, at the same address; what lives is left alone.
-    let died = ["registry", "postgres", "redis"];
+    let died = ["registry", "postgres", "redis", "maildev"];
     for part in died {
         assert!(Command::new("kill").args(["-KILL", &home.pid(part)]).status().unwrap().success());
     }
@@ -112,6 +112,7 @@ fn should_say_how_a_script_is_used_when_it_is_used_wrongly() {
     assert_eq!(used("postgres.sh", &["signal", dir]), Some(2));
     assert_eq!(used("redis.sh", &["restart", dir]), Some(2));
     assert_eq!(used("redis.sh", &["start", dir, "not a setting"]), Some(2));
+    assert_eq!(used("maildev.sh", &["start", dir, "port=1"]), Some(2));
     assert_eq!(std::fs::read_dir(Path::new(dir)).unwrap().count(), 0, "nothing was begun");
 }
 

@@ -61,13 +61,13 @@ args_of() {
 }
 
 # pid_of DIR: the running server's process id; fails if it does not run. It is known by an argument: Java and Postgres
-# have a setting that means nothing to them, Redis its file of settings.
+# have a setting that means nothing to them, Redis its file of settings, MailDev the directory of its mails.
 pid_of() {
     local pid
     pid=$(cat "$1/pid" 2>/dev/null) || return 1
     if [ -z "$pid" ]; then return 1; fi
     case $'\n'$(args_of "$pid")$'\n' in
-    *$'\n-'[-D]"syncroboard.service=$1"$'\n'* | *$'\n'"$1/redis.conf"$'\n'*) echo "$pid" ;;
+    *$'\n-'[-D]"syncroboard.service=$1"$'\n'* | *$'\n'"$1/redis.conf"$'\n'* | *$'\n'"$1/mails"$'\n'*) echo "$pid" ;;
     *) return 1 ;;
     esac
 }

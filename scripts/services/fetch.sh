@@ -1,13 +1,15 @@
 # shellcheck shell=bash
-# Sourced: where the servers' programs are. They are fetched once, from Maven Central, into a directory outside the clone,
+# Sourced: where the servers' programs are. They are fetched once, from Maven Central and npm, into a directory outside the clone,
 # which appears only when it is complete: whatever interrupts a download, the next start begins it anew.
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/syncroboard/services
 kafka_home=$cache/kafka_$KAFKA_SCALA_VERSION-$KAFKA_VERSION
 registry_home=$cache/apicurio-registry-$APICURIO_VERSION
+maildev_home=$cache/maildev-$MAILDEV_VERSION
 
 fetch_kafka() { fetch "Apache Kafka $KAFKA_VERSION" "$kafka_home" mvn kafka_jars; }
 fetch_registry() { fetch "Apicurio Registry $APICURIO_VERSION" "$registry_home" mvn registry_program; }
+fetch_maildev() { fetch "MailDev $MAILDEV_VERSION" "$maildev_home" npm maildev_program; }
 
 # fetch WHAT DIR PROGRAM FUNCTION: the function, which needs the program, is given a directory for its own use and one to
 # put it into.
@@ -59,4 +61,9 @@ registry_program() {
     maven "$1" "$plugin:copy" -Dartifact="io.apicurio:apicurio-registry-app:$APICURIO_VERSION:tar.gz:all" \
         -DoutputDirectory="$1" &&
         tar -xzf "$1/apicurio-registry-app-$APICURIO_VERSION-all.tar.gz" -C "$2"
+}
+
+maildev_program() {
+    npm install --prefix "$2" --cache "$1/npm" --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error \
+        "maildev@$MAILDEV_VERSION" >&2
 }

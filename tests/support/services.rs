@@ -29,6 +29,10 @@ pub(crate) struct Services {
     pub(crate) postgres: String,
     /// `redis://host:port`.
     pub(crate) redis: String,
+    /// Where a mail server takes mails, `smtp://host:port`, in plain text.
+    pub(crate) smtp: String,
+    /// Where its REST API shows what it took, below `/api`.
+    pub(crate) maildev: String,
 }
 
 /// The shared servers; panics with what to do if they are not there.
@@ -49,6 +53,8 @@ pub(crate) fn services() -> &'static Services {
             registry: there("the schema registry", "SYNCROBOARD_TEST_REGISTRY"),
             postgres: there("PostgreSQL", "SYNCROBOARD_TEST_POSTGRES"),
             redis: there("Redis", "SYNCROBOARD_TEST_REDIS"),
+            smtp: there("MailDev", "SYNCROBOARD_TEST_SMTP"),
+            maildev: there("MailDev", "SYNCROBOARD_TEST_MAILDEV"),
         }
     })
 }
