@@ -1,10 +1,14 @@
 //! Configuration: defaults, then a TOML file, then `SYNCROBOARD__SECTION__KEY`. An unknown key is an error.
 
+mod webhooks;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
+
+use webhooks::Webhooks;
 
 /// All that can be configured.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -20,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) redis: Redis,
     pub(crate) sink: Sink,
     pub(crate) mail: Mail,
+    pub(crate) webhooks: Webhooks,
     pub(crate) tracing: Tracing,
     pub(crate) log: Log,
 }
@@ -135,6 +140,8 @@ pub(crate) struct Postgres {
     pub(crate) migrate_url: String,
     /// The database schema that the tables are in.
     pub(crate) schema: String,
+    /// The database schema with what stands in no log, such as webhooks and their secrets.
+    pub(crate) accounts_schema: String,
     /// Connections of a process for questions, at most.
     pub(crate) connections: u32,
 }
@@ -263,7 +270,14 @@ impl Default for SchemaRegistry {
 impl Default for Postgres {
     fn default() -> Self {
         let (url, read_url, migrate_url) = Default::default();
-        Self { url, read_url, migrate_url, schema: "read_model".to_owned(), connections: 8 }
+        Self {
+            url,
+            read_url,
+            migrate_url,
+            schema: "read_model".to_owned(),
+            accounts_schema: "accounts".to_owned(),
+            connections: 8,
+        }
     }
 }
 
@@ -376,6 +390,7 @@ impl Config {
         if config.postgres.connections == 0 {
             return Err(ConfigError("postgres.connections must be at least 1".to_owned()));
         }
+        refuse_accounts_in_the_read_model(&config.postgres)?;
         let Mail { per_second, timeout_ms, retry_after_ms, .. } = config.mail;
         for (key, value) in
             [("per_second", per_second.into()), ("timeout_ms", timeout_ms), ("retry_after_ms", retry_after_ms)]
@@ -398,7 +413,7 @@ impl Config {
 }
 
 /// Every key there is; those that end in `.*` hold keys of the user's own.
-const KNOWN: [&str; 48] = [
+const KNOWN: [&str; 52] = [
     "data.dir",
     "api.listen",
     "api.outcome_wait_ms",
@@ -428,6 +443,7 @@ const KNOWN: [&str; 48] = [
     "postgres.read_url",
     "postgres.migrate_url",
     "postgres.schema",
+    "postgres.accounts_schema",
     "postgres.connections",
     "redis.url",
     "redis.prefix",
@@ -443,11 +459,25 @@ const KNOWN: [&str; 48] = [
     "mail.retry_after_ms",
     "mail.listen",
     "mail.instance_id",
+    "webhooks.allowed_hosts",
+    "webhooks.allow_private",
+    "webhooks.allow_http",
     "tracing.otlp_endpoint",
     "tracing.sample_ratio",
     "log.filter",
     "log.json",
 ];
+
+/// A rebuild drops these schemas with all that is in them.
+fn refuse_accounts_in_the_read_model(postgres: &Postgres) -> Result<(), ConfigError> {
+    let Postgres { schema, accounts_schema, .. } = postgres;
+    if ["", "_new", "_gone"].iter().any(|end| *accounts_schema == format!("{schema}{end}")) {
+        return Err(ConfigError(format!(
+            "postgres.accounts_schema must not be {accounts_schema}: a rebuild of postgres.schema deletes what is in there"
+        )));
+    }
+    Ok(())
+}
 
 fn refuse_unknown(given: &serde_json::Value) -> Result<(), ConfigError> {
     let mut keys = Vec::new();
@@ -526,6 +556,16 @@ mod tests {
         assert!(error.contains("tracing.otlp_endpoint must begin with http://"), "{error}");
         let error = refused("[tracing]\nsample_ratio = 1.5");
         assert!(error.contains("tracing.sample_ratio must be from 0 to 1"), "{error}");
+    }
+
+    #[test]
+    fn should_keep_accounts_out_of_what_a_rebuild_deletes() {
+        let refused = |schema: &str, accounts: &str| {
+            let (schema, accounts_schema) = (schema.to_owned(), accounts.to_owned());
+            refuse_accounts_in_the_read_model(&Postgres { schema, accounts_schema, ..Postgres::default() }).is_err()
+        };
+        assert!(refused("board", "board") && refused("board", "board_new") && refused("board", "board_gone"));
+        assert!(!refused("board", "accounts") && !refused("board", "board_accounts"));
     }
 
     #[test]
