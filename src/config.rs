@@ -1,5 +1,6 @@
 //! Configuration: defaults, then a TOML file, then `SYNCROBOARD__SECTION__KEY`. An unknown key is an error.
 
+mod postgres;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
+use postgres::Postgres;
 use webhooks::Webhooks;
 
 /// All that can be configured.
@@ -126,24 +128,6 @@ pub(crate) struct SchemaRegistry {
     pub(crate) password: String,
     /// Whether schemas that are missing are registered and compatibility is set; else they are only checked.
     pub(crate) auto_register: bool,
-}
-
-/// The read model in Postgres, of `sink` and `api`.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Postgres {
-    /// `postgres://user:password@host:port/database` of the role that writes.
-    pub(crate) url: String,
-    /// Of the role that only reads; empty: the one that writes.
-    pub(crate) read_url: String,
-    /// Of the role that makes and alters tables; empty: the one that writes.
-    pub(crate) migrate_url: String,
-    /// The database schema that the tables are in.
-    pub(crate) schema: String,
-    /// The database schema with what stands in no log, such as webhooks and their secrets.
-    pub(crate) accounts_schema: String,
-    /// Connections of a process for questions, at most.
-    pub(crate) connections: u32,
 }
 
 /// Redis, of `sink` and `api`; without `url` there is none.
@@ -267,20 +251,6 @@ impl Default for SchemaRegistry {
     }
 }
 
-impl Default for Postgres {
-    fn default() -> Self {
-        let (url, read_url, migrate_url) = Default::default();
-        Self {
-            url,
-            read_url,
-            migrate_url,
-            schema: "read_model".to_owned(),
-            accounts_schema: "accounts".to_owned(),
-            connections: 8,
-        }
-    }
-}
-
 impl Default for Redis {
     fn default() -> Self {
         Self { url: String::new(), prefix: String::new(), call_limit_ms: 50 }
@@ -319,13 +289,6 @@ impl Default for Tracing {
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Api").field("listen", &self.listen).finish_non_exhaustive()
-    }
-}
-
-/// Without the addresses: there are passwords in them.
-impl std::fmt::Debug for Postgres {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Postgres").field("schema", &self.schema).finish_non_exhaustive()
     }
 }
 
@@ -390,7 +353,7 @@ impl Config {
         if config.postgres.connections == 0 {
             return Err(ConfigError("postgres.connections must be at least 1".to_owned()));
         }
-        refuse_accounts_in_the_read_model(&config.postgres)?;
+        config.postgres.refuse_accounts_in_the_read_model()?;
         let Mail { per_second, timeout_ms, retry_after_ms, .. } = config.mail;
         for (key, value) in
             [("per_second", per_second.into()), ("timeout_ms", timeout_ms), ("retry_after_ms", retry_after_ms)]
@@ -467,17 +430,6 @@ const KNOWN: [&str; 52] = [
     "log.filter",
     "log.json",
 ];
-
-/// A rebuild drops these schemas with all that is in them.
-fn refuse_accounts_in_the_read_model(postgres: &Postgres) -> Result<(), ConfigError> {
-    let Postgres { schema, accounts_schema, .. } = postgres;
-    if ["", "_new", "_gone"].iter().any(|end| *accounts_schema == format!("{schema}{end}")) {
-        return Err(ConfigError(format!(
-            "postgres.accounts_schema must not be {accounts_schema}: a rebuild of postgres.schema deletes what is in there"
-        )));
-    }
-    Ok(())
-}
 
 fn refuse_unknown(given: &serde_json::Value) -> Result<(), ConfigError> {
     let mut keys = Vec::new();
@@ -556,16 +508,6 @@ mod tests {
         assert!(error.contains("tracing.otlp_endpoint must begin with http://"), "{error}");
         let error = refused("[tracing]\nsample_ratio = 1.5");
         assert!(error.contains("tracing.sample_ratio must be from 0 to 1"), "{error}");
-    }
-
-    #[test]
-    fn should_keep_accounts_out_of_what_a_rebuild_deletes() {
-        let refused = |schema: &str, accounts: &str| {
-            let (schema, accounts_schema) = (schema.to_owned(), accounts.to_owned());
-            refuse_accounts_in_the_read_model(&Postgres { schema, accounts_schema, ..Postgres::default() }).is_err()
-        };
-        assert!(refused("board", "board") && refused("board", "board_new") && refused("board", "board_gone"));
-        assert!(!refused("board", "accounts") && !refused("board", "board_accounts"));
     }
 
     #[test]
