@@ -59,6 +59,7 @@ pub(crate) fn run(args: &ApiArgs, config: &Config) -> Result<ExitCode, Failed> {
 async fn serve(servers: &str, listen: &str, config: &Config, traces: &Traces) -> Result<ExitCode, Failed> {
     let live = Arc::new(Live::default());
     let read_model = postgres::reader(config, live.clone())?;
+    let accounts = postgres::accounts(config)?;
     let mut signals = Signals::new()?;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
@@ -73,10 +74,13 @@ async fn serve(servers: &str, listen: &str, config: &Config, traces: &Traces) ->
         move || ask_kafka(broker.clone())
     });
     let database = Probe::start("Postgres", {
-        let read_model = read_model.clone();
+        let (read_model, accounts) = (read_model.clone(), accounts.clone());
         move || {
-            let read_model = read_model.clone();
-            async move { read_model.ready().await.map_err(|error| error.to_string()) }
+            let (read_model, accounts) = (read_model.clone(), accounts.clone());
+            async move {
+                read_model.ready().await.map_err(|error| error.to_string())?;
+                accounts.ready().await.map_err(|error| error.to_string())
+            }
         }
     });
     let readiness = {
@@ -96,6 +100,8 @@ async fn serve(servers: &str, listen: &str, config: &Config, traces: &Traces) ->
     let app = AppState::new(Parts {
         gateway: gateway.clone(),
         read_model: read_model.clone(),
+        accounts: accounts.clone(),
+        webhook_targets: config.webhooks.policy(),
         boards: redis::boards(config)?,
         secret,
         metrics,
@@ -122,6 +128,7 @@ async fn serve(servers: &str, listen: &str, config: &Config, traces: &Traces) ->
     }
     gateway.close();
     read_model.close().await;
+    accounts.close().await;
     println!("state=NOT_RUNNING");
     Ok(ExitCode::SUCCESS)
 }

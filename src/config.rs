@@ -1,10 +1,16 @@
 //! Configuration: defaults, then a TOML file, then `SYNCROBOARD__SECTION__KEY`. An unknown key is an error.
 
+mod postgres;
+mod webhooks;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
+
+use postgres::Postgres;
+use webhooks::Webhooks;
 
 /// All that can be configured.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -20,6 +26,7 @@ pub(crate) struct Config {
     pub(crate) redis: Redis,
     pub(crate) sink: Sink,
     pub(crate) mail: Mail,
+    pub(crate) webhooks: Webhooks,
     pub(crate) tracing: Tracing,
     pub(crate) log: Log,
 }
@@ -121,22 +128,6 @@ pub(crate) struct SchemaRegistry {
     pub(crate) password: String,
     /// Whether schemas that are missing are registered and compatibility is set; else they are only checked.
     pub(crate) auto_register: bool,
-}
-
-/// The read model in Postgres, of `sink` and `api`.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Postgres {
-    /// `postgres://user:password@host:port/database` of the role that writes.
-    pub(crate) url: String,
-    /// Of the role that only reads; empty: the one that writes.
-    pub(crate) read_url: String,
-    /// Of the role that makes and alters tables; empty: the one that writes.
-    pub(crate) migrate_url: String,
-    /// The database schema that the tables are in.
-    pub(crate) schema: String,
-    /// Connections of a process for questions, at most.
-    pub(crate) connections: u32,
 }
 
 /// Redis, of `sink` and `api`; without `url` there is none.
@@ -260,13 +251,6 @@ impl Default for SchemaRegistry {
     }
 }
 
-impl Default for Postgres {
-    fn default() -> Self {
-        let (url, read_url, migrate_url) = Default::default();
-        Self { url, read_url, migrate_url, schema: "read_model".to_owned(), connections: 8 }
-    }
-}
-
 impl Default for Redis {
     fn default() -> Self {
         Self { url: String::new(), prefix: String::new(), call_limit_ms: 50 }
@@ -305,13 +289,6 @@ impl Default for Tracing {
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Api").field("listen", &self.listen).finish_non_exhaustive()
-    }
-}
-
-/// Without the addresses: there are passwords in them.
-impl std::fmt::Debug for Postgres {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Postgres").field("schema", &self.schema).finish_non_exhaustive()
     }
 }
 
@@ -376,6 +353,7 @@ impl Config {
         if config.postgres.connections == 0 {
             return Err(ConfigError("postgres.connections must be at least 1".to_owned()));
         }
+        config.postgres.refuse_accounts_in_the_read_model()?;
         let Mail { per_second, timeout_ms, retry_after_ms, .. } = config.mail;
         for (key, value) in
             [("per_second", per_second.into()), ("timeout_ms", timeout_ms), ("retry_after_ms", retry_after_ms)]
@@ -398,7 +376,7 @@ impl Config {
 }
 
 /// Every key there is; those that end in `.*` hold keys of the user's own.
-const KNOWN: [&str; 48] = [
+const KNOWN: [&str; 52] = [
     "data.dir",
     "api.listen",
     "api.outcome_wait_ms",
@@ -428,6 +406,7 @@ const KNOWN: [&str; 48] = [
     "postgres.read_url",
     "postgres.migrate_url",
     "postgres.schema",
+    "postgres.accounts_schema",
     "postgres.connections",
     "redis.url",
     "redis.prefix",
@@ -443,6 +422,9 @@ const KNOWN: [&str; 48] = [
     "mail.retry_after_ms",
     "mail.listen",
     "mail.instance_id",
+    "webhooks.allowed_hosts",
+    "webhooks.allow_private",
+    "webhooks.allow_http",
     "tracing.otlp_endpoint",
     "tracing.sample_ratio",
     "log.filter",

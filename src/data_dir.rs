@@ -53,6 +53,11 @@ impl DataDir {
         self.0.join("read-model.sqlite")
     }
 
+    /// What stands in no log: webhooks and their secrets.
+    pub(crate) fn accounts(&self) -> PathBuf {
+        self.0.join("accounts.db")
+    }
+
     /// The secret that is configured, or the one that lies here.
     pub(crate) fn secret_of(&self, config: &Config) -> anyhow::Result<Secret> {
         match config.api.secret.trim() {

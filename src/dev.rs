@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use api::{AppState, Limits, Parts, Readiness, Verification};
 use clap::Args;
+use connectors::accounts::SqliteAccounts;
 use connectors::board_cache::LocalBoardCache;
 use connectors::gateway::CommandGateway;
 use connectors::sink::{Announce, SinkOptions, SinkStatus};
@@ -94,6 +95,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     };
     streams_config.tracing = traces.tracing();
     let read_model = SqliteReadModel::open(data.read_model()).await?;
+    let accounts = SqliteAccounts::open(data.accounts()).await?;
     let schemas = match &args.kafka {
         None => registry::embedded(),
         Some(_) => tokio::select! {
@@ -132,6 +134,8 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     let app = AppState::new(Parts {
         gateway: gateway.clone(),
         read_model: read_model.clone(),
+        accounts: accounts.clone(),
+        webhook_targets: config.webhooks.policy(),
         boards,
         secret,
         metrics: registry,
@@ -176,6 +180,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     let mailed = tokio::task::spawn_blocking(move || mailer.close()).await?;
     let sunk = tokio::task::spawn_blocking(move || sink.stop()).await?;
     read_model.close().await;
+    accounts.close().await;
     closed?;
     mailed?;
     if let Some(why) = failure {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use connectors::accounts::{self, PostgresAccounts};
 use connectors::live::Live;
 use connectors::postgres::{
     Grants, PostgresConfig, PostgresReadModel, PostgresTables, Rebuild, Rebuilt, migrate as bring_up_to_date,
@@ -40,9 +41,18 @@ pub(crate) fn tables(config: &Config) -> Result<PostgresTables, Failed> {
     Ok(PostgresTables::open(&reading(config)?)?)
 }
 
-/// Brings the tables up to date, as the role that migrates; their version.
-pub(crate) async fn migrate(config: &Config) -> Result<i64, Failed> {
-    Ok(bring_up_to_date(&owning(config)?, &grants(config)?).await?)
+/// What stands in no log, in a schema of its own, as the role that otherwise only reads; connects when it is asked.
+pub(crate) fn accounts(config: &Config) -> Result<Arc<PostgresAccounts>, Failed> {
+    Ok(PostgresAccounts::open(reading(config)?.in_schema(&config.postgres.accounts_schema))?)
+}
+
+/// Brings the tables up to date, as the role that migrates; the schemas and their versions.
+pub(crate) async fn migrate(config: &Config) -> Result<[(&str, i64); 2], Failed> {
+    let owner = owning(config)?;
+    let read_model = bring_up_to_date(&owner, &grants(config)?).await?;
+    let schema = &config.postgres.accounts_schema;
+    let accounts = accounts::migrate(&owner.in_schema(schema), &accounts_grants(config)?).await?;
+    Ok([(&config.postgres.schema, read_model), (schema, accounts)])
 }
 
 /// Makes the tables anew beside the old ones and swaps them; blocks.
@@ -81,6 +91,11 @@ fn of(config: &Config, url: &str, key: &str) -> Result<PostgresConfig, Failed> {
     postgres.connections = given.connections;
     postgres.role().map_err(|error| Failed::usage(format!("{key}: {error}")))?;
     Ok(postgres)
+}
+
+/// Who may see secrets: API processes and whoever delivers, not sinks.
+fn accounts_grants(config: &Config) -> Result<Grants, Failed> {
+    Ok(Grants { write: vec![reading(config)?.role()?], read: Vec::new() })
 }
 
 /// What the other roles may do.

@@ -201,8 +201,9 @@ fn readiness(status: &SinkStatus) -> Readiness {
 
 fn migrate(config: &Config) -> Result<ExitCode, Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let version = runtime.block_on(postgres::migrate(config))?;
-    println!("schema {} has version {version}", config.postgres.schema);
+    for (schema, version) in runtime.block_on(postgres::migrate(config))? {
+        println!("schema {schema} has version {version}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

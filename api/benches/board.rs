@@ -31,6 +31,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use bytes::Bytes;
 use connectors::redis::{RedisBoardCache, RedisOptions};
+use connectors::webhook::Policy;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use topology::trace::Tracing;
@@ -59,6 +60,8 @@ fn serve(redis: &str) {
         let parts = Parts {
             gateway: world.log.clone(),
             read_model: world.model.clone(),
+            accounts: Arc::new(support::AccountsAway),
+            webhook_targets: Policy::default(),
             boards: Arc::new(RedisBoardCache::new(RedisOptions::new(redis)).unwrap()),
             secret: world.secret.clone(),
             metrics: prometheus::Registry::new(),

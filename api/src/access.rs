@@ -13,7 +13,11 @@ use crate::auth::Identity;
 use crate::extract::Reader;
 use crate::native::{Target, hyphenated, parse_code, project_id};
 use crate::problem::Problem;
+use crate::rejection;
 use crate::state::AppState;
+
+/// Roles of those who maintain a project.
+const MAINTAINERS: [&str; 2] = ["owner", "maintainer"];
 
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
@@ -59,6 +63,27 @@ pub(crate) async fn visible_project(
 /// Whether the person is a member of the project, or an administrator.
 pub(crate) async fn may_see(state: &AppState, identity: &Identity, project: Uuid) -> Result<bool, Problem> {
     Ok(identity.admin || state.read_model().member(project, identity.user_id).await?.is_some())
+}
+
+/// The project, given by id or key, if the caller maintains it.
+pub(crate) async fn maintained_project(state: &AppState, reader: &Reader, text: &str) -> Result<ProjectRow, Problem> {
+    let project = project(state, reader, text).await?;
+    must_maintain(state, &reader.identity, project.id).await?;
+    Ok(project)
+}
+
+/// Refuses whoever is neither owner nor maintainer of the project, nor an administrator. What is decided by the pipeline is not asked here, but
+/// there; this is for what is no command.
+pub(crate) async fn must_maintain(state: &AppState, identity: &Identity, project: Uuid) -> Result<(), Problem> {
+    if identity.admin {
+        return Ok(());
+    }
+    let member = state.read_model().member(project, identity.user_id).await?;
+    if member.is_some_and(|member| MAINTAINERS.contains(&member.role.as_str())) {
+        return Ok(());
+    }
+    let detail = "this needs the role maintainer in the project".to_owned();
+    Err(rejection::problem("insufficient_role".to_owned(), detail, None, Vec::new(), false))
 }
 
 /// What a write to the ticket in a path is about. A code says it all; only an id has to be looked up.

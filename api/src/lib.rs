@@ -1,7 +1,8 @@
 //! REST, authentication and the web pages of SyncroBoard.
 //!
 //! A thin layer: a write becomes a command on the log and is answered with its outcome, a read is answered from the read
-//! model. No rule about tickets is decided here; what may be read is checked here, what may be written in the processors.
+//! model. Webhooks, whose secrets may stand in neither, are written to and read from the accounts database. No rule about
+//! tickets is decided here; what may be read is checked here, what may be written in the processors, but for webhooks.
 //!
 //! | module | what |
 //! |---|---|

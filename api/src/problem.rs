@@ -127,6 +127,7 @@ impl Problem {
             "member" => ("member_unknown", "There is no such member"),
             "command" => ("command_not_found", "There is no such command"),
             "notification" => ("notification_not_found", "There is no such notification"),
+            "webhook" => ("webhook_not_found", "There is no such webhook"),
             _ => ("not_found", "There is nothing here"),
         };
         // What was asked for is echoed, but not at any length.

@@ -23,6 +23,10 @@ fn status_of(code: &str) -> (StatusCode, &'static str) {
         "last_owner" => (StatusCode::CONFLICT, "A project must keep an owner"),
         "pool_not_open" => (StatusCode::CONFLICT, "The pool is not open to others"),
         "own_pool_open" => (StatusCode::CONFLICT, "The project's own pool is open to others"),
+        "too_many_webhooks" => (StatusCode::CONFLICT, "There are too many webhooks"),
+        "idempotency_key_reused" => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "The idempotency key belongs to another request")
+        }
         "not_assigned" => (StatusCode::CONFLICT, "The ticket is not assigned"),
         _ => (StatusCode::UNPROCESSABLE_ENTITY, "The request is not valid"),
     }
@@ -67,6 +71,8 @@ mod tests {
             ("last_owner", 409),
             ("pool_not_open", 409),
             ("own_pool_open", 409),
+            ("too_many_webhooks", 409),
+            ("idempotency_key_reused", 422),
             ("pool_unknown", 422),
             ("key_invalid", 422),
             ("title_empty", 422),

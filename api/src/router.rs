@@ -8,7 +8,7 @@ use axum::routing::{get, patch, post, put};
 use crate::problem::Problem;
 use crate::resources::{
     assignee, assignment, board, bulk, commands, comments, health, members, notifications, projects, status, tickets,
-    users, verify, watchers,
+    users, verify, watchers, webhooks,
 };
 use crate::state::AppState;
 use crate::{layers, pages};
@@ -24,6 +24,7 @@ pub fn router(state: AppState) -> Router {
         .route("/projects/{id}/members", get(members::list).post(members::create))
         .route("/projects/{id}/members/{userId}", patch(members::update).delete(members::delete))
         .route("/projects/{id}/tickets", get(tickets::list).post(tickets::create))
+        .route("/projects/{id}/webhooks", get(webhooks::list_of_project).post(webhooks::create_in_project))
         .route("/tickets/{id}", get(tickets::read).patch(tickets::update).delete(tickets::delete))
         .route("/tickets/{id}/status", patch(status::update))
         .route("/tickets/{id}/assignment", get(assignment::read))
@@ -35,6 +36,9 @@ pub fn router(state: AppState) -> Router {
         .route("/notifications/{id}/read", post(notifications::read_one))
         .route("/notifications:read-all", post(notifications::read_all))
         .route("/preferences", get(notifications::read_preferences).patch(notifications::update_preferences))
+        .route("/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/webhooks/{id}", get(webhooks::read).patch(webhooks::update).delete(webhooks::delete))
+        .route("/webhooks/{id}/secret", post(webhooks::rotate))
         .route("/users", post(users::create))
         .route("/users/me", get(users::read_me))
         .route("/users/{id}", get(users::read))

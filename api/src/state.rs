@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use connectors::accounts::Accounts;
 use connectors::board_cache::BoardCache;
 use connectors::read_model::{BoxFuture, ReadModel};
+use connectors::webhook::Policy;
 use tokio::sync::watch;
 use topology::trace::Tracing;
 
@@ -37,6 +39,10 @@ pub struct Parts {
     pub gateway: Arc<dyn Commands>,
     /// Where reads are answered from.
     pub read_model: Arc<dyn ReadModel>,
+    /// Where what stands in no log is: webhooks and their secrets.
+    pub accounts: Arc<dyn Accounts>,
+    /// Which addresses webhooks may have.
+    pub webhook_targets: Policy,
     /// Where boards are looked for before the read model is asked.
     pub boards: Arc<dyn BoardCache>,
     /// What tokens are signed with.
@@ -138,6 +144,14 @@ impl AppState {
 
     pub(crate) fn read_model(&self) -> &dyn ReadModel {
         self.0.parts.read_model.as_ref()
+    }
+
+    pub(crate) fn accounts(&self) -> &dyn Accounts {
+        self.0.parts.accounts.as_ref()
+    }
+
+    pub(crate) fn webhook_targets(&self) -> &Policy {
+        &self.0.parts.webhook_targets
     }
 
     pub(crate) fn boards(&self) -> &Boards {

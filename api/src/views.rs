@@ -1,5 +1,6 @@
 //! How rows look in JSON. Times are RFC 3339 with milliseconds, UTC.
 
+use connectors::accounts;
 use connectors::read_model::TicketCard;
 use schemas::reader::{CommentRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use schemas::workflow;
@@ -371,6 +372,46 @@ impl From<schemas::Preferences> for Preferences {
             time_zone: or(preferences.time_zone, "UTC"),
             quiet_from,
             quiet_to,
+        }
+    }
+}
+
+/// A webhook; its secret is in it only when it was just made.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Webhook {
+    id: Uuid,
+    owner_kind: &'static str,
+    owner_id: Uuid,
+    url: String,
+    kinds: Vec<String>,
+    created_by: Uuid,
+    created_at: Time,
+    updated_at: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+impl Webhook {
+    /// With what deliveries are signed with.
+    pub(crate) fn with_secret(webhook: accounts::Webhook) -> Self {
+        let secret = Some(webhook.secret.clone());
+        Self { secret, ..webhook.into() }
+    }
+}
+
+impl From<accounts::Webhook> for Webhook {
+    fn from(webhook: accounts::Webhook) -> Self {
+        Self {
+            id: webhook.id,
+            owner_kind: webhook.owner.kind(),
+            owner_id: webhook.owner.id(),
+            url: webhook.url,
+            kinds: webhook.kinds,
+            created_by: webhook.created_by,
+            created_at: Time(webhook.created_at),
+            updated_at: Time(webhook.updated_at),
+            secret: None,
         }
     }
 }

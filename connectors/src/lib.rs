@@ -2,6 +2,7 @@
 //!
 //! | module | what it speaks to |
 //! |---|---|
+//! | [`accounts`] | any database: what the log does not say, such as webhooks and their secrets |
 //! | [`board_cache`] | whoever reads boards: the rendered ones, kept |
 //! | [`embedded`] | no one: the broker inside the process, on RocksDB |
 //! | [`event_log`] | any broker: the event topics, read whole for `verify` |
@@ -15,8 +16,10 @@
 //! | [`read_model`] | any database: what can be asked of it |
 //! | [`redis`] | Redis: the board cache of all API processes, and the events for them |
 //! | [`registry`] | a schema registry with Confluent's REST API |
+//! | [`webhook`] | whoever wants to be told by HTTP |
 //! | [`conformance`] | any broker: the promises that every implementation is held to |
 
+pub mod accounts;
 pub mod board_cache;
 pub mod conformance;
 pub mod embedded;
@@ -33,3 +36,4 @@ pub mod sink;
 mod sql;
 pub mod sqlite;
 mod traced;
+pub mod webhook;

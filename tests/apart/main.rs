@@ -11,6 +11,7 @@
     reason = "a test may fail where it stands"
 )]
 
+mod accounts;
 #[path = "../kill/board.rs"]
 mod board;
 mod cases;

@@ -15,3 +15,4 @@ pub(crate) mod tickets;
 pub(crate) mod users;
 pub(crate) mod verify;
 pub(crate) mod watchers;
+pub(crate) mod webhooks;

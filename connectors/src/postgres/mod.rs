@@ -38,6 +38,7 @@ use crate::read_model::ReadError;
 use crate::sink::{self, SinkError, SinkHandle, SinkOptions};
 
 pub use migrate::{Grants, migrate};
+pub(crate) use migrate::{bring_up_to_date, check_version};
 pub use rebuild::{Rebuild, Rebuilt, rebuild};
 pub use tables::PostgresTables;
 
@@ -84,7 +85,7 @@ impl PostgresConfig {
     }
 
     /// How to open a session, that `pg_stat_activity` names by its purpose, with these settings of the server's for it.
-    fn session(&self, purpose: &str, settings: &[(&str, &str)]) -> Result<PgConnectOptions, SinkError> {
+    pub(crate) fn session(&self, purpose: &str, settings: &[(&str, &str)]) -> Result<PgConnectOptions, SinkError> {
         let first = |c: char| c.is_ascii_lowercase() || c == '_';
         let good = self.schema.len() < 48
             && self.schema.starts_with(first)

@@ -18,6 +18,24 @@ use crate::record::record_enum;
 /// What the events of this version say in their `source`.
 pub const SOURCE: &str = "syncroboard";
 
+/// Every name that a ticket event can have: see [`TicketEvent::event_name`].
+pub const EVENT_NAMES: [&str; 14] = [
+    "project.created",
+    "project.updated",
+    "project.member.added",
+    "project.member.updated",
+    "project.member.removed",
+    "ticket.created",
+    "ticket.updated",
+    "ticket.status.updated",
+    "ticket.assigned",
+    "ticket.unassigned",
+    "ticket.watch.added",
+    "ticket.watch.removed",
+    "ticket.commented",
+    "ticket.deleted",
+];
+
 record_enum! {
     /// A record of `ticket.events`, whose key is the id of the project.
     TicketEvent {
@@ -86,5 +104,19 @@ impl TicketEvent {
             Self::TicketCommented(_) => "ticket.commented",
             Self::TicketDeleted(_) => "ticket.deleted",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EVENT_NAMES;
+
+    #[test]
+    fn should_list_the_name_of_every_event() {
+        let named = include_str!("mod.rs").lines().filter_map(|line| {
+            let (_, name) = line.trim().strip_prefix("Self::")?.split_once("(_) => \"")?;
+            name.strip_suffix("\",")
+        });
+        assert_eq!(named.collect::<Vec<_>>(), EVENT_NAMES);
     }
 }

@@ -16,6 +16,7 @@ mod projects;
 mod stage;
 mod tickets;
 mod users;
+mod webhooks;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -114,6 +115,15 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
     users {
         should_show_people_to_themselves_and_to_administrators
         should_register_placeholders
+    }
+    webhooks {
+        should_make_change_and_delete_a_webhook_of_ones_own
+        should_keep_ones_own_webhooks_to_oneself
+        should_let_those_who_maintain_a_project_see_to_its_webhooks
+        should_take_no_address_that_may_not_be_called
+        should_take_only_kinds_that_there_are
+        should_let_everybody_have_ten_webhooks
+        should_make_one_webhook_of_what_is_sent_again
     }
 };
 

@@ -1,5 +1,6 @@
 //! A client, a log whose answers a test writes down, and a read model in memory.
 
+mod accounts;
 mod log;
 mod model;
 
@@ -12,6 +13,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use connectors::board_cache::LocalBoardCache;
+use connectors::webhook::Policy;
 use schemas::reader::{MemberRow, ProjectRow, TicketRow, UserRow};
 use schemas::{CommandAccepted, CommandRejected, Outcome, TicketCommand, ids};
 use serde_json::Value;
@@ -19,6 +21,7 @@ use topology::trace::Tracing;
 use tower::ServiceExt;
 use uuid::Uuid;
 
+pub(crate) use accounts::AccountsAway;
 pub(crate) use log::{Answer, Log};
 pub(crate) use model::Model;
 
@@ -81,6 +84,8 @@ impl World {
         let parts = Parts {
             gateway: log.clone(),
             read_model: model.clone(),
+            accounts: Arc::new(AccountsAway),
+            webhook_targets: Policy::default(),
             boards: boards.clone(),
             secret: secret.clone(),
             metrics: prometheus::Registry::new(),
