@@ -49,6 +49,7 @@ pub fn router(state: AppState) -> Router {
         .route("/p/{key}/{number}", get(pages::ticket::read))
         .route("/dev/mail", get(pages::mails::list))
         .route("/dev/mail/{id}", get(pages::mails::read))
+        .route("/unsubscribe", get(pages::unsubscribe::read).post(pages::unsubscribe::create))
         .route("/sign-out", get(pages::sign_in::sign_out))
         .route("/assets/style.css", get(pages::assets::style))
         .route("/assets/icon.svg", get(pages::assets::icon))

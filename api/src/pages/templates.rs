@@ -25,6 +25,7 @@ impl Templates {
             ("ticket.html", include_str!("../../templates/ticket.html")),
             ("mails.html", include_str!("../../templates/mails.html")),
             ("sign_in.html", include_str!("../../templates/sign_in.html")),
+            ("unsubscribe.html", include_str!("../../templates/unsubscribe.html")),
             ("message.html", include_str!("../../templates/message.html")),
         ] {
             environment.add_template(name, source)?;

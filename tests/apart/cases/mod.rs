@@ -15,6 +15,7 @@ mod problems;
 mod projects;
 mod stage;
 mod tickets;
+mod unsubscribe;
 mod users;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -110,6 +111,9 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_page_through_tickets_and_refuse_what_is_no_filter
         should_comment_and_list_comments
         should_delete_for_maintainers_and_never_give_the_number_again
+    }
+    unsubscribe {
+        should_unsubscribe_whoever_presses_the_button_and_nobody_who_only_looks
     }
     users {
         should_show_people_to_themselves_and_to_administrators
