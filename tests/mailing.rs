@@ -104,6 +104,20 @@ impl Board {
         ada
     }
 
+    /// Somebody's mails of which this became, as soon as there are so many.
+    fn mails_of(&self, token: &str, state: &str, count: usize) -> Vec<Value> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let page = self.send("GET", &format!("/mails?state={state}"), token, &Value::Null);
+            let items = page["items"].as_array().unwrap();
+            if items.len() == count {
+                return items.clone();
+            }
+            assert!(Instant::now() < end, "{page}");
+            std::thread::yield_now();
+        }
+    }
+
     /// Mails that were written to files.
     fn mails(&self) -> Vec<Written> {
         let files = std::fs::read_dir(self.home.data().join("mails")).unwrap().map(|entry| entry.unwrap().path());
@@ -184,6 +198,25 @@ fn should_mail_by_smtp_what_happens_in_the_language_of_whoever_reads_it() {
     let spanish = mail("later@example.org", "told");
     assert!(text(spanish, "/bodies/text~1plain").contains("Una cosa"), "{spanish}");
     assert!(text(spanish, "/bodies/text~1html").contains("lang=\"es\""), "{spanish}");
+
+    // What became of them.
+    let nobody = board.token("nobody@example.org");
+    let failed = board.mails_of(&nobody, "failed", 2);
+    for mail in &failed {
+        assert!(text(mail, "/why").contains("550") && text(mail, "/why").contains("nobody of that name"), "{mail}");
+        assert_eq!((mail["attempts"].as_u64(), mail["decidedAt"].is_string()), (Some(1), true), "{mail}");
+    }
+    let kinds: BTreeSet<_> = failed.iter().map(|mail| text(mail, "/kind")).collect();
+    assert_eq!(kinds, BTreeSet::from(["notification", "welcome"]));
+    let later = board.mails_of(&board.token("later@example.org"), "sent", 2);
+    assert!(later.iter().any(|mail| mail["attempts"].as_u64() > Some(1)), "put off once: {later:?}");
+    let session = format!("syncroboard_session={nobody}");
+    let page = http().get(format!("{}/my/mails", board.server.url)).header("cookie", session).send().unwrap();
+    let page = page.text().unwrap();
+    assert!(page.contains("nobody of that name") && page.contains(">failed<"), "{page}");
+    let admin = board.home.token();
+    let verified = board.send("POST", "/verify", &admin, &Value::Null);
+    assert_eq!(verified["differences"], json!([]));
 }
 
 #[test]

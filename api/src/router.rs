@@ -7,8 +7,8 @@ use axum::routing::{get, patch, post, put};
 
 use crate::problem::Problem;
 use crate::resources::{
-    assignee, assignment, board, bulk, commands, comments, health, members, notifications, projects, status, tickets,
-    users, verify, watchers,
+    assignee, assignment, board, bulk, commands, comments, health, mails, members, notifications, projects, status,
+    tickets, users, verify, watchers,
 };
 use crate::state::AppState;
 use crate::{layers, pages};
@@ -34,6 +34,7 @@ pub fn router(state: AppState) -> Router {
         .route("/notifications", get(notifications::list))
         .route("/notifications/{id}/read", post(notifications::read_one))
         .route("/notifications:read-all", post(notifications::read_all))
+        .route("/mails", get(mails::list))
         .route("/preferences", get(notifications::read_preferences).patch(notifications::update_preferences))
         .route("/users", post(users::create))
         .route("/users/me", get(users::read_me))
@@ -47,6 +48,7 @@ pub fn router(state: AppState) -> Router {
         .route("/", get(pages::home::read))
         .route("/p/{key}", get(pages::board::read))
         .route("/p/{key}/{number}", get(pages::ticket::read))
+        .route("/my/mails", get(pages::own_mails::read))
         .route("/dev/mail", get(pages::mails::list))
         .route("/dev/mail/{id}", get(pages::mails::read))
         .route("/unsubscribe", get(pages::unsubscribe::read).post(pages::unsubscribe::create))

@@ -7,6 +7,7 @@ pub(crate) mod assets;
 pub(crate) mod board;
 pub(crate) mod home;
 pub(crate) mod mails;
+pub(crate) mod own_mails;
 pub(crate) mod sign_in;
 mod templates;
 mod text;

@@ -8,6 +8,7 @@ mod board;
 mod bulk;
 mod commands;
 mod health;
+mod mails;
 mod members;
 mod notifications;
 mod pages;
@@ -64,6 +65,10 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_be_alive_and_ready_for_anyone
         should_count_requests_by_route_and_never_by_what_clients_make_up
         should_verify_itself_for_administrators_only
+    }
+    mails {
+        should_say_what_became_of_ones_own_mails
+        should_keep_to_everybody_what_they_were_sent
     }
     members {
         should_list_members_with_their_names
