@@ -119,7 +119,7 @@ impl Fold {
         let at;
         (row.state, row.attempts, row.why, at) = match result {
             MailResult::MailSent(e) => (MAIL_SENT.to_owned(), e.attempts, String::new(), e.published_at),
-            MailResult::MailFailed(e) => (MAIL_FAILED.to_owned(), e.attempts, e.why, e.published_at),
+            MailResult::MailFailed(e) => (MAIL_FAILED.to_owned(), e.attempts, e.why.replace('\0', ""), e.published_at),
         };
         row.decided_at = Some(at);
         if row.kind.is_empty() {

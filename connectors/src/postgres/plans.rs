@@ -9,9 +9,10 @@ use sqlx::postgres::{PgArguments, PgConnectOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row};
 use uuid::Uuid;
 
+use super::mails::{FORGET, PRUNE};
 use super::queries::{STATUS_COUNTS, users_sql};
 use super::ticket_list::ListStatement;
-use super::write::{DELETE_MAILS, PRUNE_MAILS, READ_ALL, READ_ONE};
+use super::write::{READ_ALL, READ_ONE};
 use super::{Grants, PostgresConfig, migrate};
 use crate::read_model::{Assignee, TicketOrder, TicketQuery};
 use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD};
@@ -58,7 +59,7 @@ fn questions() -> Vec<String> {
     questions.extend([sql::comments(), sql::comment(), sql::watchers()]);
     questions.extend([sql::notifications(), sql::unread_notifications(), sql::notification(), UNREAD.to_owned()]);
     questions.extend([sql::mails(), sql::mails_in_state()]);
-    questions.extend([READ_ONE, READ_ALL, DELETE_MAILS, PRUNE_MAILS].map(str::to_owned));
+    questions.extend([READ_ONE, READ_ALL, FORGET, PRUNE].map(str::to_owned));
     questions
 }
 

@@ -4,19 +4,19 @@
 //! own and leaves TCP's delay on, so each would wait 40 ms for the server to acknowledge the rows before it.
 
 use ahash::{AHashMap, AHashSet};
-use schemas::reader::{CommentRow, MailRow, NotificationRow, TicketRow, UserRow};
+use schemas::reader::{CommentRow, NotificationRow, TicketRow, UserRow};
 use schemas::{NotificationsRead, ProjectUpdated};
 use sqlx::postgres::{PgBindIterExt, PgHasArrayType};
-use sqlx::{AssertSqlSafe, Encode, PgConnection, Postgres, Type};
+use sqlx::{Encode, PgConnection, Postgres, Type};
 use uuid::Uuid;
 
+use super::mails;
 use crate::sink::changes::{Changes, MemberChange, OutcomeRow, PRUNE_AT_ONCE, ProjectChange, TicketKey, TicketPatch};
-use crate::sql::{ADD_TO_MAIL, MAIL};
 
 /// Writes all of it; the order matters only in that a deleted ticket's row is there when it is deleted, and that of its labels the
 /// old ones go before the new ones come. Returns how many old outcomes and mails went.
 pub(super) async fn write(db: &mut PgConnection, mut changes: Changes) -> Result<u64, sqlx::Error> {
-    let (outcomes, mails) = (changes.take_outcomes(), changes.take_mails());
+    let (outcomes, mail_rows) = (changes.take_outcomes(), changes.take_mails());
     write_users(db, &changes.users).await?;
     write_projects(db, &changes.projects).await?;
     write_members(db, &changes.members).await?;
@@ -28,12 +28,12 @@ pub(super) async fn write(db: &mut PgConnection, mut changes: Changes) -> Result
     write_watchers(db, &changes.watchers).await?;
     create_notifications(db, &changes.notifications).await?;
     read_notifications(db, &changes.readings).await?;
-    write_mails(db, &mails).await?;
+    mails::write(db, &mail_rows).await?;
     delete_tickets(db, &changes.deleted).await?;
     write_sequences(db, &changes.sequences).await?;
     write_outcomes(db, &outcomes).await?;
     match changes.prune_before {
-        Some(before) => Ok(prune_outcomes(db, before).await? + prune_mails(db, before).await?),
+        Some(before) => Ok(prune_outcomes(db, before).await? + mails::prune(db, before).await?),
         None => Ok(0),
     }
 }
@@ -283,49 +283,11 @@ pub(super) const READ_ONE: &str = "UPDATE notifications n SET read = TRUE FROM u
 pub(super) const READ_ALL: &str = "UPDATE notifications n SET read = TRUE FROM unnest($1::uuid[], $2::bigint[]) AS v (user_id, up_to) \
      WHERE n.user_id = v.user_id AND n.sequence <= v.up_to AND n.read = FALSE";
 
-/// In the order of ids.
-async fn write_mails(db: &mut PgConnection, mails: &[MailRow]) -> Result<(), sqlx::Error> {
-    if mails.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(AssertSqlSafe(write_mails_sql()))
-        .bind(column(mails, |mail| mail.id))
-        .bind(column(mails, |mail| mail.user_id))
-        .bind(column(mails, |mail| &mail.kind))
-        .bind(column(mails, |mail| mail.requested_at))
-        .bind(column(mails, |mail| &mail.state))
-        .bind(column(mails, |mail| mail.attempts))
-        .bind(column(mails, |mail| &mail.why))
-        .bind(column(mails, |mail| mail.decided_at))
-        .execute(db)
-        .await
-        .map(drop)
-}
-
-fn write_mails_sql() -> String {
-    format!(
-        "INSERT INTO mails AS m ({MAIL}) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], \
-         $6::integer[], $7::text[], $8::bigint[]) {ADD_TO_MAIL}"
-    )
-}
-
-/// Those of the ones who were erased.
-pub(super) const DELETE_MAILS: &str = "DELETE FROM mails WHERE user_id = ANY($1)";
-/// Some of those that were asked for long ago. Those that another sink is removing are left to it. By their places, as by their ids the
-/// planner may prefer to walk through the table.
-pub(super) const PRUNE_MAILS: &str = "DELETE FROM mails WHERE ctid = ANY(ARRAY(SELECT ctid FROM mails WHERE requested_at < $1 LIMIT $2 \
-     FOR UPDATE SKIP LOCKED))";
-
-async fn prune_mails(db: &mut PgConnection, requested_before: i64) -> Result<u64, sqlx::Error> {
-    let pruned = sqlx::query(PRUNE_MAILS).bind(requested_before).bind(i64::from(PRUNE_AT_ONCE));
-    Ok(pruned.execute(db).await?.rows_affected())
-}
-
 async fn write_users(db: &mut PgConnection, users: &AHashMap<Uuid, Option<UserRow>>) -> Result<(), sqlx::Error> {
     let erased: Vec<Uuid> = users.iter().filter(|(_, user)| user.is_none()).map(|(id, _)| *id).collect();
     if !erased.is_empty() {
         sqlx::query("DELETE FROM users WHERE id = ANY($1)").bind(&erased).execute(&mut *db).await?;
-        sqlx::query(DELETE_MAILS).bind(erased).execute(&mut *db).await?;
+        mails::forget(db, &erased).await?;
     }
     let mut known: Vec<&UserRow> = users.values().flatten().collect();
     if known.is_empty() {
@@ -579,7 +541,7 @@ async fn prune_outcomes(db: &mut PgConnection, decided_before: i64) -> Result<u6
 }
 
 /// One column of these rows, as an array; written into the statement in place.
-fn column<'r, R, T>(rows: &'r [R], value: impl Fn(&'r R) -> T) -> impl Encode<'r, Postgres> + Type<Postgres>
+pub(super) fn column<'r, R, T>(rows: &'r [R], value: impl Fn(&'r R) -> T) -> impl Encode<'r, Postgres> + Type<Postgres>
 where
     T: Encode<'r, Postgres> + Type<Postgres> + PgHasArrayType,
 {

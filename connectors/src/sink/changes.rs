@@ -250,6 +250,8 @@ impl Changes {
             MailResult::MailSent(sent) => (MAIL_SENT, sent.attempts, String::new(), sent.published_at),
             MailResult::MailFailed(failed) => (MAIL_FAILED, failed.attempts, failed.why, failed.published_at),
         };
+        // They are a mail server's words, and Postgres takes no text with this.
+        let why = why.replace('\0', "");
         let unknown = || MailRow { id, user_id, requested_at: at, ..MailRow::default() };
         let row = self.mails.entry(id).or_insert_with(unknown);
         (row.state, row.attempts, row.why, row.decided_at) = (state.to_owned(), attempts, why, Some(at));

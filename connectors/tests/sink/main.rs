@@ -15,6 +15,7 @@ mod faults;
 mod home;
 mod late;
 mod load;
+mod mails;
 mod oracle;
 mod proxy;
 mod replaced;
