@@ -24,7 +24,7 @@ use crate::metrics::BrokerCollector;
 use crate::probe::Probe;
 use crate::signals::{STOP, Signals};
 use crate::trace::{Traces, traced};
-use crate::{postgres, redis, registry};
+use crate::{postgres, redis, registry, unsubscribe_key};
 
 /// Requests under way when the server is told to stop get so long to end.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -64,6 +64,7 @@ async fn serve(servers: &str, listen: &str, config: &Config, traces: &Traces) ->
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     let secret = DataDir::new(&config.data.dir).secret_of(config)?;
+    let unsubscribe_key = unsubscribe_key::of(config, &secret)?;
     let broker = broker::kafka(servers, config)?;
     // Held until the end: it listens for as long as it lives.
     let _subscriber = redis::subscriber(config, live)?;
@@ -109,6 +110,7 @@ async fn serve(servers: &str, listen: &str, config: &Config, traces: &Traces) ->
         verify: Arc::new(not_here),
         tracing: traces.tracing(),
         limits,
+        unsubscribe_key,
         mails: None,
     })?;
 

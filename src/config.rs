@@ -165,6 +165,9 @@ pub(crate) struct Mail {
     pub(crate) base_url: String,
     /// A directory with texts in the place of those that are built in; empty: none.
     pub(crate) templates: PathBuf,
+    /// What links to unsubscribe are signed with, in hexadecimal digits; mailers and API processes must have the same. Empty: what
+    /// tokens are signed with.
+    pub(crate) unsubscribe_key: String,
     /// Most mails a second, for each partition of `email.outbox`.
     pub(crate) per_second: u32,
     /// How long each answer of the mail server is waited for, in milliseconds.
@@ -270,6 +273,7 @@ impl Default for Mail {
             from: "SyncroBoard <no-reply@localhost.localdomain>".to_owned(),
             base_url: "http://127.0.0.1:8080".to_owned(),
             templates: PathBuf::new(),
+            unsubscribe_key: String::new(),
             per_second: 20,
             timeout_ms: 10_000,
             retry_after_ms: 30_000,
@@ -292,7 +296,7 @@ impl std::fmt::Debug for Api {
     }
 }
 
-/// Without the address: there may be a password in it.
+/// Without the address, in which there may be a password, and the key.
 impl std::fmt::Debug for Mail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Mail").field("from", &self.from).field("base_url", &self.base_url).finish_non_exhaustive()
@@ -376,7 +380,7 @@ impl Config {
 }
 
 /// Every key there is; those that end in `.*` hold keys of the user's own.
-const KNOWN: [&str; 52] = [
+const KNOWN: [&str; 53] = [
     "data.dir",
     "api.listen",
     "api.outcome_wait_ms",
@@ -417,6 +421,7 @@ const KNOWN: [&str; 52] = [
     "mail.from",
     "mail.base_url",
     "mail.templates",
+    "mail.unsubscribe_key",
     "mail.per_second",
     "mail.timeout_ms",
     "mail.retry_after_ms",

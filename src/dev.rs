@@ -31,7 +31,7 @@ use crate::mailer::{self, Post};
 use crate::metrics::{self, BrokerCollector, EngineCollector};
 use crate::signals::{STOP, Signals};
 use crate::trace::{Traces, traced};
-use crate::{registry, sink, verify, worker};
+use crate::{registry, sink, unsubscribe_key, verify, worker};
 
 /// Requests under way when the server is told to stop get so long to end.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -75,7 +75,8 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     let data = DataDir::new(args.data_dir.as_ref().unwrap_or(&config.data.dir));
     let secret = data.secret_of(config)?;
     let mails = data.mails();
-    let post = Post::open(config, Some(&mails))?;
+    let unsubscribe_key = unsubscribe_key::of(config, &secret)?;
+    let post = Post::open(config, Some(&mails), Some(unsubscribe_key.clone()))?;
     // Held until the end: it keeps another process out of the same stores.
     let mut _instance = None;
     let mut sink_group = sink::sink_group(config);
@@ -149,6 +150,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
         ),
         tracing: traces.tracing(),
         limits,
+        unsubscribe_key,
         mails: config.mail.url.is_empty().then_some(mails),
     })?;
 

@@ -17,6 +17,7 @@ use crate::broker::BrokerArgs;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
+use crate::unsubscribe_key;
 use crate::worker::{self, Part};
 
 /// What `syncroboard mailer` takes.
@@ -51,8 +52,15 @@ pub(crate) fn run(args: &MailerArgs, config: &Config) -> Result<ExitCode, Failed
     if config.mail.url.is_empty() {
         return Err(Failed::usage("a mailer needs a mail server: give mail.url, smtp://HOST:PORT"));
     }
-    // What is wrong with texts and addresses is said before anything starts.
-    let post = Post::open(&config, None).map_err(|error| Failed::usage(format!("{error:#}")))?;
+    // What is wrong with keys, texts and addresses is said before anything starts.
+    let wrong = |error| Failed::usage(format!("{error:#}"));
+    let key = unsubscribe_key::configured(&config).map_err(wrong)?;
+    if key.is_none() {
+        tracing::warn!(
+            "mails have no links to unsubscribe: give mail.unsubscribe_key, the same as to the API (or its api.secret)"
+        );
+    }
+    let post = Post::open(&config, None, key).map_err(wrong)?;
     let part = Part {
         service: "mailer",
         listen: config.mail.listen.clone(),
@@ -82,12 +90,14 @@ pub(crate) struct Post {
 }
 
 impl Post {
-    /// By way of the mail server that is configured, or into a directory.
-    pub(crate) fn open(config: &Config, files: Option<&Path>) -> anyhow::Result<Self> {
+    /// By way of the mail server that is configured, or into a directory; links to unsubscribe are signed with the key.
+    pub(crate) fn open(config: &Config, files: Option<&Path>, key: Option<Vec<u8>>) -> anyhow::Result<Self> {
         let mail = &config.mail;
         let overridden = Some(mail.templates.as_path()).filter(|dir| !dir.as_os_str().is_empty());
         let templates = Templates::load(overridden).context("mail.templates")?;
-        let composer = Composer::new(ComposerConfig::new(mail.from.clone(), mail.base_url.clone(), templates))?;
+        let mut composer = ComposerConfig::new(mail.from.clone(), mail.base_url.clone(), templates);
+        composer.unsubscribe_key = key;
+        let composer = Composer::new(composer)?;
         let deliver: MakeDeliver = match files.filter(|_| mail.url.is_empty()) {
             Some(dir) => {
                 let files = Files::new(dir).with_context(|| format!("cannot make {}", dir.display()))?;

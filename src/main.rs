@@ -32,6 +32,7 @@ mod token;
 mod topics;
 mod topology_command;
 mod trace;
+mod unsubscribe_key;
 mod verify;
 mod worker;
 

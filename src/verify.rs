@@ -134,7 +134,8 @@ fn compare(
     let log = BrokerEventLog::open(broker.clone(), schemas)?;
     catch_up(&log, read_model, runtime)?;
     let tables = tables(read_model.path())?;
-    let expected = fold(&log)?;
+    // What is not held goes on: the mailer.
+    let expected = fold(&log.up_to(tables.offsets()))?;
     let mut differences = Vec::new();
     verify_log(&expected, &mut |difference| differences.push(difference.to_string()));
     verify_stores(&expected, stores, &mut |difference| differences.push(format!("store {difference}")))?;

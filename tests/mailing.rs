@@ -105,10 +105,55 @@ impl Board {
         ada
     }
 
+    /// Somebody's mails of which this became, as soon as there are so many.
+    fn mails_of(&self, token: &str, state: &str, count: usize) -> Vec<Value> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let page = self.send("GET", &format!("/mails?state={state}"), token, &Value::Null);
+            let items = page["items"].as_array().unwrap();
+            if items.len() == count {
+                return items.clone();
+            }
+            assert!(Instant::now() < end, "{page}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Mails that were written to files.
+    fn mails(&self) -> Vec<Written> {
+        let files = std::fs::read_dir(self.home.data().join("mails")).unwrap().map(|entry| entry.unwrap().path());
+        let mails = files.filter(|path| path.extension().is_some_and(|extension| extension == "eml"));
+        mails.map(|path| Written(std::fs::read_to_string(path).unwrap())).collect()
+    }
+
+    /// The mail with this code in its subject, as soon as it is written.
+    fn mail_about(&self, code: &str) -> Written {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let found = self.mails().into_iter().find(|mail| mail.0.contains(&format!("Subject: [{code}]")));
+            if let Some(mail) = found {
+                return mail;
+            }
+            assert!(Instant::now() < end, "no mail about {code}");
+            std::thread::yield_now();
+        }
+    }
+
     fn ticket(&self, token: &str, title: &str, assignee: &str) {
         let assignee = schemas::ids::user_id(assignee);
         let ticket = json!({ "title": title, "assigneeId": assignee });
         self.send("POST", "/projects/WEB/tickets", token, &ticket);
+    }
+}
+
+/// A mail in a file.
+struct Written(String);
+
+impl Written {
+    /// What follows in the line that begins so.
+    fn header(&self, beginning: &str) -> String {
+        let line = self.0.lines().find_map(|line| line.strip_prefix(beginning));
+        line.unwrap_or_else(|| panic!("no {beginning}: {}", self.0)).to_owned()
     }
 }
 
@@ -154,6 +199,25 @@ fn should_mail_by_smtp_what_happens_in_the_language_of_whoever_reads_it() {
     let spanish = mail("later@example.org", "told");
     assert!(text(spanish, "/bodies/text~1plain").contains("Una cosa"), "{spanish}");
     assert!(text(spanish, "/bodies/text~1html").contains("lang=\"es\""), "{spanish}");
+
+    // What became of them.
+    let nobody = board.token("nobody@example.org");
+    let failed = board.mails_of(&nobody, "failed", 2);
+    for mail in &failed {
+        assert!(text(mail, "/why").contains("550") && text(mail, "/why").contains("nobody of that name"), "{mail}");
+        assert_eq!((mail["attempts"].as_u64(), mail["decidedAt"].is_string()), (Some(1), true), "{mail}");
+    }
+    let kinds: BTreeSet<_> = failed.iter().map(|mail| text(mail, "/kind")).collect();
+    assert_eq!(kinds, BTreeSet::from(["notification", "welcome"]));
+    let later = board.mails_of(&board.token("later@example.org"), "sent", 2);
+    assert!(later.iter().any(|mail| mail["attempts"].as_u64() > Some(1)), "put off once: {later:?}");
+    let session = format!("syncroboard_session={nobody}");
+    let page = http().get(format!("{}/my/mails", board.server.url)).header("cookie", session).send().unwrap();
+    let page = page.text().unwrap();
+    assert!(page.contains("nobody of that name") && page.contains(">failed<"), "{page}");
+    let admin = board.home.token();
+    let verified = board.send("POST", "/verify", &admin, &Value::Null);
+    assert_eq!(verified["differences"], json!([]));
 }
 
 #[test]
@@ -284,6 +348,55 @@ fn should_say_what_a_mailer_needs() {
     };
     assert!(refused(&[]).contains("kafka.bootstrap_servers"));
     assert!(refused(&[("SYNCROBOARD__KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")]).contains("mail.url"));
+    let mut settings = vec![
+        ("SYNCROBOARD__KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1"),
+        ("SYNCROBOARD__MAIL__URL", "smtp://127.0.0.1:1"),
+    ];
+    settings.push(("SYNCROBOARD__MAIL__UNSUBSCRIBE_KEY", "abcd"));
+    let said = refused(&settings);
+    assert!(said.contains("mail.unsubscribe_key") && said.contains("at least 32"), "{said}");
+    // What is missing is said, and nothing where it is there, also as what the API signs with. Something else ends the start.
+    settings.pop();
+    settings.push(("SYNCROBOARD__MAIL__FROM", "nobody"));
+    let missing = "no links to unsubscribe";
+    assert!(refused(&settings).contains(missing));
+    let long = "ab".repeat(32);
+    for key in ["SYNCROBOARD__MAIL__UNSUBSCRIBE_KEY", "SYNCROBOARD__API__SECRET"] {
+        let said = refused(&[settings.as_slice(), &[(key, &long)]].concat());
+        assert!(said.contains("not a sender") && !said.contains(missing), "{said}");
+    }
+}
+
+#[test]
+fn should_mail_nothing_more_to_whoever_follows_the_link_in_a_mail() {
+    let board = Board::start("");
+    let ada = board.project(&["bob@example.org"]);
+    let bob = board.token("bob@example.org");
+    board.ticket(&ada, "Mailed", "bob@example.org");
+    let link = board.mail_about("WEB-1").header("List-Unsubscribe: <http://127.0.0.1:8080");
+    assert_eq!(board.mail_about("WEB-1").header("List-Unsubscribe-Post: "), "List-Unsubscribe=One-Click");
+    let link = format!("{}{}", board.server.url, link.trim_end_matches('>'));
+    assert_eq!(http().get(&link).send().unwrap().status(), 200);
+    let preferences = || board.send("GET", "/preferences", &bob, &Value::Null);
+    assert_eq!(preferences()["email"], "immediate", "a look changes nothing");
+    for _ in 0..2 {
+        let form = http().post(&link).header("content-type", "application/x-www-form-urlencoded");
+        let answer = form.body("List-Unsubscribe=One-Click").send().unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(preferences()["email"], "none");
+    }
+    board.ticket(&ada, "Not mailed", "bob@example.org");
+    // Whether to mail is decided with the notification.
+    let end = Instant::now() + PATIENCE;
+    while board.send("GET", "/notifications", &bob, &Value::Null)["unread"] != json!(2) {
+        assert!(Instant::now() < end, "nobody is told");
+        std::thread::yield_now();
+    }
+    board.send("PATCH", "/preferences", &bob, &json!({ "email": "immediate" }));
+    board.ticket(&ada, "Mailed again", "bob@example.org");
+    // One after the other, as they go to one person.
+    board.mail_about("WEB-3");
+    assert!(board.mails().iter().all(|mail| !mail.0.contains("WEB-2")));
 }
 
 #[test]

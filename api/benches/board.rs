@@ -69,6 +69,7 @@ fn serve(redis: &str) {
             verify: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
             tracing: Tracing::off(),
             limits: Limits::default(),
+            unsubscribe_key: support::UNSUBSCRIBE_KEY.to_vec(),
             mails: None,
         };
         let body = Bytes::from(world.get("bob", "/projects/WEB/board").await.text);

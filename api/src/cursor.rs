@@ -1,6 +1,6 @@
 //! Cursors as text. Opaque to clients: a letter for the list, then the place.
 
-use connectors::read_model::TicketCursor;
+use connectors::read_model::{MailCursor, TicketCursor};
 use uuid::Uuid;
 
 /// Of a list by number; also of a board's column.
@@ -31,6 +31,16 @@ pub(crate) fn parse_by_sequence(text: &str) -> Option<i64> {
     text.strip_prefix('s')?.parse().ok()
 }
 
+/// Of a list of mails.
+pub(crate) fn by_mail(cursor: MailCursor) -> String {
+    format!("m{}.{}", cursor.requested_at, cursor.id)
+}
+
+pub(crate) fn parse_by_mail(text: &str) -> Option<MailCursor> {
+    let (requested_at, id) = text.strip_prefix('m')?.split_once('.')?;
+    Some(MailCursor { requested_at: requested_at.parse().ok()?, id: Uuid::try_parse(id).ok()? })
+}
+
 /// Of a list of projects.
 pub(crate) fn by_key(key: &str) -> String {
     format!("k{key}")
@@ -59,6 +69,9 @@ mod tests {
         assert_eq!(parse_by_number(&by_number(7)), Some(7));
         assert_eq!(parse_by_update(&by_update(update)), Some(update));
         assert_eq!(parse_by_sequence(&by_sequence(9)), Some(9));
+        let mail = MailCursor { requested_at: 12, id: Uuid::from_u128(5) };
+        assert_eq!(parse_by_mail(&by_mail(mail)), Some(mail));
+        assert_eq!(parse_by_mail("m12"), None);
         assert_eq!(parse_by_key(&by_key("WEB")).as_deref(), Some("WEB"));
         assert_eq!(parse_by_number(&by_sequence(9)), None);
         assert_eq!(parse_by_update("n7"), None);

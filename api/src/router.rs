@@ -7,8 +7,8 @@ use axum::routing::{get, patch, post, put};
 
 use crate::problem::Problem;
 use crate::resources::{
-    assignee, assignment, board, bulk, commands, comments, health, members, notifications, projects, status, tickets,
-    users, verify, watchers, webhooks,
+    assignee, assignment, board, bulk, commands, comments, health, mails, members, notifications, projects, status,
+    tickets, users, verify, watchers, webhooks,
 };
 use crate::state::AppState;
 use crate::{layers, pages};
@@ -35,6 +35,7 @@ pub fn router(state: AppState) -> Router {
         .route("/notifications", get(notifications::list))
         .route("/notifications/{id}/read", post(notifications::read_one))
         .route("/notifications:read-all", post(notifications::read_all))
+        .route("/mails", get(mails::list))
         .route("/preferences", get(notifications::read_preferences).patch(notifications::update_preferences))
         .route("/webhooks", get(webhooks::list).post(webhooks::create))
         .route("/webhooks/{id}", get(webhooks::read).patch(webhooks::update).delete(webhooks::delete))
@@ -51,8 +52,10 @@ pub fn router(state: AppState) -> Router {
         .route("/", get(pages::home::read))
         .route("/p/{key}", get(pages::board::read))
         .route("/p/{key}/{number}", get(pages::ticket::read))
+        .route("/my/mails", get(pages::own_mails::read))
         .route("/dev/mail", get(pages::mails::list))
         .route("/dev/mail/{id}", get(pages::mails::read))
+        .route("/unsubscribe", get(pages::unsubscribe::read).post(pages::unsubscribe::create))
         .route("/sign-out", get(pages::sign_in::sign_out))
         .route("/assets/style.css", get(pages::assets::style))
         .route("/assets/icon.svg", get(pages::assets::icon))

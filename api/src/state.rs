@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use connectors::accounts::Accounts;
 use connectors::board_cache::BoardCache;
+use connectors::mail::unsubscribe;
 use connectors::read_model::{BoxFuture, ReadModel};
 use connectors::webhook::Policy;
 use tokio::sync::watch;
 use topology::trace::Tracing;
+use uuid::Uuid;
 
 use crate::auth::{Identity, Secret, TokenError, Verified};
 use crate::boards::Boards;
@@ -57,6 +59,8 @@ pub struct Parts {
     pub tracing: Tracing,
     /// Limits.
     pub limits: Limits,
+    /// What links to unsubscribe are signed with in mails.
+    pub unsubscribe_key: Vec<u8>,
     /// Where mails lie that were written to files for want of a mail server; `/dev/mail` shows them to administrators.
     pub mails: Option<PathBuf>,
 }
@@ -161,6 +165,11 @@ impl AppState {
     /// Whom a bearer token names.
     pub(crate) fn verified(&self, token: &str) -> Result<Arc<Identity>, TokenError> {
         self.0.verified.verify(&self.0.parts.secret, token)
+    }
+
+    /// Whom the token of a link unsubscribes.
+    pub(crate) fn unsubscribes(&self, token: &str) -> Option<Uuid> {
+        unsubscribe::verify(&self.0.parts.unsubscribe_key, token)
     }
 
     pub(crate) fn monitoring(&self) -> Monitoring {

@@ -73,6 +73,15 @@ impl From<GatewayError> for Problem {
 /// Submits a command and waits until its effect can be read, or answers early.
 pub(crate) async fn submit(state: &AppState, writer: &Writer, command: &Command) -> Result<CommandAccepted, Early> {
     registration::ensure(state, &writer.identity, writer.deadline, &writer.trace).await?;
+    submit_of_known(state, writer, command).await
+}
+
+/// As [`submit`], of somebody who is a user, or was one: nobody is registered.
+pub(crate) async fn submit_of_known(
+    state: &AppState,
+    writer: &Writer,
+    command: &Command,
+) -> Result<CommandAccepted, Early> {
     let mut pending = match command {
         Command::Ticket(command) => state.gateway().send(command, &writer.trace),
         Command::User(command) => state.gateway().send_user(command, &writer.trace),

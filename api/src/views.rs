@@ -2,7 +2,7 @@
 
 use connectors::accounts;
 use connectors::read_model::TicketCard;
-use schemas::reader::{CommentRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{CommentRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use schemas::workflow;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
@@ -343,6 +343,35 @@ pub(crate) struct Inbox {
     pub(crate) items: Vec<Notification>,
     pub(crate) next_cursor: Option<String>,
     pub(crate) unread: i64,
+}
+
+/// What became of a mail.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Mail {
+    id: Uuid,
+    /// Null if only what became of it is known.
+    kind: Option<String>,
+    state: String,
+    attempts: i32,
+    why: Option<String>,
+    requested_at: Time,
+    decided_at: Option<Time>,
+}
+
+impl From<MailRow> for Mail {
+    fn from(row: MailRow) -> Self {
+        let unless_empty = |text: String| (!text.is_empty()).then_some(text);
+        Self {
+            id: row.id,
+            kind: unless_empty(row.kind),
+            state: row.state,
+            attempts: row.attempts,
+            why: unless_empty(row.why),
+            requested_at: Time(row.requested_at),
+            decided_at: row.decided_at.map(Time),
+        }
+    }
 }
 
 /// What somebody wants to hear of.

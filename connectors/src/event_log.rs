@@ -1,18 +1,18 @@
-//! Events and outcomes on any broker, as `verify` reads them: from their start to where they ended when they were opened.
+//! Events, mails and outcomes on any broker, as `verify` reads them: from their start to where they ended when they were opened.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::reader::{EventLog, ReadError};
-use schemas::topics::{COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_EVENTS, USER_EVENTS};
-use schemas::{Notification, Outcome, SchemaError, SchemaRegistry, TicketEvent, UserEvent};
+use schemas::topics::{COMMAND_OUTCOMES, EMAIL_OUTBOX, EMAIL_RESULTS, NOTIFICATIONS, TICKET_EVENTS, USER_EVENTS};
+use schemas::{Mail, MailResult, Notification, Outcome, SchemaError, SchemaRegistry, TicketEvent, UserEvent};
 use topology::broker::{Broker, BrokerError, TopicPartition};
 
 /// How long to wait for records that the broker says are there.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How much later an outcome may have been decided than one that lies after it: two sub-topologies write to one partition, and one
-/// of them may have been behind.
+/// How much later an outcome, or a mail, may have been decided than one that lies after it: two tasks write to one partition, and one of
+/// them may have been behind.
 const OUT_OF_ORDER_MS: i64 = 60 * 60 * 1_000;
 
 /// The records up to a moment.
@@ -30,7 +30,7 @@ impl BrokerEventLog {
     pub fn open(broker: Arc<dyn Broker>, registry: Arc<dyn SchemaRegistry>) -> Result<Self, BrokerError> {
         let topics = broker.topics()?;
         let mut ends = Vec::new();
-        for topic in [TICKET_EVENTS, USER_EVENTS, NOTIFICATIONS, COMMAND_OUTCOMES] {
+        for topic in [TICKET_EVENTS, USER_EVENTS, NOTIFICATIONS, EMAIL_OUTBOX, EMAIL_RESULTS, COMMAND_OUTCOMES] {
             for partition in 0..topics.get(topic).copied().unwrap_or_default() {
                 let partition = TopicPartition::new(topic, partition);
                 let end = broker.watermarks(&partition)?.1;
@@ -104,14 +104,50 @@ impl EventLog for BrokerEventLog {
         self.read(NOTIFICATIONS, &mut |bytes| self.decode(bytes, Notification::decode_with).map(&mut *each))
     }
 
+    fn mails(&self, requested: &mut dyn FnMut(Mail), decided: &mut dyn FnMut(MailResult)) -> Result<i64, ReadError> {
+        let requested = self.read_kept(EMAIL_OUTBOX, &mut |_, bytes| {
+            let mail = self.decode(bytes, Mail::decode_with)?;
+            let Mail::MailRequested(request) = &mail;
+            let at = request.published_at;
+            requested(mail);
+            Ok(at)
+        })?;
+        let decided = self.read_kept(EMAIL_RESULTS, &mut |_, bytes| {
+            let result = self.decode(bytes, MailResult::decode_with)?;
+            let at = match &result {
+                MailResult::MailSent(sent) => sent.published_at,
+                MailResult::MailFailed(failed) => failed.published_at,
+            };
+            decided(result);
+            Ok(at)
+        })?;
+        // What became of a mail is decided after it was asked for.
+        Ok(requested.max(decided))
+    }
+
     fn outcomes(&self, each: &mut dyn FnMut(u32, Outcome)) -> Result<i64, ReadError> {
+        self.read_kept(COMMAND_OUTCOMES, &mut |partition, bytes| {
+            let outcome = self.decode(bytes, Outcome::decode_with)?;
+            let at = outcome.decided_at();
+            each(partition, outcome);
+            Ok(at)
+        })
+    }
+}
+
+impl BrokerEventLog {
+    /// Reads a topic whose records are not kept for ever; `each` says of which time a record is. Gives the time since when all are there.
+    fn read_kept(
+        &self,
+        topic: &str,
+        each: &mut dyn FnMut(u32, &[u8]) -> Result<i64, String>,
+    ) -> Result<i64, ReadError> {
         let mut since = i64::MIN;
-        for (partition, end) in self.ends.iter().filter(|(p, _)| *p.topic == *COMMAND_OUTCOMES) {
+        for (partition, end) in self.ends.iter().filter(|(p, _)| *p.topic == *topic) {
             let mut first = None;
             let low = self.read_partition(partition, *end, &mut |bytes| {
-                let outcome = self.decode(bytes, Outcome::decode_with)?;
-                first.get_or_insert(outcome.decided_at());
-                each(partition.partition, outcome);
+                let at = each(partition.partition, bytes)?;
+                first.get_or_insert(at);
                 Ok(())
             })?;
             if low > 0 {
@@ -120,9 +156,7 @@ impl EventLog for BrokerEventLog {
         }
         Ok(since)
     }
-}
 
-impl BrokerEventLog {
     /// Decodes a record, after waiting for its schema if it has to be asked for.
     fn decode<T>(
         &self,

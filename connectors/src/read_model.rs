@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{CommentRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use uuid::Uuid;
 
 /// A future behind a pointer, so that the trait can be used as an object.
@@ -120,6 +120,15 @@ pub trait ReadModel: Send + Sync {
 
     /// How many notifications of a user are unread, up to this sequence; counted no further than [`MOST_UNREAD`].
     fn unread(&self, user: Uuid, up_to: i64) -> Answer<'_, i64>;
+
+    /// The mails of a user, or those in this state, the last asked for first; kept for seven days.
+    fn mails<'a>(
+        &'a self,
+        user: Uuid,
+        state: Option<&'a str>,
+        before: Option<MailCursor>,
+        limit: u32,
+    ) -> Answer<'a, Page<MailRow, MailCursor>>;
 
     /// Those of these users that are known.
     fn users<'a>(&'a self, ids: &'a [Uuid]) -> Answer<'a, BTreeMap<Uuid, UserRow>>;
@@ -234,6 +243,26 @@ pub struct TicketCursor {
 impl From<&TicketRow> for TicketCursor {
     fn from(ticket: &TicketRow) -> Self {
         Self { number: ticket.number, updated_at: ticket.updated_at }
+    }
+}
+
+/// The place of a mail in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MailCursor {
+    /// When it was asked for.
+    pub requested_at: i64,
+    /// Its id.
+    pub id: Uuid,
+}
+
+impl MailCursor {
+    /// The place before all mails.
+    pub(crate) const FIRST: Self = Self { requested_at: i64::MAX, id: Uuid::max() };
+}
+
+impl From<&MailRow> for MailCursor {
+    fn from(mail: &MailRow) -> Self {
+        Self { requested_at: mail.requested_at, id: mail.id }
     }
 }
 

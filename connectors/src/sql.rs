@@ -29,6 +29,18 @@ pub(crate) const USER: &str = "id, email, name, role, source, login, sequence, c
 pub(crate) const NOTIFICATION: &str = "user_id, sequence, id, reason, event_id, kind, project_id, event_sequence, ticket_id, \
      number, code, title, actor_id, detail, actor, assignee, at, read";
 
+/// Columns of a mail.
+pub(crate) const MAIL: &str = "id, user_id, kind, requested_at, state, attempts, why, decided_at";
+
+/// What is new of a mail is added to what is known: that it was asked for, what became of it, or both, in whatever order. The table is
+/// `mails m`.
+pub(crate) const ADD_TO_MAIL: &str = "ON CONFLICT (id) DO UPDATE SET kind = coalesce(nullif(excluded.kind, ''), m.kind), \
+     requested_at = CASE excluded.kind WHEN '' THEN m.requested_at ELSE excluded.requested_at END, \
+     state = CASE WHEN excluded.decided_at IS NULL THEN m.state ELSE excluded.state END, \
+     attempts = CASE WHEN excluded.decided_at IS NULL THEN m.attempts ELSE excluded.attempts END, \
+     why = CASE WHEN excluded.decided_at IS NULL THEN m.why ELSE excluded.why END, \
+     decided_at = coalesce(excluded.decided_at, m.decided_at)";
+
 /// Columns of an outcome.
 pub(crate) const OUTCOME_ROW: &str = "command_id, decided_at, failed, outcome";
 
@@ -111,6 +123,19 @@ pub(crate) fn unread_notifications() -> String {
 
 pub(crate) fn notification() -> String {
     format!("SELECT {NOTIFICATION} FROM notifications WHERE id = $1")
+}
+
+pub(crate) fn mails() -> String {
+    format!(
+        "SELECT {MAIL} FROM mails WHERE user_id = $1 AND (requested_at, id) < ($2, $3) ORDER BY requested_at DESC, id DESC LIMIT $4"
+    )
+}
+
+pub(crate) fn mails_in_state() -> String {
+    format!(
+        "SELECT {MAIL} FROM mails WHERE user_id = $1 AND state = $5 AND (requested_at, id) < ($2, $3) \
+         ORDER BY requested_at DESC, id DESC LIMIT $4"
+    )
 }
 
 /// Counts no further than the limit.
@@ -259,6 +284,19 @@ macro_rules! row_readers {
                     at: row.try_get(16)?,
                 },
                 read: row.try_get(17)?,
+            })
+        }
+
+        pub(super) fn mail(row: &$row) -> Result<schemas::reader::MailRow, sqlx::Error> {
+            Ok(schemas::reader::MailRow {
+                id: row.try_get(0)?,
+                user_id: row.try_get(1)?,
+                kind: row.try_get(2)?,
+                requested_at: row.try_get(3)?,
+                state: row.try_get(4)?,
+                attempts: row.try_get(5)?,
+                why: row.try_get(6)?,
+                decided_at: row.try_get(7)?,
             })
         }
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use schemas::reader::{
-    AssignmentRow, CommentRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, TicketRow, UserRow, WatcherRow,
+    AssignmentRow, CommentRow, MAIL_FAILED, MAIL_SENT, MAIL_WAITING, MailRow, MemberRow, NotificationRow, OutcomeRow,
+    ProjectRow, TicketRow, UserRow, WatcherRow,
 };
 use schemas::{
-    Notification, NotificationsRead, Outcome, TicketCreated, TicketEvent, TicketUpdated, UserEvent, UserState,
+    Mail, MailResult, Notification, NotificationsRead, Outcome, TicketCreated, TicketEvent, TicketUpdated, UserEvent,
+    UserState,
 };
 use uuid::Uuid;
 
@@ -37,6 +39,10 @@ pub struct Fold {
     pub notification_rows: BTreeMap<(Uuid, i64), NotificationRow>,
     /// Users of the read model, by id.
     pub user_rows: BTreeMap<Uuid, UserRow>,
+    /// Mails of the read model, by id.
+    pub mail_rows: BTreeMap<Uuid, MailRow>,
+    /// Mails that were asked for before this, or what became of them, may be gone from the log.
+    pub mails_since: i64,
     /// Outcomes of the read model, by command and partition: an id that was used for commands on several partitions was decided on
     /// each, and any of these may have come first.
     pub outcome_rows: BTreeMap<(Uuid, u32), OutcomeRow>,
@@ -89,6 +95,35 @@ impl Fold {
                     row.read |= notification_id.is_none_or(|id| id == row.id);
                 }
             }
+        }
+    }
+
+    /// Takes in that a mail was asked for.
+    pub fn mail_requested(&mut self, mail: Mail) {
+        let Mail::MailRequested(mail) = mail;
+        let row = self.mail_rows.entry(mail.event_id).or_default();
+        row.id = mail.event_id;
+        row.user_id = mail.user_id;
+        row.kind = mail.kind;
+        row.requested_at = mail.published_at;
+        if row.decided_at.is_none() {
+            MAIL_WAITING.clone_into(&mut row.state);
+        }
+    }
+
+    /// Takes in what became of a mail.
+    pub fn mail_decided(&mut self, result: MailResult) {
+        let row = self.mail_rows.entry(result.mail_id()).or_default();
+        row.id = result.mail_id();
+        row.user_id = result.user_id();
+        let at;
+        (row.state, row.attempts, row.why, at) = match result {
+            MailResult::MailSent(e) => (MAIL_SENT.to_owned(), e.attempts, String::new(), e.published_at),
+            MailResult::MailFailed(e) => (MAIL_FAILED.to_owned(), e.attempts, e.why.replace('\0', ""), e.published_at),
+        };
+        row.decided_at = Some(at);
+        if row.kind.is_empty() {
+            row.requested_at = at;
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use schemas::reader::{EventLog, OutcomeRow, ReadError, ReadModel, Stores};
+use schemas::reader::{EventLog, MailRow, OutcomeRow, ReadError, ReadModel, Stores};
 use schemas::{HandleState, Outcome, ProjectCounters, Record, frame};
 use uuid::Uuid;
 
@@ -64,6 +64,9 @@ pub fn fold(log: &dyn EventLog) -> Result<Fold, ReadError> {
     log.ticket_events(&mut |event| fold.ticket_event(event))?;
     log.user_events(&mut |event| fold.user_event(&event))?;
     log.notifications(&mut |notification| fold.notification(notification))?;
+    let mut decided = Vec::new();
+    fold.mails_since = log.mails(&mut |mail| fold.mail_requested(mail), &mut |result| decided.push(result))?;
+    decided.into_iter().for_each(|result| fold.mail_decided(result));
     fold.outcomes_since = log.outcomes(&mut |partition, outcome| fold.outcome(partition, &outcome))?;
     Ok(fold)
 }
@@ -149,6 +152,7 @@ pub fn verify_read_model(
     let mut rows = Rows::new("notifications", &fold.notification_rows);
     read_model.notifications(&mut |row| rows.found(&(row.user_id, row.sequence), &row, each))?;
     rows.missing(each);
+    verify_mails(fold, read_model, each)?;
     let mut outcomes = Outcomes::new(fold);
     read_model.outcomes(&mut |row| {
         let key = row.command_id;
@@ -160,6 +164,30 @@ pub fn verify_read_model(
         each(Difference { place: OUTCOMES, key: key.to_string(), problem: Problem::Missing });
     }
     Ok(())
+}
+
+/// The table of mails, which neither it nor the log keeps for ever: as [`Outcomes`], by when they were asked for.
+fn verify_mails(fold: &Fold, read_model: &dyn ReadModel, each: &mut dyn FnMut(Difference)) -> Result<(), ReadError> {
+    let kept_from =
+        newest_outcome(fold).map_or(fold.mails_since, |newest| fold.mails_since.max(newest - COMMAND_MEMORY_MS));
+    // Of which the log has lost that they were asked for: when that was, only the table may know.
+    let half = |row: &MailRow| row.kind.is_empty() && fold.mails_since > i64::MIN;
+    let judged = |row: &MailRow| row.requested_at >= kept_from && !half(row);
+    let kept: BTreeMap<Uuid, MailRow> =
+        fold.mail_rows.iter().filter(|(_, row)| judged(row)).map(|(id, row)| (*id, row.clone())).collect();
+    let mut rows = Rows::new("mails", &kept);
+    read_model.mails(&mut |row| {
+        let gone = row.requested_at < kept_from && !kept.contains_key(&row.id);
+        if !gone && !fold.mail_rows.get(&row.id).is_some_and(half) {
+            rows.found(&row.id, &row, each);
+        }
+    })?;
+    rows.missing(each);
+    Ok(())
+}
+
+fn newest_outcome(fold: &Fold) -> Option<i64> {
+    fold.outcome_rows.values().map(|row| row.decided_at).max()
 }
 
 fn entries<'f, E: Iterator>(
@@ -213,8 +241,7 @@ struct Outcomes<'f> {
 
 impl<'f> Outcomes<'f> {
     fn new(fold: &'f Fold) -> Self {
-        let newest = fold.outcome_rows.values().map(|row| row.decided_at).max();
-        let kept_from = newest.map_or(i64::MIN, |newest| newest - COMMAND_MEMORY_MS);
+        let kept_from = newest_outcome(fold).map_or(i64::MIN, |newest| newest - COMMAND_MEMORY_MS);
         let kept = fold.outcome_rows.iter().filter(|(_, row)| row.decided_at >= kept_from);
         Self { fold, kept_from, missing: kept.map(|((command, _), _)| *command).collect() }
     }

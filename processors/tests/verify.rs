@@ -22,12 +22,15 @@ use processors::{
 };
 use rstest::rstest;
 use schemas::reader::{
-    CommentRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, Stores, TicketRow, UserRow,
-    WatcherRow,
+    CommentRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, Stores, TicketRow,
+    UserRow, WatcherRow,
 };
-use schemas::topics::{COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
+use schemas::topics::{
+    COMMAND_OUTCOMES, EMAIL_OUTBOX, NOTIFICATIONS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS,
+};
 use schemas::{
-    CommandAccepted, CommandFailed, Notification, Outcome, RegisterUser, TicketEvent, UserCommand, UserEvent, ids,
+    CommandAccepted, CommandFailed, Mail, MailFailed, MailRequested, MailSent, Notification, Outcome, RegisterUser,
+    TicketEvent, UserCommand, UserEvent, ids,
 };
 use topology::TestDriver;
 use uuid::Uuid;
@@ -68,6 +71,10 @@ impl ReadModel for Table {
     }
     fn notifications(&self, each: &mut dyn FnMut(NotificationRow)) -> Result<(), ReadError> {
         self.0.borrow().notification_rows.values().cloned().for_each(each);
+        Ok(())
+    }
+    fn mails(&self, each: &mut dyn FnMut(MailRow)) -> Result<(), ReadError> {
+        self.0.borrow().mail_rows.values().cloned().for_each(each);
         Ok(())
     }
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {
@@ -133,6 +140,11 @@ fn played() -> (Copied, Fold) {
         fold.notification(Notification::decode(record.value.as_deref().unwrap()).unwrap());
     }
     assert!(!fold.notification_rows.is_empty());
+    fold.mails_since = i64::MIN;
+    for record in driver.all(EMAIL_OUTBOX) {
+        fold.mail_requested(Mail::decode(record.value.as_deref().unwrap()).unwrap());
+    }
+    assert!(!fold.mail_rows.is_empty());
     for record in driver.all(COMMAND_OUTCOMES) {
         fold.outcome(record.partition, &Outcome::decode(record.value.as_deref().unwrap()).unwrap());
     }
@@ -241,6 +253,9 @@ fn should_find_a_damaged_entry_of_each_store(
 #[case::watcher(|f: &mut Fold| f.watcher_rows.values_mut().for_each(|r| r.since += 1), "watchers")]
 #[case::notification(|f: &mut Fold| f.notification_rows.values_mut().for_each(|r| r.read = true), "notifications")]
 #[case::notification_gone(|f: &mut Fold| f.notification_rows.clear(), "notifications")]
+#[case::mail(|f: &mut Fold| f.mail_rows.values_mut().for_each(|r| r.why.push('x')), "mails")]
+#[case::mail_gone(|f: &mut Fold| f.mail_rows.clear(), "mails")]
+#[case::mail_too_many(|f: &mut Fold| drop(f.mail_rows.insert(OWNER, MailRow { id: OWNER, requested_at: AT, ..MailRow::default() })), "mails")]
 #[case::watcher_gone(|f: &mut Fold| f.watcher_rows.clear(), "watchers")]
 #[case::assignment(|f: &mut Fold| f.ticket_rows.values_mut().for_each(|r| r.assignment.held ^= true), "tickets")]
 #[case::pool(|f: &mut Fold| f.project_rows.values_mut().for_each(|r| r.pool_id = Some(OWNER)), "projects")]
@@ -341,4 +356,61 @@ fn should_not_hold_outcomes_to_more_than_log_and_table_keep() {
     let anew = accepted(MEMBER, AT, 7);
     assert_eq!(is(&[(0, gone.clone()), (0, anew.clone())], i64::MIN, &[gone.clone()]), []);
     assert_eq!(is(&[(0, gone), (0, anew.clone())], i64::MIN, &[anew]), []);
+}
+
+/// A fold of these: when each mail was asked for, and what became of it.
+fn mails(since: i64, asked: &[(Uuid, i64)], sent: &[(Uuid, i64)], failed: &[(Uuid, i64)]) -> Fold {
+    let mut fold = Fold { mails_since: since, ..Fold::default() };
+    for &(mail_id, published_at) in failed {
+        fold.mail_decided(MailFailed { mail_id, published_at, attempts: 3, ..MailFailed::default() }.into());
+    }
+    for &(event_id, published_at) in asked {
+        let kind = "welcome".to_owned();
+        fold.mail_requested(MailRequested { event_id, published_at, kind, ..MailRequested::default() }.into());
+    }
+    for &(mail_id, published_at) in sent {
+        fold.mail_decided(MailSent { mail_id, published_at, attempts: 1, ..MailSent::default() }.into());
+    }
+    fold.outcome(0, &accepted(Uuid::nil(), AT, 1));
+    fold
+}
+
+fn mail_problems(expected: &Fold, table: Fold) -> Vec<String> {
+    let mut found = Vec::new();
+    verify_read_model(expected, &Table(RefCell::new(table)), &mut |difference| found.push(difference.place.to_owned()))
+        .unwrap();
+    found
+}
+
+#[test]
+fn should_put_together_what_became_of_a_mail_in_any_order() {
+    let fold = mails(i64::MIN, &[(OWNER, AT), (MEMBER, AT + 1)], &[(OWNER, AT + 5)], &[(MEMBER, AT + 6)]);
+    let rows: Vec<_> =
+        fold.mail_rows.values().map(|r| (r.id, r.requested_at, &*r.state, r.attempts, r.decided_at)).collect();
+    let mut expected = vec![(OWNER, AT, "sent", 1, Some(AT + 5)), (MEMBER, AT + 1, "failed", 3, Some(AT + 6))];
+    expected.sort_by_key(|row| row.0);
+    assert_eq!(rows, expected);
+    assert_eq!(mail_problems(&fold, fold.clone()), Vec::<String>::new());
+}
+
+#[test]
+fn should_not_hold_mails_to_more_than_log_and_table_keep() {
+    let old = AT - COMMAND_MEMORY_MS - 1;
+    let none = |since| mails(since, &[], &[], &[]);
+    let fine = Vec::<String>::new();
+    // Asked for longer ago than they are kept: in the table or not.
+    let long_ago = mails(i64::MIN, &[(OWNER, old)], &[], &[]);
+    assert_eq!(mail_problems(&long_ago, none(i64::MIN)), fine);
+    assert_eq!(mail_problems(&long_ago, long_ago.clone()), fine);
+    assert_eq!(mail_problems(&mails(i64::MIN, &[(OWNER, old + 1)], &[], &[]), none(i64::MIN)), ["mails"]);
+    // The log may have lost what is older than that.
+    let table = mails(i64::MIN, &[(OWNER, AT - 9)], &[(OWNER, AT - 2)], &[]);
+    assert_eq!(mail_problems(&none(AT - 8), table.clone()), fine);
+    assert_eq!(mail_problems(&none(AT - 9), table.clone()), ["mails"]);
+    // Also only that it was asked for.
+    let half = mails(AT - 8, &[], &[(OWNER, AT - 2)], &[]);
+    assert_eq!(mail_problems(&half, table.clone()), fine);
+    assert_eq!(mail_problems(&half, none(AT - 8)), fine);
+    let half = mails(i64::MIN, &[], &[(OWNER, AT - 2)], &[]);
+    assert_eq!(mail_problems(&half, table), ["mails"]);
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::error::SchemaError;
 use crate::event::{Preferences, TicketEvent, UserEvent};
+use crate::mail::{Mail, MailResult};
 use crate::notification::{Notification, Occasion};
 use crate::outcome::Outcome;
 
@@ -39,6 +40,14 @@ pub trait EventLog {
     /// # Errors
     /// As [`Self::ticket_events`].
     fn notifications(&self, each: &mut dyn FnMut(Notification)) -> Result<(), ReadError>;
+
+    /// Hands over every mail that was asked for and is still in the log, and what became of those; each user's in their order. Neither
+    /// is kept for ever: gives the time since when all that were asked for are there, with what became of them, as for
+    /// [`Self::outcomes`].
+    ///
+    /// # Errors
+    /// As [`Self::ticket_events`].
+    fn mails(&self, requested: &mut dyn FnMut(Mail), decided: &mut dyn FnMut(MailResult)) -> Result<i64, ReadError>;
 
     /// Hands over every outcome that the log still has, with the number of its partition, those of one partition in their order. Outcomes
     /// are not kept for ever: gives the time since when, by the outcomes' own, all that were decided are among them;
@@ -95,6 +104,12 @@ pub trait ReadModel {
     /// # Errors
     /// The table cannot be read.
     fn notifications(&self, each: &mut dyn FnMut(NotificationRow)) -> Result<(), ReadError>;
+
+    /// Hands over every mail.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    fn mails(&self, each: &mut dyn FnMut(MailRow)) -> Result<(), ReadError>;
 
     /// Hands over every user.
     ///
@@ -248,6 +263,36 @@ pub struct NotificationRow {
     /// Whether the user has read it.
     pub read: bool,
 }
+
+/// What became of a mail, in the read model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailRow {
+    /// Id.
+    pub id: Uuid,
+    /// Id of the user.
+    pub user_id: Uuid,
+    /// What mail it is; empty if only what became of it is known.
+    pub kind: String,
+    /// When it was asked for, or, if that is not known, when it was decided what became of it.
+    pub requested_at: i64,
+    /// One of [`MAIL_STATES`].
+    pub state: String,
+    /// How often it was tried, once it is decided what became of it.
+    pub attempts: i32,
+    /// Why it was given up; empty: it was not.
+    pub why: String,
+    /// When it was sent or given up.
+    pub decided_at: Option<i64>,
+}
+
+/// It is still to be sent.
+pub const MAIL_WAITING: &str = "waiting";
+/// A mail server has taken it.
+pub const MAIL_SENT: &str = "sent";
+/// It was given up.
+pub const MAIL_FAILED: &str = "failed";
+/// What can have become of a mail.
+pub const MAIL_STATES: [&str; 3] = [MAIL_WAITING, MAIL_SENT, MAIL_FAILED];
 
 /// A comment in the read model.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

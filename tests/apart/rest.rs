@@ -7,7 +7,7 @@ use crate::cases::{CASES, Installation, pass_on};
 use crate::exposition::{Sample, scrape};
 use crate::log;
 use crate::proxy::RoundRobin;
-use crate::site::{Parts, Site};
+use crate::site::{Parts, SECRET, Site};
 use crate::support::Home;
 
 /// How long sinks may take to have read the last marker of a transaction.
@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn should_answer_every_case_in_one_process_and_have_one_for_every_route() {
     let home = Home::new();
     let server = home.start();
-    pass_on(&Installation::new(&server.url, |arguments| home.run(arguments)));
+    let secret = std::fs::read_to_string(home.data().join("secret")).unwrap();
+    pass_on(&Installation::new(&server.url, &secret, |arguments| home.run(arguments)));
     // Those with a success of at least one request.
     let requests = scrape(&server.url).into_iter().filter(|sample| sample.metric == "syncroboard_http_requests_total");
     let answered: BTreeSet<String> = requests
@@ -66,7 +67,7 @@ fn should_answer_every_case_with_two_api_processes_behind_a_round_robin() {
     let site = Site::new();
     let parts = site.start();
     let proxy = RoundRobin::new(&parts.apis.each_ref().map(|api| api.url.clone()));
-    pass_on(&Installation::new(&proxy.url, |arguments| site.run(arguments)));
+    pass_on(&Installation::new(&proxy.url, SECRET, |arguments| site.run(arguments)));
     let served = proxy.served();
     assert!(served.iter().all(|served| *served > 200), "{served:?} were served by each");
     site.verifies();

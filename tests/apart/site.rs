@@ -20,7 +20,7 @@ static ONE: Mutex<()> = Mutex::new(());
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What tokens are signed with.
-const SECRET: &str = "3f0c9d5be8a14c6eb2d7f1a09c5e4d3b8f6a7c2e1d0b9a8f7e6d5c4b3a291807";
+pub(crate) const SECRET: &str = "3f0c9d5be8a14c6eb2d7f1a09c5e4d3b8f6a7c2e1d0b9a8f7e6d5c4b3a291807";
 
 /// The servers, a directory and the processes' settings.
 pub(crate) struct Site {

@@ -110,6 +110,7 @@ fn ticket(above: &'static str) -> Vec<(&'static str, &'static str, &'static str)
         ("worker", NOTIFIED, FANNED_OUT),
         ("worker", "commit transaction", NOTIFIED),
         ("sink", "sink notifications", NOTIFIED),
+        ("sink", "sink email.outbox", NOTIFIED),
     ]
 }
 

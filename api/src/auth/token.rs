@@ -65,7 +65,7 @@ impl Secret {
         Self::new(&bytes)
     }
 
-    /// The secret as text, for the file in the data directory.
+    /// The secret as text, for the file in the data directory: lower case, however it was given.
     #[must_use]
     pub fn to_hex(&self) -> &str {
         &self.hex

@@ -1,4 +1,4 @@
-//! The pages: rendered on the server, without script, for reading only.
+//! The pages: rendered on the server, without script, for reading only, but for the one that unsubscribes.
 //!
 //! Everything people wrote is escaped by the template engine, and the Content-Security-Policy lets a browser load this
 //! server's one style sheet and icon and nothing else, so that whatever slipped through could still do nothing.
@@ -7,10 +7,12 @@ pub(crate) mod assets;
 pub(crate) mod board;
 pub(crate) mod home;
 pub(crate) mod mails;
+pub(crate) mod own_mails;
 pub(crate) mod sign_in;
 mod templates;
 mod text;
 pub(crate) mod ticket;
+pub(crate) mod unsubscribe;
 
 use axum::extract::{OriginalUri, Query};
 use axum::http::{HeaderMap, StatusCode};
@@ -91,17 +93,20 @@ impl Visit {
         match render(self).await {
             Ok(response) => response,
             Err(Instead::SignIn) => sign_in::page(&self.state, None),
-            Err(Instead::NotFound) => self.state.templates().message(
-                StatusCode::NOT_FOUND,
-                "Nothing here",
-                "There is no such page, or it is not one that you can see.",
-            ),
-            Err(Instead::Failed(problem)) => {
-                let status = problem.status();
-                // Logs what the visitor does not get to see.
-                drop(problem.into_response());
-                self.state.templates().message(status, "Not now", "Something is not working. Try again in a moment.")
-            }
+            Err(Instead::NotFound) => nothing_here(&self.state),
+            Err(Instead::Failed(problem)) => not_now(&self.state, problem),
         }
     }
+}
+
+fn nothing_here(state: &AppState) -> Response {
+    let text = "There is no such page, or it is not one that you can see.";
+    state.templates().message(StatusCode::NOT_FOUND, "Nothing here", text)
+}
+
+fn not_now(state: &AppState, problem: Problem) -> Response {
+    let status = problem.status();
+    // Logs what the visitor does not get to see.
+    drop(problem.into_response());
+    state.templates().message(status, "Not now", "Something is not working. Try again in a moment.")
 }

@@ -24,7 +24,9 @@ impl Templates {
             ("board.html", include_str!("../../templates/board.html")),
             ("ticket.html", include_str!("../../templates/ticket.html")),
             ("mails.html", include_str!("../../templates/mails.html")),
+            ("own_mails.html", include_str!("../../templates/own_mails.html")),
             ("sign_in.html", include_str!("../../templates/sign_in.html")),
+            ("unsubscribe.html", include_str!("../../templates/unsubscribe.html")),
             ("message.html", include_str!("../../templates/message.html")),
         ] {
             environment.add_template(name, source)?;

@@ -7,6 +7,7 @@ pub(crate) mod bulk;
 pub(crate) mod commands;
 pub(crate) mod comments;
 pub(crate) mod health;
+pub(crate) mod mails;
 pub(crate) mod members;
 pub(crate) mod notifications;
 pub(crate) mod projects;

@@ -20,6 +20,7 @@ mod health;
 mod problems;
 mod projects;
 mod support;
+mod unsubscribe;
 
 #[test]
 fn should_hold_only_what_no_client_of_the_real_parts_can_bring_about() {

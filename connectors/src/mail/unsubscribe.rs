@@ -12,6 +12,17 @@ use uuid::Uuid;
 /// Nothing else that is signed with the same key begins with this.
 const PURPOSE: &[u8] = b"syncroboard/unsubscribe/v1\0";
 
+/// What a key is derived from may sign other things too: they have other purposes.
+const KEY_PURPOSE: &[u8] = b"syncroboard/unsubscribe-key/v1\0";
+
+/// The key for these tokens that is derived from a secret. Nobody comes from the key to the secret.
+#[must_use]
+pub fn derived_key(secret: &[u8]) -> Vec<u8> {
+    let mut mac = keyed(secret);
+    mac.update(KEY_PURPOSE);
+    mac.finalize().into_bytes().to_vec()
+}
+
 /// The token that unsubscribes this user.
 #[must_use]
 pub fn sign(key: &[u8], user_id: &Uuid) -> String {
@@ -29,10 +40,14 @@ pub fn verify(key: &[u8], token: &str) -> Option<Uuid> {
     Some(user_id)
 }
 
-#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
 fn signed(key: &[u8], user_id: &Uuid) -> Hmac<Sha256> {
-    let mut mac = Hmac::new_from_slice(key).expect("a key of any length");
+    let mut mac = keyed(key);
     mac.update(PURPOSE);
     mac.update(user_id.as_bytes());
     mac
+}
+
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("a key of any length")
 }

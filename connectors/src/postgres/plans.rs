@@ -9,6 +9,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row};
 use uuid::Uuid;
 
+use super::mails::{FORGET, PRUNE};
 use super::queries::{STATUS_COUNTS, users_sql};
 use super::ticket_list::ListStatement;
 use super::write::{READ_ALL, READ_ONE};
@@ -42,6 +43,9 @@ const FILL: &str = "
     INSERT INTO notifications SELECT pg_temp.id('u', n % 5000), n, pg_temp.id('n', n), 'watcher', pg_temp.id('e', n), 'ticket.commented',
             pg_temp.id('p', 0), n, pg_temp.id('t', n), n, 'P0-' || n, 'Ticket', pg_temp.id('u', 1), '', 'ada', '', n, n % 10 > 0
         FROM generate_series(1, 200000) n;
+    INSERT INTO mails SELECT pg_temp.id('m', n), pg_temp.id('u', n % 5000), 'notification', n,
+            (ARRAY['waiting', 'sent', 'failed'])[1 + n % 3], 1, '', CASE WHEN n % 3 > 0 THEN n END
+        FROM generate_series(1, 200000) n;
     INSERT INTO outcomes SELECT pg_temp.id('o', n), n, FALSE, 'outcome' FROM generate_series(1, 200000) n;
     INSERT INTO sink_offsets SELECT 'ticket.events', n, n FROM generate_series(0, 23) n;
 ";
@@ -54,7 +58,8 @@ fn questions() -> Vec<String> {
     questions.extend([sql::user(), users_sql(), sql::ticket_by_id(), sql::ticket_by_number(), sql::board_column()]);
     questions.extend([sql::comments(), sql::comment(), sql::watchers()]);
     questions.extend([sql::notifications(), sql::unread_notifications(), sql::notification(), UNREAD.to_owned()]);
-    questions.extend([READ_ONE, READ_ALL].map(str::to_owned));
+    questions.extend([sql::mails(), sql::mails_in_state()]);
+    questions.extend([READ_ONE, READ_ALL, FORGET, PRUNE].map(str::to_owned));
     questions
 }
 

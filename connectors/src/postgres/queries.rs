@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{CommentRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection};
 use uuid::Uuid;
@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::ticket_list::ListStatement;
 use super::{PostgresReadModel, rows};
 use crate::read_model::{
-    Answer, BOARD_COLUMN_PAGE, Board, BoardColumn, MOST_UNREAD, Page, ReadError, ReadModel, TicketCard, TicketCursor,
-    TicketQuery, page_size,
+    Answer, BOARD_COLUMN_PAGE, Board, BoardColumn, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel, TicketCard,
+    TicketCursor, TicketQuery, page_size,
 };
 use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD, USER};
 
@@ -191,6 +191,28 @@ impl ReadModel for PostgresReadModel {
     fn unread(&self, user: Uuid, up_to: i64) -> Answer<'_, i64> {
         Box::pin(self.ask(async move |db| {
             sqlx::query_scalar(UNREAD).bind(user).bind(up_to).bind(MOST_UNREAD).fetch_one(db).await
+        }))
+    }
+
+    fn mails<'a>(
+        &'a self,
+        user: Uuid,
+        state: Option<&'a str>,
+        before: Option<MailCursor>,
+        limit: u32,
+    ) -> Answer<'a, Page<MailRow, MailCursor>> {
+        Box::pin(self.ask(async move |db| {
+            let (limit, before) = (page_size(limit), before.unwrap_or(MailCursor::FIRST));
+            let mut arguments = arguments![user, before.requested_at, before.id, ask_for(limit)];
+            let statement = match state {
+                None => sql::mails(),
+                Some(state) => {
+                    sqlx::Arguments::add(&mut arguments, state).map_err(sqlx::Error::Encode)?;
+                    sql::mails_in_state()
+                }
+            };
+            let found = fetch(db, statement, arguments, rows::mail).await?;
+            Ok(Page::cut(found, limit, |last| MailCursor::from(last)))
         }))
     }
 

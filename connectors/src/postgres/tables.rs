@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 use schemas::reader::{
-    CommentRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow,
+    CommentRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow,
     WatcherRow,
 };
 use sqlx::postgres::PgRow;
@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use topology::broker::TopicPartition;
 
 use super::{PostgresConfig, migrate, rows, store};
-use crate::sql::{CARD, COMMENT, MEMBER, NOTIFICATION, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER};
+use crate::sql::{CARD, COMMENT, MAIL, MEMBER, NOTIFICATION, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER};
 
 /// Rows that are held in memory at once.
 const PAGE: usize = 1_000;
@@ -107,6 +107,10 @@ impl ReadModel for PostgresTables {
     fn notifications(&self, each: &mut dyn FnMut(NotificationRow)) -> Result<(), ReadError> {
         let select = format!("SELECT {NOTIFICATION} FROM notifications ORDER BY user_id, sequence");
         self.scan("notifications", &select, rows::notification, each)
+    }
+
+    fn mails(&self, each: &mut dyn FnMut(MailRow)) -> Result<(), ReadError> {
+        self.scan("mails", &format!("SELECT {MAIL} FROM mails ORDER BY id"), rows::mail, each)
     }
 
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {

@@ -10,12 +10,13 @@ use sqlx::postgres::{PgBindIterExt, PgHasArrayType};
 use sqlx::{Encode, PgConnection, Postgres, Type};
 use uuid::Uuid;
 
+use super::mails;
 use crate::sink::changes::{Changes, MemberChange, OutcomeRow, PRUNE_AT_ONCE, ProjectChange, TicketKey, TicketPatch};
 
 /// Writes all of it; the order matters only in that a deleted ticket's row is there when it is deleted, and that of its labels the
-/// old ones go before the new ones come. Returns how many old outcomes went.
+/// old ones go before the new ones come. Returns how many old outcomes and mails went.
 pub(super) async fn write(db: &mut PgConnection, mut changes: Changes) -> Result<u64, sqlx::Error> {
-    let outcomes = changes.take_outcomes();
+    let (outcomes, mail_rows) = (changes.take_outcomes(), changes.take_mails());
     write_users(db, &changes.users).await?;
     write_projects(db, &changes.projects).await?;
     write_members(db, &changes.members).await?;
@@ -27,11 +28,12 @@ pub(super) async fn write(db: &mut PgConnection, mut changes: Changes) -> Result
     write_watchers(db, &changes.watchers).await?;
     create_notifications(db, &changes.notifications).await?;
     read_notifications(db, &changes.readings).await?;
+    mails::write(db, &mail_rows).await?;
     delete_tickets(db, &changes.deleted).await?;
     write_sequences(db, &changes.sequences).await?;
     write_outcomes(db, &outcomes).await?;
     match changes.prune_before {
-        Some(decided_before) => prune_outcomes(db, decided_before).await,
+        Some(before) => Ok(prune_outcomes(db, before).await? + mails::prune(db, before).await?),
         None => Ok(0),
     }
 }
@@ -284,7 +286,8 @@ pub(super) const READ_ALL: &str = "UPDATE notifications n SET read = TRUE FROM u
 async fn write_users(db: &mut PgConnection, users: &AHashMap<Uuid, Option<UserRow>>) -> Result<(), sqlx::Error> {
     let erased: Vec<Uuid> = users.iter().filter(|(_, user)| user.is_none()).map(|(id, _)| *id).collect();
     if !erased.is_empty() {
-        sqlx::query("DELETE FROM users WHERE id = ANY($1)").bind(erased).execute(&mut *db).await?;
+        sqlx::query("DELETE FROM users WHERE id = ANY($1)").bind(&erased).execute(&mut *db).await?;
+        mails::forget(db, &erased).await?;
     }
     let mut known: Vec<&UserRow> = users.values().flatten().collect();
     if known.is_empty() {
@@ -538,7 +541,7 @@ async fn prune_outcomes(db: &mut PgConnection, decided_before: i64) -> Result<u6
 }
 
 /// One column of these rows, as an array; written into the statement in place.
-fn column<'r, R, T>(rows: &'r [R], value: impl Fn(&'r R) -> T) -> impl Encode<'r, Postgres> + Type<Postgres>
+pub(super) fn column<'r, R, T>(rows: &'r [R], value: impl Fn(&'r R) -> T) -> impl Encode<'r, Postgres> + Type<Postgres>
 where
     T: Encode<'r, Postgres> + Type<Postgres> + PgHasArrayType,
 {

@@ -5,10 +5,13 @@
 use std::collections::hash_map::Entry;
 
 use ahash::AHashMap;
-use schemas::reader::{AssignmentRow, CommentRow, NotificationRow, TicketRow, UserRow};
+use schemas::reader::{
+    AssignmentRow, CommentRow, MAIL_FAILED, MAIL_SENT, MAIL_WAITING, MailRow, NotificationRow, TicketRow, UserRow,
+};
 use schemas::{
-    Notification, NotificationsRead, Outcome, ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved,
-    ProjectMemberUpdated, ProjectUpdated, TicketCreated, TicketEvent, TicketUpdated, UserEvent, workflow,
+    Mail, MailResult, Notification, NotificationsRead, Outcome, ProjectCreated, ProjectMemberAdded,
+    ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated, TicketCreated, TicketEvent, TicketUpdated, UserEvent,
+    workflow,
 };
 use uuid::Uuid;
 
@@ -38,13 +41,16 @@ pub(crate) struct Changes {
     pub(crate) notifications: Vec<NotificationRow>,
     /// What was read, in order; of what was made before or here.
     pub(crate) readings: Vec<NotificationsRead>,
+    /// Mails that were asked for or decided: of each what is known here.
+    mails: AHashMap<Uuid, MailRow>,
     /// Outcomes with the bytes they came in.
     pub(crate) outcomes: Vec<OutcomeRow>,
-    /// Some of the outcomes that were decided before this are to go: at most [`PRUNE_AT_ONCE`].
+    /// Some of the outcomes that were decided before this, and of the mails that were asked for, are to go: at most [`PRUNE_AT_ONCE`]
+    /// of either.
     pub(crate) prune_before: Option<i64>,
 }
 
-/// How many old outcomes go with one batch.
+/// How many old outcomes, and mails, go with one batch.
 pub(crate) const PRUNE_AT_ONCE: u32 = 1_000;
 
 pub(crate) enum ProjectChange {
@@ -226,6 +232,37 @@ impl Changes {
             }),
             Notification::NotificationsRead(reading) => self.readings.push(reading),
         }
+    }
+
+    /// Takes in that a mail is to be sent.
+    pub(crate) fn mail(&mut self, mail: Mail) {
+        let Mail::MailRequested(mail) = mail;
+        let waiting = || MailRow { state: MAIL_WAITING.to_owned(), ..MailRow::default() };
+        let row = self.mails.entry(mail.event_id).or_insert_with(waiting);
+        (row.id, row.user_id) = (mail.event_id, mail.user_id);
+        (row.kind, row.requested_at) = (mail.kind, mail.published_at);
+    }
+
+    /// Takes in what became of a mail.
+    pub(crate) fn mail_result(&mut self, result: MailResult) {
+        let (id, user_id) = (result.mail_id(), result.user_id());
+        let (state, attempts, why, at) = match result {
+            MailResult::MailSent(sent) => (MAIL_SENT, sent.attempts, String::new(), sent.published_at),
+            MailResult::MailFailed(failed) => (MAIL_FAILED, failed.attempts, failed.why, failed.published_at),
+        };
+        // They are a mail server's words, and Postgres takes no text with this.
+        let why = why.replace('\0', "");
+        let unknown = || MailRow { id, user_id, requested_at: at, ..MailRow::default() };
+        let row = self.mails.entry(id).or_insert_with(unknown);
+        (row.state, row.attempts, row.why, row.decided_at) = (state.to_owned(), attempts, why, Some(at));
+    }
+
+    /// The mails to write, in the order of their ids; none of those who were erased here.
+    pub(crate) fn take_mails(&mut self) -> Vec<MailRow> {
+        let mut mails: Vec<MailRow> = std::mem::take(&mut self.mails).into_values().collect();
+        mails.retain(|mail| !matches!(self.users.get(&mail.user_id), Some(None)));
+        mails.sort_unstable_by_key(|mail| mail.id);
+        mails
     }
 
     /// Takes in that a user was erased.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ahash::AHashMap;
-use schemas::{Notification, Outcome, TicketEvent, UserEvent, frame, topics};
+use schemas::{Mail, MailResult, Notification, Outcome, TicketEvent, UserEvent, frame, topics};
 use topology::RecordRef;
 use topology::broker::{Broker, BrokerError, Consumer, Fetched, Polled, TopicPartition, Waker};
 use uuid::Uuid;
@@ -17,12 +17,19 @@ use super::store::{Move, Position, ReadModelStore};
 use super::{SinkError, SinkOptions, SinkPoint};
 
 /// Topics that the sink reads.
-const TOPICS: [&str; 4] = [topics::TICKET_EVENTS, topics::USER_EVENTS, topics::NOTIFICATIONS, topics::COMMAND_OUTCOMES];
+const TOPICS: [&str; 6] = [
+    topics::TICKET_EVENTS,
+    topics::USER_EVENTS,
+    topics::NOTIFICATIONS,
+    topics::EMAIL_OUTBOX,
+    topics::EMAIL_RESULTS,
+    topics::COMMAND_OUTCOMES,
+];
 
-/// How long outcomes are kept, by the outcomes' own time: as long as the pipeline remembers commands.
-const OUTCOMES_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// How long outcomes and mails are kept, by the outcomes' own time: as long as the pipeline remembers commands, and the log keeps either.
+const KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
-/// How often old outcomes are looked for, by the outcomes' own time.
+/// How often old ones are looked for, by the outcomes' own time.
 const PRUNE_EVERY_MS: i64 = 60_000;
 
 /// How often the group is told how far the database is.
@@ -288,7 +295,7 @@ impl Sink {
     async fn commit(&mut self, mut changes: Changes, moves: &[Move]) -> Result<(), SinkError> {
         let newest_outcome = changes.outcomes.iter().map(|outcome| outcome.decided_at).max().unwrap_or(0);
         let prune = newest_outcome - self.pruned_until > PRUNE_EVERY_MS;
-        changes.prune_before = prune.then_some(newest_outcome - OUTCOMES_KEPT_MS);
+        changes.prune_before = prune.then_some(newest_outcome - KEPT_MS);
         let pruned = self.store.commit(changes, moves, &self.options).await?;
         if prune && pruned < u64::from(PRUNE_AT_ONCE) {
             self.pruned_until = newest_outcome;
@@ -321,6 +328,10 @@ impl Sink {
             },
             topics::NOTIFICATIONS => {
                 changes.notification(Notification::decode_with(registry, value).map_err(unreadable)?);
+            }
+            topics::EMAIL_OUTBOX => changes.mail(Mail::decode_with(registry, value).map_err(unreadable)?),
+            topics::EMAIL_RESULTS => {
+                changes.mail_result(MailResult::decode_with(registry, value).map_err(unreadable)?);
             }
             _ => {
                 let outcome = Outcome::decode_with(registry, value).map_err(unreadable)?;

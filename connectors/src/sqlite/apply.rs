@@ -1,7 +1,7 @@
 //! Writes gathered changes into an open transaction.
 
 use schemas::NotificationsRead;
-use schemas::reader::{CommentRow, NotificationRow, TicketRow, UserRow};
+use schemas::reader::{CommentRow, MailRow, NotificationRow, TicketRow, UserRow};
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, SqliteConnection};
@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::multi_row::MultiRow;
 use crate::sink::changes::{Changes, MemberChange, OutcomeRow, PRUNE_AT_ONCE, ProjectChange, TicketKey, TicketPatch};
+use crate::sql::{ADD_TO_MAIL, MAIL};
 
 /// The statements that take many rows.
 pub(super) struct Writer {
@@ -18,6 +19,7 @@ pub(super) struct Writer {
     status_counts: MultiRow,
     comments: MultiRow,
     notifications: MultiRow,
+    mails: MultiRow,
     sequences: MultiRow,
     users: MultiRow,
     outcomes: MultiRow,
@@ -68,6 +70,7 @@ impl Writer {
                 18,
                 "",
             ),
+            mails: MultiRow::new(&format!("INSERT INTO mails AS m ({MAIL}) VALUES"), 8, ADD_TO_MAIL),
             sequences: MultiRow::new(
                 "INSERT INTO project_sequences (project_id, sequence) VALUES",
                 2,
@@ -91,9 +94,9 @@ impl Writer {
     }
 
     /// Writes all of it. The order matters only in that a deleted ticket's row is there when it is deleted.
-    /// Returns how many old outcomes went.
+    /// Returns how many old outcomes and mails went.
     pub(super) async fn write(&self, db: &mut SqliteConnection, mut changes: Changes) -> Result<u64, sqlx::Error> {
-        let outcomes = changes.take_outcomes();
+        let (outcomes, mails) = (changes.take_outcomes(), changes.take_mails());
         self.write_users(db, changes.users).await?;
         for change in changes.projects {
             write_project(db, change).await?;
@@ -119,6 +122,7 @@ impl Writer {
         for reading in changes.readings {
             read_notifications(db, &reading).await?;
         }
+        self.mails.run(db, mails, bind_mail).await?;
         for (key, id) in changes.deleted {
             delete_ticket(db, key, id).await?;
         }
@@ -130,7 +134,7 @@ impl Writer {
             .await?;
         self.outcomes.run(db, outcomes, bind_outcome).await?;
         match changes.prune_before {
-            Some(decided_before) => prune_outcomes(db, decided_before).await,
+            Some(before) => Ok(prune_outcomes(db, before).await? + prune_mails(db, before).await?),
             None => Ok(0),
         }
     }
@@ -146,6 +150,7 @@ impl Writer {
                 Some(user) => known.push(user),
                 None => {
                     sqlx::query("DELETE FROM users WHERE id = ?").bind(id).execute(&mut *db).await?;
+                    sqlx::query(DELETE_MAILS).bind(id).execute(&mut *db).await?;
                 }
             }
         }
@@ -197,8 +202,9 @@ impl Writer {
 
     /// The statements whose plan must not walk through a table.
     #[cfg(test)]
-    pub(super) fn statements(&self) -> [&str; 4] {
-        [self.patches.single(), self.status_counts.single(), READ_ONE, READ_ALL]
+    pub(super) fn statements(&self) -> [&str; 7] {
+        let (patches, status_counts, mails) = (self.patches.single(), self.status_counts.single(), self.mails.single());
+        [patches, status_counts, mails, READ_ONE, READ_ALL, DELETE_MAILS, PRUNE_MAILS]
     }
 }
 
@@ -288,6 +294,17 @@ fn bind_notification(a: &mut SqliteArguments, notification: NotificationRow) -> 
     a.add(about.assignee)?;
     a.add(about.at)?;
     a.add(read)
+}
+
+fn bind_mail(a: &mut SqliteArguments, mail: MailRow) -> Result<(), BoxDynError> {
+    a.add(mail.id)?;
+    a.add(mail.user_id)?;
+    a.add(mail.kind)?;
+    a.add(mail.requested_at)?;
+    a.add(mail.state)?;
+    a.add(mail.attempts)?;
+    a.add(mail.why)?;
+    a.add(mail.decided_at)
 }
 
 fn bind_outcome(a: &mut SqliteArguments, outcome: OutcomeRow) -> Result<(), BoxDynError> {
@@ -416,6 +433,15 @@ async fn delete_ticket(db: &mut SqliteConnection, (project, number): TicketKey, 
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// Those of one who was erased.
+const DELETE_MAILS: &str = "DELETE FROM mails WHERE user_id = ?";
+/// Some of those that were asked for long ago.
+const PRUNE_MAILS: &str = "DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE requested_at < ? LIMIT ?)";
+
+async fn prune_mails(db: &mut SqliteConnection, requested_before: i64) -> Result<u64, sqlx::Error> {
+    Ok(sqlx::query(PRUNE_MAILS).bind(requested_before).bind(PRUNE_AT_ONCE).execute(db).await?.rows_affected())
 }
 
 async fn prune_outcomes(db: &mut SqliteConnection, decided_before: i64) -> Result<u64, sqlx::Error> {

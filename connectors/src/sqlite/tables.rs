@@ -4,15 +4,16 @@ use std::path::Path;
 
 use parking_lot::Mutex;
 use schemas::reader::{
-    CommentRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow,
+    CommentRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow,
     WatcherRow,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection};
 use tokio::runtime::Runtime;
+use topology::broker::TopicPartition;
 
-use super::rows;
-use crate::sql::{CARD, COMMENT, MEMBER, NOTIFICATION, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER};
+use super::{rows, store};
+use crate::sql::{CARD, COMMENT, MAIL, MEMBER, NOTIFICATION, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER};
 
 /// Rows that are held in memory at once.
 const PAGE: u32 = 1_000;
@@ -20,6 +21,7 @@ const PAGE: u32 = 1_000;
 /// The tables of a read model. Its methods block, and must not be called from asynchronous code.
 pub struct SqliteTables {
     inner: Mutex<(Runtime, SqliteConnection)>,
+    offsets: Vec<(TopicPartition, i64)>,
 }
 
 impl SqliteTables {
@@ -33,16 +35,22 @@ impl SqliteTables {
             .build()
             .map_err(|error| failed("read model", &error))?;
         let options = SqliteConnectOptions::new().filename(path).pragma("query_only", "1");
-        let connection = runtime
+        let (connection, offsets) = runtime
             .block_on(async {
                 let mut connection = options.connect().await?;
                 // Held until the connection closes, so that all tables are of one moment: the first read fixes it.
                 sqlx::query("BEGIN").execute(&mut connection).await?;
-                sqlx::query("SELECT count(*) FROM sink_offsets").execute(&mut connection).await?;
-                Ok::<_, sqlx::Error>(connection)
+                let offsets = store::offsets(&mut connection).await?;
+                Ok::<_, sqlx::Error>((connection, offsets))
             })
             .map_err(|error| failed("read model", &error))?;
-        Ok(Self { inner: Mutex::new((runtime, connection)) })
+        Ok(Self { inner: Mutex::new((runtime, connection)), offsets })
+    }
+
+    /// How far they are: the offset of the next record, for each partition that was ever read.
+    #[must_use]
+    pub fn offsets(&self) -> &[(TopicPartition, i64)] {
+        &self.offsets
     }
 
     /// Reads a table in pages by a unique key, each page after the last key of the one before.
@@ -116,6 +124,10 @@ impl ReadModel for SqliteTables {
 
     fn notifications(&self, each: &mut dyn FnMut(NotificationRow)) -> Result<(), ReadError> {
         self.scan("notifications", "notifications", &["user_id", "sequence"], NOTIFICATION, rows::notification, each)
+    }
+
+    fn mails(&self, each: &mut dyn FnMut(MailRow)) -> Result<(), ReadError> {
+        self.scan("mails", "mails", &["id"], MAIL, rows::mail, each)
     }
 
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::mail::unsubscribe::{sign, verify};
+use crate::mail::unsubscribe::{derived_key, sign, verify};
 use crate::{ADA, KEY};
 
 #[test]
@@ -34,4 +34,13 @@ fn should_refuse_tokens_of_another_key_and_what_is_no_token() {
     for forged in ["", "A", "AAAA", &token[..63], &token[..60], &token[..22], &padded, "á", " ", &token.repeat(2)] {
         assert_eq!(verify(KEY, forged), None, "{forged}");
     }
+}
+
+#[test]
+fn should_derive_a_key_of_its_own_from_each_secret() {
+    let key = derived_key(b"a secret");
+    assert_eq!((key.len(), derived_key(b"a secret")), (32, key.clone()));
+    assert_ne!(derived_key(b"a secreu"), key);
+    // It is not what the secret itself signs.
+    assert_eq!(verify(&key, &sign(b"a secret", &ADA)), None);
 }

@@ -15,6 +15,11 @@ use topology::broker::{Fetched, TopicPartition, partition_for_key};
 use uuid::Uuid;
 
 use crate::home::{Home, Kind, Opened};
+use crate::mails::{mails, requested};
+pub(crate) use crate::mails::{
+    should_forget_the_mails_of_those_who_were_erased_and_old_ones,
+    should_know_what_became_of_a_mail_whichever_record_comes_first, should_list_mails_in_pages_and_by_state,
+};
 use crate::support::*;
 
 /// A sink in a group of this name, as this member.
@@ -324,7 +329,16 @@ pub(crate) async fn should_keep_what_users_want_to_hear_of(kind: Kind) {
     log.user(UserCreated { user_id: id, sequence: 1, ..UserCreated::default() });
     let muted_kinds = ["ticket.commented", "with \"quotes\" and \\"].map(str::to_owned).to_vec();
     let muted_projects = vec![Uuid::from_u128(7), Uuid::from_u128(8)];
-    let preferences = Preferences { muted_kinds, muted_projects, locale: "es".to_owned(), email: "none".to_owned() };
+    let preferences = Preferences {
+        muted_kinds,
+        muted_projects,
+        locale: "es".to_owned(),
+        email: "daily".to_owned(),
+        email_hour: Some(17),
+        time_zone: "Europe/Madrid".to_owned(),
+        quiet_from: "22:00".to_owned(),
+        quiet_to: "07:30".to_owned(),
+    };
     log.user(UserUpdated { user_id: id, sequence: 2, preferences: preferences.clone(), ..UserUpdated::default() });
     let model = home.open().await;
     let _sink = model.start(SinkOptions::default());
@@ -458,12 +472,16 @@ pub(crate) async fn should_hand_every_row_to_verify(kind: Kind) {
         log.event(ticket("WEB", n + 2, n));
     }
     let outcomes: Vec<_> = (1..=2_001).map(|n| Outcome::from(accepted(n))).collect();
+    (1..=1_001).for_each(|n| log.mail(requested(user_id(1), n)));
     outcomes.iter().for_each(|outcome| log.outcome(outcome.clone(), 0));
     log.event(comment("WEB", 2_103, 1, "first"));
     let model = home.open().await;
     let _sink = model.start(SinkOptions::default());
     reach(&*model, "WEB", 2_103).await;
     while model.outcome(Uuid::from_u128(2_001)).await.expect("an answer").is_none() {
+        tokio::task::yield_now().await;
+    }
+    while mails(&model, user_id(1), None, None, 1).await.0.first().is_none_or(|mail| mail.0 < 1_001) {
         tokio::task::yield_now().await;
     }
     // They block.
@@ -475,6 +493,10 @@ pub(crate) async fn should_hand_every_row_to_verify(kind: Kind) {
         tables.tickets(&mut |row| numbers.push(row.number)).expect("read");
         tables.comments(&mut |_| comments += 1).expect("read");
         tables.users(&mut |_| panic!("no users")).expect("read");
+        let mut mails = Vec::new();
+        tables.mails(&mut |row| mails.push(row.id.as_u128())).expect("read");
+        mails.sort_unstable();
+        assert_eq!(mails, (1..=1_001).collect::<Vec<_>>());
         let mut rows = Vec::new();
         tables.outcomes(&mut |row| rows.push(row)).expect("read");
         rows.sort_unstable_by_key(|row| row.command_id);

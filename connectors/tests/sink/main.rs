@@ -15,6 +15,7 @@ mod faults;
 mod home;
 mod late;
 mod load;
+mod mails;
 mod oracle;
 mod proxy;
 mod replaced;
@@ -59,6 +60,9 @@ on_each_database! {
     should_keep_why_somebody_has_a_ticket_whether_it_was_made_before_or_with_it,
     should_keep_what_users_want_to_hear_of,
     should_keep_notifications_and_what_was_read_of_them,
+    should_know_what_became_of_a_mail_whichever_record_comes_first,
+    should_list_mails_in_pages_and_by_state,
+    should_forget_the_mails_of_those_who_were_erased_and_old_ones,
     should_page_through_lists_without_missing_or_repeating,
     should_hand_events_to_subscribers_once_their_rows_can_be_read,
     should_say_that_a_sequence_was_not_reached_by_the_deadline,

@@ -12,8 +12,8 @@ use connectors::read_model::ReadModel;
 use connectors::sink::{SinkHandle, SinkOptions};
 use connectors::sqlite::SqliteReadModel;
 use schemas::{
-    CommandAccepted, Notification, Outcome, ProjectCreated, ProjectMemberAdded, TicketCommented, TicketCreated,
-    TicketEvent, TicketStatusUpdated, UserEvent, ids, topics,
+    CommandAccepted, Mail, MailResult, Notification, Outcome, ProjectCreated, ProjectMemberAdded, TicketCommented,
+    TicketCreated, TicketEvent, TicketStatusUpdated, UserEvent, ids, topics,
 };
 use topology::Headers;
 use topology::broker::{Broker, Cleanup, NewRecord, TopicPartition, TopicSpec, partition_for_key};
@@ -44,6 +44,8 @@ impl Log {
             topics::TICKET_EVENTS,
             topics::USER_EVENTS,
             topics::NOTIFICATIONS,
+            topics::EMAIL_OUTBOX,
+            topics::EMAIL_RESULTS,
             topics::COMMAND_OUTCOMES,
         ]
         .into_iter()
@@ -109,6 +111,22 @@ impl Log {
         let mut value = Vec::new();
         notification.encode(&mut value).expect("encoded");
         self.append(topics::NOTIFICATIONS, partition_for_key(key.as_bytes(), PARTITIONS), &key, Some(&value));
+    }
+
+    pub(crate) fn mail(&self, mail: impl Into<Mail>) {
+        let mail = mail.into();
+        let key = mail.user_id().to_string();
+        let mut value = Vec::new();
+        mail.encode(&mut value).expect("encoded");
+        self.append(topics::EMAIL_OUTBOX, partition_for_key(key.as_bytes(), PARTITIONS), &key, Some(&value));
+    }
+
+    pub(crate) fn mail_result(&self, result: impl Into<MailResult>) {
+        let result = result.into();
+        let key = result.user_id().to_string();
+        let mut value = Vec::new();
+        result.encode(&mut value).expect("encoded");
+        self.append(topics::EMAIL_RESULTS, partition_for_key(key.as_bytes(), PARTITIONS), &key, Some(&value));
     }
 
     pub(crate) fn user(&self, user: impl Into<UserEvent>) {

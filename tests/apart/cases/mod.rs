@@ -8,6 +8,7 @@ mod board;
 mod bulk;
 mod commands;
 mod health;
+mod mails;
 mod members;
 mod notifications;
 mod pages;
@@ -15,6 +16,7 @@ mod problems;
 mod projects;
 mod stage;
 mod tickets;
+mod unsubscribe;
 mod users;
 mod webhooks;
 
@@ -65,6 +67,10 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_count_requests_by_route_and_never_by_what_clients_make_up
         should_verify_itself_for_administrators_only
     }
+    mails {
+        should_say_what_became_of_ones_own_mails
+        should_keep_to_everybody_what_they_were_sent
+    }
     members {
         should_list_members_with_their_names
         should_take_a_new_member_by_id_mail_or_login
@@ -111,6 +117,9 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_page_through_tickets_and_refuse_what_is_no_filter
         should_comment_and_list_comments
         should_delete_for_maintainers_and_never_give_the_number_again
+    }
+    unsubscribe {
+        should_unsubscribe_whoever_presses_the_button_and_nobody_who_only_looks
     }
     users {
         should_show_people_to_themselves_and_to_administrators

@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use connectors::mail::unsubscribe;
 use reqwest::blocking::{RequestBuilder, Response};
 use reqwest::header::HeaderMap;
 use schemas::ids;
@@ -14,14 +15,17 @@ use crate::support::ADMIN;
 pub(crate) struct Installation<'a> {
     url: String,
     http: reqwest::blocking::Client,
+    /// What its tokens are signed with.
+    secret: String,
     run: Box<dyn Fn(&[&str]) -> Output + 'a>,
 }
 
 impl<'a> Installation<'a> {
     /// `run` runs the binary with the installation's settings.
-    pub(crate) fn new(url: &str, run: impl Fn(&[&str]) -> Output + 'a) -> Self {
+    pub(crate) fn new(url: &str, secret: &str, run: impl Fn(&[&str]) -> Output + 'a) -> Self {
         let http = reqwest::blocking::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        Self { url: url.to_owned(), http: http.build().unwrap(), run: Box::new(run) }
+        let (url, secret) = (url.to_owned(), secret.trim().to_owned());
+        Self { url, http: http.build().unwrap(), secret, run: Box::new(run) }
     }
 
     fn token(&self, arguments: &[&str]) -> String {
@@ -63,6 +67,12 @@ impl<'a> Stage<'a> {
         let person = self.person(name);
         self.root().post("/users", json!({ "email": person.email, "name": name })).is(201);
         person
+    }
+
+    /// The path that a mail to somebody leads to who wants no more.
+    pub(super) fn unsubscribe_path(&self, who: &Person<'_>) -> String {
+        let key = unsubscribe::derived_key(self.at.secret.as_bytes());
+        format!("/unsubscribe?token={}", unsubscribe::sign(&key, &who.id()))
     }
 
     /// An administrator.

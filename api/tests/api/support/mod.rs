@@ -25,6 +25,9 @@ pub(crate) use accounts::AccountsAway;
 pub(crate) use log::{Answer, Log};
 pub(crate) use model::Model;
 
+/// What links to unsubscribe are signed with.
+pub(crate) const UNSUBSCRIBE_KEY: &[u8] = b"a key for tests, long enough";
+
 /// The server under test, with its parts at hand.
 pub(crate) struct World {
     pub(crate) log: Arc<Log>,
@@ -93,6 +96,7 @@ impl World {
             verify: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
             tracing: Tracing::off(),
             limits,
+            unsubscribe_key: UNSUBSCRIBE_KEY.to_vec(),
             mails: None,
         };
         let app = router(AppState::new(parts).unwrap());

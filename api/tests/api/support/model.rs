@@ -6,10 +6,11 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use connectors::read_model::{
-    Answer, Board, BoardColumn, DEFAULT_STATUSES, Page, ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery,
+    Answer, Board, BoardColumn, DEFAULT_STATUSES, MailCursor, Page, ReadError, ReadModel, TicketCard, TicketCursor,
+    TicketQuery,
 };
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{CommentRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use uuid::Uuid;
 
 #[derive(Default)]
@@ -144,6 +145,16 @@ impl ReadModel for Model {
     }
 
     fn unread(&self, _: Uuid, _: i64) -> Answer<'_, i64> {
+        not_asked()
+    }
+
+    fn mails<'a>(
+        &'a self,
+        _: Uuid,
+        _: Option<&'a str>,
+        _: Option<MailCursor>,
+        _: u32,
+    ) -> Answer<'a, Page<MailRow, MailCursor>> {
         not_asked()
     }
 

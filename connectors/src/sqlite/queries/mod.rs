@@ -9,14 +9,15 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{CommentRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use uuid::Uuid;
 
 use super::SqliteReadModel;
 use crate::read_model::{
-    Answer, Board, MOST_UNREAD, Page, ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery, page_size,
+    Answer, Board, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery,
+    page_size,
 };
 use crate::sql::{ANY_SEQUENCE, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
@@ -114,6 +115,16 @@ impl ReadModel for SqliteReadModel {
             let unread = sqlx::query_scalar(UNREAD).bind(user).bind(up_to).bind(MOST_UNREAD);
             Ok(unread.fetch_one(&self.pool).await?)
         })
+    }
+
+    fn mails<'a>(
+        &'a self,
+        user: Uuid,
+        state: Option<&'a str>,
+        before: Option<MailCursor>,
+        limit: u32,
+    ) -> Answer<'a, Page<MailRow, MailCursor>> {
+        Box::pin(async move { Ok(people::mails(&self.pool, user, state, before, page_size(limit)).await?) })
     }
 
     fn user(&self, id: Uuid) -> Answer<'_, Option<UserRow>> {

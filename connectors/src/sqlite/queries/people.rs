@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use schemas::reader::{MemberRow, NotificationRow, UserRow};
+use schemas::reader::{MailRow, MemberRow, NotificationRow, UserRow};
 use sqlx::sqlite::SqlitePool;
 use uuid::Uuid;
 
 use super::super::rows;
 use super::{arguments, fetch, id_list};
-use crate::read_model::Page;
+use crate::read_model::{MailCursor, Page};
 use crate::sql::{self, USER};
 
 pub(super) async fn members(pool: &SqlitePool, project: Uuid) -> Result<Vec<MemberRow>, sqlx::Error> {
@@ -36,6 +36,20 @@ pub(super) async fn notifications(
 
 pub(super) async fn notification(pool: &SqlitePool, id: Uuid) -> Result<Option<NotificationRow>, sqlx::Error> {
     Ok(fetch(pool, sql::notification(), arguments![id], rows::notification).await?.pop())
+}
+
+pub(super) async fn mails(
+    pool: &SqlitePool,
+    user: Uuid,
+    state: Option<&str>,
+    before: Option<MailCursor>,
+    limit: u32,
+) -> Result<Page<MailRow, MailCursor>, sqlx::Error> {
+    let before = before.unwrap_or(MailCursor::FIRST);
+    let statement = if state.is_some() { sql::mails_in_state() } else { sql::mails() };
+    let arguments = arguments![user, before.requested_at, before.id, limit + 1, state];
+    let found = fetch(pool, statement, arguments, rows::mail).await?;
+    Ok(Page::cut(found, limit, |last| MailCursor::from(last)))
 }
 
 pub(super) async fn user(pool: &SqlitePool, id: Uuid) -> Result<Option<UserRow>, sqlx::Error> {
