@@ -25,6 +25,7 @@ pub mod gateway;
 pub mod kafka;
 pub mod live;
 pub mod mail;
+mod outgoing;
 pub mod postgres;
 pub mod read_model;
 pub mod redis;
