@@ -20,6 +20,7 @@ pub(crate) struct Config {
     pub(crate) redis: Redis,
     pub(crate) sink: Sink,
     pub(crate) mail: Mail,
+    pub(crate) webhooks: Webhooks,
     pub(crate) tracing: Tracing,
     pub(crate) log: Log,
 }
@@ -187,6 +188,27 @@ pub(crate) struct Mail {
     pub(crate) instance_id: String,
 }
 
+/// The deliverer of webhooks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Webhooks {
+    /// Hosts that webhooks may be at, or `*.host` for all below one, with commas between; empty: every public one.
+    pub(crate) allowed_hosts: String,
+    /// Whether they may be at addresses that are not on the public internet.
+    pub(crate) allow_private: bool,
+    /// Whether they may be at `http` addresses too.
+    pub(crate) allow_http: bool,
+    /// How long a request may take, in milliseconds.
+    pub(crate) timeout_ms: u64,
+    /// How long until a delivery that failed is tried again, in milliseconds; then twice as long each time.
+    pub(crate) retry_after_ms: u64,
+    /// Where a deliverer answers `/healthz`, `/readyz` and `/metrics`; port 0 is a free one.
+    pub(crate) listen: String,
+    /// Names this process among those that deliver, and must stay the same when it restarts; empty: the host's name and the
+    /// first number that no other of them here has.
+    pub(crate) instance_id: String,
+}
+
 /// Where spans go; without `otlp_endpoint` none are made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
@@ -295,6 +317,20 @@ impl Default for Mail {
     }
 }
 
+impl Default for Webhooks {
+    fn default() -> Self {
+        Self {
+            allowed_hosts: String::new(),
+            allow_private: false,
+            allow_http: false,
+            timeout_ms: 10_000,
+            retry_after_ms: 30_000,
+            listen: "127.0.0.1:0".to_owned(),
+            instance_id: String::new(),
+        }
+    }
+}
+
 impl Default for Tracing {
     fn default() -> Self {
         Self { otlp_endpoint: String::new(), sample_ratio: 0.1 }
@@ -377,11 +413,15 @@ impl Config {
             return Err(ConfigError("postgres.connections must be at least 1".to_owned()));
         }
         let Mail { per_second, timeout_ms, retry_after_ms, .. } = config.mail;
-        for (key, value) in
-            [("per_second", per_second.into()), ("timeout_ms", timeout_ms), ("retry_after_ms", retry_after_ms)]
-        {
+        for (key, value) in [
+            ("mail.per_second", per_second.into()),
+            ("mail.timeout_ms", timeout_ms),
+            ("mail.retry_after_ms", retry_after_ms),
+            ("webhooks.timeout_ms", config.webhooks.timeout_ms),
+            ("webhooks.retry_after_ms", config.webhooks.retry_after_ms),
+        ] {
             if value == 0 {
-                return Err(ConfigError(format!("mail.{key} must be at least 1")));
+                return Err(ConfigError(format!("{key} must be at least 1")));
             }
         }
         let Tracing { otlp_endpoint, sample_ratio } = &config.tracing;
@@ -398,7 +438,7 @@ impl Config {
 }
 
 /// Every key there is; those that end in `.*` hold keys of the user's own.
-const KNOWN: [&str; 48] = [
+const KNOWN: [&str; 55] = [
     "data.dir",
     "api.listen",
     "api.outcome_wait_ms",
@@ -443,6 +483,13 @@ const KNOWN: [&str; 48] = [
     "mail.retry_after_ms",
     "mail.listen",
     "mail.instance_id",
+    "webhooks.allowed_hosts",
+    "webhooks.allow_private",
+    "webhooks.allow_http",
+    "webhooks.timeout_ms",
+    "webhooks.retry_after_ms",
+    "webhooks.listen",
+    "webhooks.instance_id",
     "tracing.otlp_endpoint",
     "tracing.sample_ratio",
     "log.filter",

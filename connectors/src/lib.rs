@@ -15,6 +15,7 @@
 //! | [`read_model`] | any database: what can be asked of it |
 //! | [`redis`] | Redis: the board cache of all API processes, and the events for them |
 //! | [`registry`] | a schema registry with Confluent's REST API |
+//! | [`webhook`] | receivers of webhooks: what happens is posted to them, signed |
 //! | [`conformance`] | any broker: the promises that every implementation is held to |
 
 pub mod board_cache;
@@ -34,3 +35,4 @@ pub mod sink;
 mod sql;
 pub mod sqlite;
 mod traced;
+pub mod webhook;
