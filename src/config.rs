@@ -1,10 +1,14 @@
 //! Configuration: defaults, then a TOML file, then `SYNCROBOARD__SECTION__KEY`. An unknown key is an error.
 
+mod webhooks;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use webhooks::Webhooks;
 
 /// All that can be configured.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -188,27 +192,6 @@ pub(crate) struct Mail {
     pub(crate) instance_id: String,
 }
 
-/// The deliverer of webhooks.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Webhooks {
-    /// Hosts that webhooks may be at, or `*.host` for all below one, with commas between; empty: every public one.
-    pub(crate) allowed_hosts: String,
-    /// Whether they may be at addresses that are not on the public internet.
-    pub(crate) allow_private: bool,
-    /// Whether they may be at `http` addresses too.
-    pub(crate) allow_http: bool,
-    /// How long a request may take, in milliseconds.
-    pub(crate) timeout_ms: u64,
-    /// How long until a delivery that failed is tried again, in milliseconds; then twice as long each time.
-    pub(crate) retry_after_ms: u64,
-    /// Where a deliverer answers `/healthz`, `/readyz` and `/metrics`; port 0 is a free one.
-    pub(crate) listen: String,
-    /// Names this process among those that deliver, and must stay the same when it restarts; empty: the host's name and the
-    /// first number that no other of them here has.
-    pub(crate) instance_id: String,
-}
-
 /// Where spans go; without `otlp_endpoint` none are made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
@@ -309,20 +292,6 @@ impl Default for Mail {
             base_url: "http://127.0.0.1:8080".to_owned(),
             templates: PathBuf::new(),
             per_second: 20,
-            timeout_ms: 10_000,
-            retry_after_ms: 30_000,
-            listen: "127.0.0.1:0".to_owned(),
-            instance_id: String::new(),
-        }
-    }
-}
-
-impl Default for Webhooks {
-    fn default() -> Self {
-        Self {
-            allowed_hosts: String::new(),
-            allow_private: false,
-            allow_http: false,
             timeout_ms: 10_000,
             retry_after_ms: 30_000,
             listen: "127.0.0.1:0".to_owned(),
