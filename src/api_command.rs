@@ -24,7 +24,7 @@ use crate::metrics::BrokerCollector;
 use crate::probe::Probe;
 use crate::signals::{STOP, Signals};
 use crate::trace::{Traces, traced};
-use crate::{postgres, redis, registry, unsubscribe_key};
+use crate::{postgres, redis, registry, unsubscribe_key, webhooks};
 
 /// Requests under way when the server is told to stop get so long to end.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -102,7 +102,7 @@ async fn serve(servers: &str, listen: &str, config: &Config, traces: &Traces) ->
         gateway: gateway.clone(),
         read_model: read_model.clone(),
         accounts: accounts.clone(),
-        webhook_targets: config.webhooks.policy(),
+        webhook_targets: webhooks::policy(config),
         boards: redis::boards(config)?,
         secret,
         metrics,

@@ -10,7 +10,7 @@ use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
 use postgres::Postgres;
-use webhooks::Webhooks;
+pub(crate) use webhooks::Webhooks;
 
 /// All that can be configured.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -359,11 +359,15 @@ impl Config {
         }
         config.postgres.refuse_accounts_in_the_read_model()?;
         let Mail { per_second, timeout_ms, retry_after_ms, .. } = config.mail;
-        for (key, value) in
-            [("per_second", per_second.into()), ("timeout_ms", timeout_ms), ("retry_after_ms", retry_after_ms)]
-        {
+        for (key, value) in [
+            ("mail.per_second", per_second.into()),
+            ("mail.timeout_ms", timeout_ms),
+            ("mail.retry_after_ms", retry_after_ms),
+            ("webhooks.timeout_ms", config.webhooks.timeout_ms),
+            ("webhooks.retry_after_ms", config.webhooks.retry_after_ms),
+        ] {
             if value == 0 {
-                return Err(ConfigError(format!("mail.{key} must be at least 1")));
+                return Err(ConfigError(format!("{key} must be at least 1")));
             }
         }
         let Tracing { otlp_endpoint, sample_ratio } = &config.tracing;
@@ -380,7 +384,7 @@ impl Config {
 }
 
 /// Every key there is; those that end in `.*` hold keys of the user's own.
-const KNOWN: [&str; 53] = [
+const KNOWN: [&str; 57] = [
     "data.dir",
     "api.listen",
     "api.outcome_wait_ms",
@@ -430,6 +434,10 @@ const KNOWN: [&str; 53] = [
     "webhooks.allowed_hosts",
     "webhooks.allow_private",
     "webhooks.allow_http",
+    "webhooks.timeout_ms",
+    "webhooks.retry_after_ms",
+    "webhooks.listen",
+    "webhooks.instance_id",
     "tracing.otlp_endpoint",
     "tracing.sample_ratio",
     "log.filter",

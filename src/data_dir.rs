@@ -48,6 +48,11 @@ impl DataDir {
         self.0.join("mailers")
     }
 
+    /// What each deliverer of webhooks on Apache Kafka keeps.
+    pub(crate) fn webhooks(&self) -> PathBuf {
+        self.0.join("webhooks")
+    }
+
     /// The read model.
     pub(crate) fn read_model(&self) -> PathBuf {
         self.0.join("read-model.sqlite")

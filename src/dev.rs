@@ -1,5 +1,5 @@
 //! `syncroboard dev`: everything in one process. The order of start is the order of need; the
-//! order of stop its reverse, but for the mailer, which still reads what the pipeline writes at its end.
+//! order of stop its reverse, but for the mailer and the webhooks, which still read what the pipeline writes at its end.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,16 +10,18 @@ use std::time::Duration;
 use anyhow::Context as _;
 use api::{AppState, Limits, Parts, Readiness, Verification};
 use clap::Args;
-use connectors::accounts::SqliteAccounts;
+use connectors::accounts::{self, SqliteAccounts};
 use connectors::board_cache::LocalBoardCache;
 use connectors::gateway::CommandGateway;
 use connectors::sink::{Announce, SinkOptions, SinkStatus};
 use connectors::sqlite::SqliteReadModel;
+use connectors::webhook::HookBook;
 use processors::{PipelineConfig, pipeline};
 use schemas::SchemaRegistry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use topology::broker::Broker;
+use topology::trace::Tracing;
 use topology::{State, Streams, StreamsConfig, StreamsView};
 
 use crate::broker;
@@ -31,6 +33,7 @@ use crate::mailer::{self, Post};
 use crate::metrics::{self, BrokerCollector, EngineCollector};
 use crate::signals::{STOP, Signals};
 use crate::trace::{Traces, traced};
+use crate::webhooks::{self, Deliverer};
 use crate::{registry, sink, unsubscribe_key, verify, worker};
 
 /// Requests under way when the server is told to stop get so long to end.
@@ -77,6 +80,8 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     let mails = data.mails();
     let unsubscribe_key = unsubscribe_key::of(config, &secret)?;
     let post = Post::open(config, Some(&mails), Some(unsubscribe_key.clone()))?;
+    let book = Arc::new(HookBook::default());
+    let deliverer = Deliverer::open(config, book.clone())?;
     // Held until the end: it keeps another process out of the same stores.
     let mut _instance = None;
     let mut sink_group = sink::sink_group(config);
@@ -97,6 +102,9 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     streams_config.tracing = traces.tracing();
     let read_model = SqliteReadModel::open(data.read_model()).await?;
     let accounts = SqliteAccounts::open(data.accounts()).await?;
+    // A deliverer that knows no webhooks passes over what they should be told of, so it waits for them.
+    let following = accounts::follow(accounts.clone(), move |hooks| book.replace(hooks));
+    following.loaded().await;
     let schemas = match &args.kafka {
         None => registry::embedded(),
         Some(_) => tokio::select! {
@@ -117,26 +125,35 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     let gateway = CommandGateway::open_traced(&broker, schemas.clone(), traces.tracing())?;
     let topology = pipeline(&PipelineConfig { registry: schemas.clone(), ..PipelineConfig::default() })?;
     let streams = Streams::start(&topology, &streams_config, &broker)?;
-    let mailer_config = mailer_config(config, &streams_config);
-    let mailer = Streams::start(&post.topology(schemas.clone())?, &mailer_config, &broker)?;
+    let beside = |of| beside(config, &streams_config, of);
+    let mailer = Streams::start(&post.topology(schemas.clone())?, &beside(mailer::streams_config), &broker)?;
+    let mut webhooks_config = beside(webhooks::streams_config);
+    if let Some(instance) = &_instance {
+        // Its webhooks are this process's own, so it reads everything and shares with no one.
+        webhooks_config.application_id = format!("{}-{}", webhooks_config.application_id, instance.id());
+    }
+    // Most of what it reads concerns no webhook: its spans would stand in every trace and say nothing.
+    webhooks_config.tracing = Tracing::off();
+    let webhooks = Streams::start(&deliverer.topology(schemas.clone())?, &webhooks_config, &broker)?;
 
     let registry = prometheus::Registry::new();
     traces.register(&registry)?;
     let view = streams.view();
     let streams = Arc::new(Mutex::new(Some(streams)));
     registry.register(Box::new(BrokerCollector::start(&broker)?))?;
-    // Of the pipeline alone: the mailer's threads and tasks would have the same names.
+    // Of the pipeline alone: the threads and tasks of the others would have the same names.
     let collector = EngineCollector::new(view.clone(), broker.clone(), &streams_config)?;
     registry.register(Box::new(collector))?;
     let sink_status = sink.status();
-    let readiness = readiness([view, mailer.view()], sink_status.clone());
+    let others = [("the mailer", mailer.view()), ("the webhooks", webhooks.view())];
+    let readiness = readiness(view, others.clone(), sink_status.clone());
     let mut limits = Limits::default();
     limits.outcome_wait = Duration::from_millis(config.api.outcome_wait_ms);
     let app = AppState::new(Parts {
         gateway: gateway.clone(),
         read_model: read_model.clone(),
         accounts: accounts.clone(),
-        webhook_targets: config.webhooks.policy(),
+        webhook_targets: webhooks::policy(config),
         boards,
         secret,
         metrics: registry,
@@ -167,7 +184,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
 
     let failure = tokio::select! {
         () = signals.next() => None,
-        why = part_failed(streams.clone(), mailer.view(), sink_status) => Some(why),
+        why = part_failed(streams.clone(), others.map(|(_, view)| view), sink_status) => Some(why),
     };
     signals.end_within(DRAIN + STOP);
     tracing::info!("stopping: no more requests, committing what is in flight");
@@ -180,11 +197,14 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     let closed = tokio::task::spawn_blocking(move || closing.map_or(Ok(()), Streams::close)).await?;
     announced.await?;
     let mailed = tokio::task::spawn_blocking(move || mailer.close()).await?;
+    let delivered = tokio::task::spawn_blocking(move || webhooks.close()).await?;
+    drop(following);
     let sunk = tokio::task::spawn_blocking(move || sink.stop()).await?;
     read_model.close().await;
     accounts.close().await;
     closed?;
     mailed?;
+    delivered?;
     if let Some(why) = failure {
         anyhow::bail!(why);
     }
@@ -193,11 +213,11 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     Ok(ExitCode::SUCCESS)
 }
 
-/// The mailer's, beside the pipeline's: the stores of each application have a directory of their own there.
-fn mailer_config(config: &Config, pipeline: &StreamsConfig) -> StreamsConfig {
-    // A `mailer` beside it numbers its instances by itself.
+/// Of an application beside the pipeline: the stores of each have a directory of their own there.
+fn beside(config: &Config, pipeline: &StreamsConfig, of: fn(&Config, &str, PathBuf) -> StreamsConfig) -> StreamsConfig {
+    // Processes of its own, such as a `mailer`, number their instances by themselves.
     let instance_id = format!("dev-{}", pipeline.instance_id);
-    let mut streams = mailer::streams_config(config, &instance_id, pipeline.state_dir.clone());
+    let mut streams = of(config, &instance_id, pipeline.state_dir.clone());
     streams.memory = pipeline.memory.clone();
     streams.tracing = pipeline.tracing.clone();
     streams
@@ -256,19 +276,24 @@ fn announce(streams: &Shared, address: SocketAddr) {
 }
 
 fn readiness(
-    [pipeline, mailer]: [StreamsView; 2],
+    pipeline: StreamsView,
+    others: [(&'static str, StreamsView); 2],
     sink: watch::Receiver<SinkStatus>,
 ) -> Arc<dyn Fn() -> Readiness + Send + std::marker::Sync> {
     Arc::new(move || match (metrics::readiness(&pipeline), &*sink.borrow()) {
-        (Readiness::Ready, SinkStatus::Running) if mailer.state() == State::Running => Readiness::Ready,
-        (Readiness::Ready, SinkStatus::Running) => Readiness::NotReady(format!("the mailer: {}", mailer.state())),
+        (Readiness::Ready, SinkStatus::Running) => {
+            match others.iter().find(|(_, view)| view.state() != State::Running) {
+                None => Readiness::Ready,
+                Some((which, view)) => Readiness::NotReady(format!("{which}: {}", view.state())),
+            }
+        }
         (Readiness::Ready, sink) => Readiness::NotReady(format!("the read model's sink: {sink:?}")),
         (not_ready, _) => not_ready,
     })
 }
 
-/// Ends when the pipeline, the mailer or the sink has ended by itself, with the reason.
-async fn part_failed(streams: Shared, mailer: StreamsView, mut sink: watch::Receiver<SinkStatus>) -> String {
+/// Ends when the pipeline, the mailer, the deliverer of webhooks or the sink has ended by itself, with the reason.
+async fn part_failed(streams: Shared, others: [StreamsView; 2], mut sink: watch::Receiver<SinkStatus>) -> String {
     let mut look = tokio::time::interval(Duration::from_millis(250));
     loop {
         tokio::select! {
@@ -282,7 +307,7 @@ async fn part_failed(streams: Shared, mailer: StreamsView, mut sink: watch::Rece
         if let SinkStatus::Failed(error) = &*sink.borrow() {
             return format!("the read model's sink gave up: {error}");
         }
-        if [state(&streams), mailer.state()].contains(&State::Error) {
+        if state(&streams) == State::Error || others.iter().any(|view| view.state() == State::Error) {
             return "a stream thread gave up; see the log above".to_owned();
         }
     }

@@ -68,6 +68,7 @@ pub(crate) fn run(args: &MailerArgs, config: &Config) -> Result<ExitCode, Failed
         instance_id: config.mail.instance_id.clone(),
         streams: streams_config,
         topology: Box::new(move |registry| post.topology(registry)),
+        follow: None,
     };
     worker::run_part(&servers, &config, &part)
 }

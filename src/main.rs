@@ -34,6 +34,7 @@ mod topology_command;
 mod trace;
 mod unsubscribe_key;
 mod verify;
+mod webhooks;
 mod worker;
 
 use std::path::PathBuf;
@@ -69,6 +70,8 @@ enum Command {
     Sink(sink::SinkArgs),
     /// Send mails that are asked for on Apache Kafka, in as many processes as one likes.
     Mailer(mailer::MailerArgs),
+    /// Tell receivers of webhooks what happens on Apache Kafka, in as many processes as one likes.
+    Webhooks(webhooks::WebhooksArgs),
     /// Serve REST and pages on Apache Kafka, Postgres and Redis, in as many processes as one likes.
     Api(api_command::ApiArgs),
     /// Pour native commands or GitHub issues into a running server.
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         Command::Worker(args) => worker::run(&args, &config),
         Command::Sink(args) => sink::run(&args, &config),
         Command::Mailer(args) => mailer::run(&args, &config),
+        Command::Webhooks(args) => webhooks::run(&args, &config),
         Command::Api(args) => api_command::run(&args, &config),
         Command::Import(args) => import(&args, &config),
         Command::Token(args) => token::run(&args, &config),

@@ -43,7 +43,12 @@ pub(crate) fn tables(config: &Config) -> Result<PostgresTables, Failed> {
 
 /// What stands in no log, in a schema of its own, as the role that otherwise only reads; connects when it is asked.
 pub(crate) fn accounts(config: &Config) -> Result<Arc<PostgresAccounts>, Failed> {
-    Ok(PostgresAccounts::open(reading(config)?.in_schema(&config.postgres.accounts_schema))?)
+    Ok(PostgresAccounts::open(accounts_settings(config)?)?)
+}
+
+/// Where they are.
+pub(crate) fn accounts_settings(config: &Config) -> Result<PostgresConfig, Failed> {
+    Ok(reading(config)?.in_schema(&config.postgres.accounts_schema))
 }
 
 /// Brings the tables up to date, as the role that migrates; the schemas and their versions.

@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use processors::{PipelineConfig, pipeline, topic_specs};
-use schemas::topics::{COMMAND_OUTCOMES, TICKET_ASSIGNMENTS, TICKET_COMMANDS, USER_COMMANDS};
+use schemas::topics::{
+    COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS,
+    WEBHOOK_COMMANDS,
+};
 use serde::Serialize;
 use topology::broker::{Broker, TopicName, TopicSpec};
 use topology::{Difference, StreamsConfig, TopicCheck, check_topics, internal_topics};
@@ -81,6 +84,8 @@ pub(crate) fn external(existing: &BTreeMap<TopicName, u32>, partitions: u32) -> 
             COMMAND_OUTCOMES => outcomes,
             // Read together with the commands, so as many.
             TICKET_ASSIGNMENTS => existing.get(TICKET_ASSIGNMENTS).copied().unwrap_or(count(TICKET_COMMANDS)),
+            // What webhooks deliver is read together.
+            name @ (NOTIFICATIONS | WEBHOOK_COMMANDS) => existing.get(name).copied().unwrap_or(count(TICKET_EVENTS)),
             name => count(name),
         };
     }

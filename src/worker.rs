@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use api::Monitoring;
 use clap::Args;
+use connectors::accounts::Following;
 use connectors::kafka::MAX_RECORD_BYTES;
 use processors::{PipelineConfig, pipeline};
 use schemas::SchemaRegistry;
@@ -80,6 +81,7 @@ pub(crate) fn run(args: &WorkerArgs, config: &Config) -> Result<ExitCode, Failed
         instance_id: config.worker.instance_id.clone(),
         streams: streams_config,
         topology: Box::new(|registry| Ok(pipeline(&PipelineConfig { registry, ..PipelineConfig::default() })?)),
+        follow: None,
     };
     run_part(&servers, &config, &part)
 }
@@ -98,6 +100,8 @@ pub(crate) struct Part {
     pub(crate) streams: fn(&Config, &str, PathBuf) -> StreamsConfig,
     /// What it runs.
     pub(crate) topology: Box<dyn Fn(Arc<dyn SchemaRegistry>) -> anyhow::Result<Topology>>,
+    /// Begins to keep at hand what webhooks there are, if it needs that.
+    pub(crate) follow: Option<Box<dyn Fn() -> anyhow::Result<Following>>>,
 }
 
 /// Runs it until it is stopped.
@@ -148,9 +152,11 @@ async fn work(servers: &str, config: &Config, part: &Part, traces: &Traces) -> a
         let _ = stopped.await;
     }));
 
+    // It is followed until the end.
+    let following = part.follow.as_ref().map(|follow| follow()).transpose()?;
     let started = tokio::select! {
         () = signals.next() => None,
-        streams = start(servers, &broker, config, part, &streams_config, &stage) => Some(Arc::new(streams?)),
+        streams = start(following.as_ref(), servers, &broker, config, part, &streams_config, &stage) => Some(Arc::new(streams?)),
     };
     let Some(streams) = started else {
         signals.end_within(STOP);
@@ -186,6 +192,7 @@ async fn work(servers: &str, config: &Config, part: &Part, traces: &Traces) -> a
 
 /// Starts the pipeline as soon as the schema registry and Kafka can be reached.
 async fn start(
+    following: Option<&Following>,
     servers: &str,
     broker: &Arc<dyn Broker>,
     config: &Config,
@@ -193,6 +200,13 @@ async fn start(
     streams_config: &StreamsConfig,
     stage: &Stage,
 ) -> anyhow::Result<Streams> {
+    if let Some(following) = following {
+        while let Some(why) = following.missing() {
+            stage.waits(format!("accounts: {why}"));
+            // They say themselves when they are there; that they are not may have another reason by now.
+            let _ = tokio::time::timeout(AGAIN, following.loaded()).await;
+        }
+    }
     let topology = (part.topology)(registry::open(config, |why| stage.waits(why)).await?)?;
     let mut told = false;
     loop {

@@ -16,7 +16,7 @@
 //! | [`read_model`] | any database: what can be asked of it |
 //! | [`redis`] | Redis: the board cache of all API processes, and the events for them |
 //! | [`registry`] | a schema registry with Confluent's REST API |
-//! | [`webhook`] | whoever wants to be told by HTTP |
+//! | [`webhook`] | receivers of webhooks: what happens is posted to them, signed |
 //! | [`conformance`] | any broker: the promises that every implementation is held to |
 
 pub mod accounts;
@@ -28,6 +28,7 @@ pub mod gateway;
 pub mod kafka;
 pub mod live;
 pub mod mail;
+mod outgoing;
 pub mod postgres;
 pub mod read_model;
 pub mod redis;

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use schemas::topics::{
     COMMAND_OUTCOMES, EMAIL_OUTBOX, EMAIL_RESULTS, NOTIFICATIONS, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS,
-    USER_COMMANDS, USER_EVENTS,
+    USER_COMMANDS, USER_EVENTS, WEBHOOK_COMMANDS, WEBHOOK_RESULTS,
 };
 use schemas::{
     Assignment, EmbeddedRegistry, FanOutContinued, InboxInput, Mail, Notification, PoolInput, PoolLookupReplied,
@@ -226,5 +226,7 @@ pub fn topic_specs(partitions: u32) -> Vec<TopicSpec> {
         topic(NOTIFICATIONS, Cleanup::Keep, false),
         topic(EMAIL_OUTBOX, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
         topic(EMAIL_RESULTS, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
+        topic(WEBHOOK_COMMANDS, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
+        topic(WEBHOOK_RESULTS, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
     ]
 }

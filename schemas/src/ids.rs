@@ -21,6 +21,8 @@ pub const NAMESPACE_ASSIGNMENT: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3
 pub const NAMESPACE_NOTIFICATION: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b08);
 /// Namespace of the ids of mails.
 pub const NAMESPACE_MAIL: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b09);
+/// Namespace of the ids of deliveries to webhooks.
+pub const NAMESPACE_DELIVERY: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b0a);
 
 /// Id of the project with this key. One partition so decides who gets a key.
 #[must_use]
@@ -103,6 +105,28 @@ pub fn welcome_mail_id(user: Uuid) -> Uuid {
 #[must_use]
 pub fn digest_mail_id(first_notification: Uuid) -> Uuid {
     Uuid::new_v5(&NAMESPACE_MAIL, format!("digest from {first_notification} on").as_bytes())
+}
+
+/// Id of the delivery of an event, or of a notification, to a webhook.
+#[must_use]
+pub fn delivery_id(subject: Uuid, hook: Uuid) -> Uuid {
+    let mut name = [0; 32];
+    name[..16].copy_from_slice(subject.as_bytes());
+    name[16..].copy_from_slice(hook.as_bytes());
+    Uuid::new_v5(&NAMESPACE_DELIVERY, &name)
+}
+
+/// Id of the delivery that repeats `delivery` as `command` asks.
+#[must_use]
+pub fn replay_id(delivery: Uuid, command: Uuid) -> Uuid {
+    Uuid::new_v5(&NAMESPACE_DELIVERY, format!("{delivery} again for {command}").as_bytes())
+}
+
+/// Id of the record that says what became of an attempt to deliver, or, if there was none, that the delivery is given up.
+#[must_use]
+pub fn delivery_result_id(delivery: Uuid, attempt: Option<i32>) -> Uuid {
+    let of = attempt.map_or_else(|| "the end".to_owned(), |attempt| format!("attempt {attempt}"));
+    Uuid::new_v5(&NAMESPACE_DELIVERY, format!("{of} of {delivery}").as_bytes())
 }
 
 /// Id of the comment that `command` makes.

@@ -9,6 +9,7 @@
 //! | [`command`], [`event`], [`outcome`] | the records of the topics, and a closed set of each |
 //! | [`notification`] | who must know of what, and the records on the way there |
 //! | [`mail`] | mails that are to be sent, and what became of them |
+//! | [`webhook`] | deliveries that are to be made again, and what became of each attempt |
 //! | [`internal`], [`state`] | what sub-topologies send each other; what state stores hold |
 //! | [`frame`] | writing and reading a framed record |
 //! | [`registry`] | which schema an id means: a trait, and the registry in the code |
@@ -52,6 +53,7 @@ pub mod registry;
 pub mod state;
 pub mod subjects;
 pub mod topics;
+pub mod webhook;
 pub mod workflow;
 
 pub use assignment::*;
@@ -66,3 +68,7 @@ pub use published::{Published, WriterSchema};
 pub use record::Record;
 pub use registry::{EmbeddedRegistry, Lookup, SchemaRegistry};
 pub use state::*;
+pub use webhook::{
+    DeliveryFailed, DeliveryResult, DeliverySucceeded, KeptDeliveryState, OutgoingDeliveryState, ReplayRequested,
+    WebhookCommand,
+};

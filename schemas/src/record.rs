@@ -264,6 +264,16 @@ macro_rules! record_enum {
                 }
             }
 
+            /// The record's fields as JSON, by the names that they have on the wire.
+            ///
+            /// # Errors
+            /// None with the records there are.
+            pub fn to_json(&self) -> Result<serde_json::Value, serde_json::Error> {
+                match self {
+                    $( Self::$variant(record) => serde_json::to_value(record), )*
+                }
+            }
+
             /// The schemas of the set.
             #[must_use]
             pub fn schemas() -> Vec<&'static $crate::published::Published> {

@@ -1,7 +1,7 @@
 //! Who knows the schemas: a trait, and the registry that is embedded in the code.
 //!
 //! Ids are given once and for ever. Commands count from 1, events from 101, outcomes from 201, internal records from
-//! 301, assignments from 351, notifications from 371, mails from 391, state from 401. Each version of a schema has an id of its own: a new version takes the next free one of its
+//! 301, assignments from 351, notifications from 371, webhooks from 381, mails from 391, state from 401. Each version of a schema has an id of its own: a new version takes the next free one of its
 //! range, and the one that it replaces goes to [`REPLACED`], so that what it wrote stays readable.
 //!
 //! A registry of its own gives ids of its own: there the ids in the code are only what a build calls its schemas by, in
@@ -36,6 +36,7 @@ use crate::state::{
     CommentState, ExternalState, HandleState, MemberState, PoolGroupState, PoolLoadState, PoolMembershipState,
     PoolProjectState, PoolState, PoolTicketState, ProjectCounters, ProjectState, TicketState, UserState, WatcherState,
 };
+use crate::webhook::{DeliveryFailed, DeliverySucceeded, KeptDeliveryState, OutgoingDeliveryState, ReplayRequested};
 
 /// What a registry answers when it is asked for an id.
 #[derive(Debug, Clone)]
@@ -136,7 +137,7 @@ static BY_ID: LazyLock<Vec<Option<&'static Published>>> = LazyLock::new(|| {
 });
 
 /// The schemas that this build writes.
-fn current() -> [&'static Published; 78] {
+fn current() -> [&'static Published; 83] {
     [
         CreateProject::published(),
         UpdateProject::published(),
@@ -196,6 +197,11 @@ fn current() -> [&'static Published; 78] {
         MailSent::published(),
         MailFailed::published(),
         OutgoingMailState::published(),
+        ReplayRequested::published(),
+        DeliverySucceeded::published(),
+        DeliveryFailed::published(),
+        OutgoingDeliveryState::published(),
+        KeptDeliveryState::published(),
         ProjectState::published(),
         ProjectCounters::published(),
         MemberState::published(),

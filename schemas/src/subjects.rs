@@ -13,8 +13,9 @@ use crate::outcome::Outcome;
 use crate::published::Published;
 use crate::topics::{
     COMMAND_OUTCOMES, EMAIL_OUTBOX, EMAIL_RESULTS, NOTIFICATIONS, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS,
-    USER_COMMANDS, USER_EVENTS,
+    USER_COMMANDS, USER_EVENTS, WEBHOOK_COMMANDS, WEBHOOK_RESULTS,
 };
+use crate::webhook::{DeliveryResult, WebhookCommand};
 
 /// Namespace of every record.
 pub const NAMESPACE: &str = "io.syncroboard";
@@ -53,6 +54,8 @@ pub fn subjects() -> Vec<Subject> {
         (NOTIFICATIONS, Notification::schemas()),
         (EMAIL_OUTBOX, Mail::schemas()),
         (EMAIL_RESULTS, MailResult::schemas()),
+        (WEBHOOK_COMMANDS, WebhookCommand::schemas()),
+        (WEBHOOK_RESULTS, DeliveryResult::schemas()),
     ]
     .into_iter()
     .flat_map(|(topic, schemas)| schemas.into_iter().map(move |schema| Subject { topic, schema }))

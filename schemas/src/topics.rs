@@ -22,6 +22,10 @@ pub const NOTIFICATIONS: &str = "notifications";
 pub const EMAIL_OUTBOX: &str = "email.outbox";
 /// What became of e-mail; key: user id.
 pub const EMAIL_RESULTS: &str = "email.results";
+/// What webhooks are to do again; key: id of the user or project.
+pub const WEBHOOK_COMMANDS: &str = "webhook.commands";
+/// What became of each attempt to deliver to a webhook; key: id of the user or project.
+pub const WEBHOOK_RESULTS: &str = "webhook.results";
 
 /// What the name of a topic's dead-letter topic ends with.
 pub const DEAD_LETTER_SUFFIX: &str = ".dlq";

@@ -1,57 +1,38 @@
-//! What can be configured of webhooks.
+//! The keys of `webhooks.`.
 
-use connectors::webhook::Policy;
 use serde::{Deserialize, Serialize};
 
-/// Webhooks.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// The deliverer of webhooks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Webhooks {
     /// Hosts that webhooks may be at, or `*.host` for all below one, with commas between; empty: every public one.
-    #[serde(deserialize_with = "listed")]
-    pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) allowed_hosts: String,
     /// Whether they may be at addresses that are not on the public internet.
     pub(crate) allow_private: bool,
     /// Whether they may be at `http` addresses too.
     pub(crate) allow_http: bool,
+    /// How long a request may take, in milliseconds.
+    pub(crate) timeout_ms: u64,
+    /// How long until a delivery that failed is tried again, in milliseconds; then twice as long each time.
+    pub(crate) retry_after_ms: u64,
+    /// Where a deliverer answers `/healthz`, `/readyz` and `/metrics`; port 0 is a free one.
+    pub(crate) listen: String,
+    /// Names this process among those that deliver, and must stay the same when it restarts; empty: the host's name and the
+    /// first number that no other of them here has.
+    pub(crate) instance_id: String,
 }
 
-impl Webhooks {
-    pub(crate) fn policy(&self) -> Policy {
-        let Self { allowed_hosts, allow_private, allow_http } = self.clone();
-        Policy { allowed_hosts, allow_private, allow_http }
-    }
-}
-
-/// A list, or a text with commas between, as the environment has it.
-fn listed<'de, D: serde::Deserializer<'de>>(given: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Given {
-        List(Vec<String>),
-        Text(String),
-    }
-    Ok(match Given::deserialize(given)? {
-        Given::List(list) => list,
-        Given::Text(text) => {
-            text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+impl Default for Webhooks {
+    fn default() -> Self {
+        Self {
+            allowed_hosts: String::new(),
+            allow_private: false,
+            allow_http: false,
+            timeout_ms: 10_000,
+            retry_after_ms: 30_000,
+            listen: "127.0.0.1:0".to_owned(),
+            instance_id: String::new(),
         }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn should_take_hosts_as_a_list_and_as_a_text() {
-        for given in
-            [serde_json::json!(["a.example.org", "b.example.org"]), serde_json::json!(" a.example.org,b.example.org, ")]
-        {
-            let config: Webhooks = serde_json::from_value(serde_json::json!({ "allowed_hosts": given })).unwrap();
-            assert_eq!(config.policy().allowed_hosts, ["a.example.org", "b.example.org"]);
-        }
-        let empty: Webhooks = serde_json::from_value(serde_json::json!({ "allowed_hosts": "" })).unwrap();
-        assert!(empty.allowed_hosts.is_empty());
     }
 }

@@ -6,7 +6,6 @@
 //! is sent again only if its server took it without the mailer seeing that, or if the mailer dies before that commit. It then has
 //! the same Message-ID.
 
-use std::collections::VecDeque;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +15,7 @@ use parking_lot::Mutex;
 use schemas::topics::{EMAIL_OUTBOX, EMAIL_RESULTS};
 use schemas::{
     Mail, MailFailed, MailItem, MailRequested, MailResult, MailSent, OutgoingMailState, Record as _, SchemaRegistry,
-    event, frame, ids,
+    event, ids,
 };
 use topology::serde::{Deserialized, Deserializer, SerializeError, Serializer};
 use topology::{
@@ -26,6 +25,7 @@ use topology::{
 use uuid::Uuid;
 
 use super::{Composer, Content, Deliver, Failure, Letter, Notice};
+use crate::outgoing::{Done, Framed, Ids, LOOK_EVERY_MS, Look, Pauses, Rest, decoded, millis, reason, written};
 
 /// Mails that have still to be sent.
 pub const OUTGOING: &str = "outgoing-mails";
@@ -33,18 +33,8 @@ pub const OUTGOING: &str = "outgoing-mails";
 const MAILER: &str = "mailer";
 const RESULTS_SINK: &str = "results";
 
-/// How often the mailer looks for mails that are due, at most, in milliseconds.
-const LOOK_EVERY_MS: i64 = 200;
-/// No mail is begun when those of all tasks together have taken so long since the last commit: a slow server may not hold it up.
-const LOOK_TAKES: Duration = Duration::from_secs(1);
-/// Failures in a row after which the server is left alone for a while.
-const FAILURES_IN_A_ROW: u32 = 5;
-/// How long a server is left alone, at most.
-const LONGEST_REST: Duration = Duration::from_mins(5);
 /// How many mails that were handed over a task keeps in mind: more than it hands over between two commits.
 const KEPT_IN_MIND: usize = 1_000;
-/// Most characters of a reason.
-const REASON_CHARS: usize = 400;
 
 /// Makes what hands mails over, one for each task.
 pub type MakeDeliver = Arc<dyn Fn() -> Box<dyn Deliver> + Send + Sync>;
@@ -99,10 +89,10 @@ pub fn mailer(config: &MailerConfig) -> Result<Topology, TopologyError> {
     let (each, server) = (config.clone(), Arc::default());
     TopologyBuilder::new()
         .exception_handler(LogAndContinue, true)
-        .source::<Uuid, Mail, _>("outbox", [EMAIL_OUTBOX], Users, mails.clone())
+        .source::<Uuid, Mail, _>("outbox", [EMAIL_OUTBOX], Ids, mails.clone())
         .processor(MAILER, move || Mailer::new(each.clone(), Arc::clone(&server)), &["outbox"], &[OUTGOING])
         .store::<DueKey, OutgoingMailState>(StoreBuilder::persistent(OUTGOING, Keys, Framed))
-        .sink::<Uuid, MailResult>(RESULTS_SINK, EMAIL_RESULTS, Users, mails, Partitioning::ByKey, &[MAILER])
+        .sink::<Uuid, MailResult>(RESULTS_SINK, EMAIL_RESULTS, Ids, mails, Partitioning::ByKey, &[MAILER])
         .build()
 }
 
@@ -112,13 +102,13 @@ struct Mailer {
     wired: Option<(Store<DueKey, OutgoingMailState>, Output<Uuid, MailResult>)>,
     server: Arc<Mutex<MailServer>>,
     /// The last that were handed over. A processor lives on when its transaction is taken back, and no mail can be.
-    handed_over: VecDeque<(Uuid, MailResult)>,
+    handed_over: Done<Uuid, MailResult>,
 }
 
 impl Mailer {
     fn new(config: MailerConfig, server: Arc<Mutex<MailServer>>) -> Self {
         let deliver = (config.deliver)();
-        Self { config, deliver, wired: None, server, handed_over: VecDeque::new() }
+        Self { config, deliver, wired: None, server, handed_over: Done::new(KEPT_IN_MIND) }
     }
 }
 
@@ -191,7 +181,7 @@ impl Mailer {
 
     fn attempt(&mut self, mut waiting: OutgoingMailState, now: i64) -> Attempt {
         let id = waiting.mail.event_id;
-        if let Some((_, result)) = self.handed_over.iter().find(|(known, _)| *known == id) {
+        if let Some(result) = self.handed_over.get(&id) {
             return Attempt::Ended(result.clone());
         }
         if now.saturating_sub(waiting.mail.published_at) > millis(self.config.max_age) {
@@ -211,30 +201,30 @@ impl Mailer {
         let begun = Instant::now();
         let handed_over = self.deliver.deliver(&composed);
         let mut server = self.server.lock();
-        server.was_busy(now, begun.elapsed());
+        server.look.took(now, begun.elapsed());
         let failure = match handed_over {
             Ok(()) => {
-                server.works();
+                server.rest.works();
                 let result = sent(&waiting.mail, waiting.attempts, now);
-                self.handed_over.truncate(KEPT_IN_MIND - 1);
-                self.handed_over.push_front((id, result.clone()));
+                self.handed_over.insert(id, result.clone());
                 return Attempt::Ended(result);
             }
             Err(Failure::Refused(why)) => {
-                server.works();
+                server.rest.works();
                 tracing::warn!(mail = %id, "a mail is given up: {why}");
                 return Attempt::Ended(failed(&waiting.mail, waiting.attempts, &why, now));
             }
             Err(failure) => failure,
         };
         tracing::warn!(mail = %id, attempts = waiting.attempts, "a mail is tried again later: {failure}");
+        let pauses = Pauses { first: self.config.first_pause, longest: self.config.longest_pause };
         match &failure {
-            Failure::Deferred(_) => server.works(),
-            Failure::Broken(_) => server.fails(true, now, self.config.first_pause),
-            _ => server.fails(false, now, self.config.first_pause),
+            Failure::Deferred(_) => server.rest.works(),
+            Failure::Broken(_) => server.rest.fails(true, now, self.config.first_pause),
+            _ => server.rest.fails(false, now, self.config.first_pause),
         }
-        waiting.why = failure.to_string().chars().take(REASON_CHARS).collect();
-        Attempt::Again(now.saturating_add(pause(&self.config, id, waiting.attempts)), waiting)
+        waiting.why = reason(&failure.to_string());
+        Attempt::Again(now.saturating_add(pauses.after(id, waiting.attempts)), waiting)
     }
 }
 
@@ -245,61 +235,17 @@ fn look_every(per_second: u32) -> i64 {
 }
 
 /// What the tasks of a process know of the mail server: leaves it alone if it takes nothing, and says when enough time was spent on
-/// it. It stands in memory: whoever starts anew may ask at once.
+/// it.
 #[derive(Debug, Default)]
 struct MailServer {
-    /// Failures in a row that say something about the server.
-    failures: u32,
-    /// How often in a row it has been left alone.
-    rests: u32,
-    rests_until: Option<i64>,
-    /// The time of the look at hand, which is the same for all tasks, and what it has taken.
-    look: i64,
-    spent: Duration,
+    rest: Rest,
+    look: Look,
 }
 
 impl MailServer {
     fn may_be_asked(&self, now: i64) -> bool {
-        let rests = self.rests_until.is_some_and(|until| now < until);
-        !rests && (self.look != now || self.spent < LOOK_TAKES)
+        !self.rest.rests(now) && !self.look.left(now).is_zero()
     }
-
-    fn was_busy(&mut self, now: i64, spent: Duration) {
-        self.spent = if self.look == now { self.spent + spent } else { spent };
-        self.look = now;
-    }
-
-    fn works(&mut self) {
-        (self.failures, self.rests, self.rests_until) = (0, 0, None);
-    }
-
-    fn fails(&mut self, for_all: bool, now: i64, first_rest: Duration) {
-        self.failures += 1;
-        if for_all || self.failures >= FAILURES_IN_A_ROW {
-            let rest = doubled(first_rest, self.rests, LONGEST_REST);
-            self.rests += 1;
-            self.rests_until = Some(now.saturating_add(rest));
-        }
-    }
-}
-
-/// How long until the next attempt, in milliseconds: up to a fifth more or less than twice as long as the last time, so that not all
-/// come back at once.
-fn pause(config: &MailerConfig, id: Uuid, attempts: i32) -> i64 {
-    let times = u32::try_from(attempts - 1).unwrap_or_default();
-    let pause = doubled(config.first_pause, times, config.longest_pause);
-    // Of the id and the attempt, as a processor draws no random numbers.
-    let drawn = i64::from(id.as_bytes()[(attempts.unsigned_abs() % 16) as usize]);
-    pause + pause * (drawn - 128) / 640
-}
-
-/// A time doubled so many times, up to the longest one; in milliseconds.
-fn doubled(first: Duration, times: u32, longest: Duration) -> i64 {
-    millis(first).saturating_mul(1 << times.min(20)).min(millis(longest))
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What the mail says; an error if this version does not know what kind it is.
@@ -371,7 +317,7 @@ fn failed(mail: &MailRequested, attempts: i32, why: &str, now: i64) -> MailResul
         user_id: mail.user_id,
         mail_id,
         attempts,
-        why: why.chars().take(REASON_CHARS).collect(),
+        why: reason(why),
     }
     .into()
 }
@@ -411,64 +357,18 @@ impl Deserializer<DueKey> for Keys {
     }
 }
 
-/// Values of the store, with the schema of this build.
-struct Framed;
-
-impl Serializer<OutgoingMailState> for Framed {
-    fn serialize(&self, _topic: &str, value: &OutgoingMailState, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
-        frame::encode(value, out).map(|()| true).map_err(|error| SerializeError(error.to_string()))
-    }
-}
-
-impl Deserializer<OutgoingMailState> for Framed {
-    fn deserialize(
-        &self,
-        _topic: &str,
-        _headers: HeadersRef<'_>,
-        data: Option<&[u8]>,
-    ) -> Deserialized<OutgoingMailState> {
-        match frame::decode(data.unwrap_or_default()) {
-            Ok(state) => Deserialized::Value(state),
-            Err(error) => Deserialized::Bad(error.to_string()),
-        }
-    }
-}
-
-/// Ids of users, as text.
-struct Users;
-
-impl Serializer<Uuid> for Users {
-    fn serialize(&self, _topic: &str, key: &Uuid, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
-        out.extend_from_slice(key.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
-        Ok(true)
-    }
-}
-
-impl Deserializer<Uuid> for Users {
-    fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<Uuid> {
-        match data.and_then(|data| Uuid::try_parse_ascii(data).ok()) {
-            Some(id) => Deserialized::Value(id),
-            None => Deserialized::Bad("the key is no id of a user".to_owned()),
-        }
-    }
-}
-
 /// What is asked for and what became of it, with the schemas that the registry knows.
 #[derive(Clone)]
 struct Mails(Arc<dyn SchemaRegistry>);
 
 impl Deserializer<Mail> for Mails {
     fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<Mail> {
-        match Mail::decode_with(&*self.0, data.unwrap_or_default()) {
-            Ok(mail) => Deserialized::Value(mail),
-            Err(error) if error.not_yet() => Deserialized::NotYet(error.to_string()),
-            Err(error) => Deserialized::Bad(error.to_string()),
-        }
+        decoded(Mail::decode_with(&*self.0, data.unwrap_or_default()))
     }
 }
 
 impl Serializer<MailResult> for Mails {
     fn serialize(&self, _topic: &str, value: &MailResult, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
-        value.encode_with(&*self.0, out).map(|()| true).map_err(|error| SerializeError(error.to_string()))
+        written(value.encode_with(&*self.0, out))
     }
 }

@@ -39,6 +39,7 @@ macro_rules! for_each_record {
             PoolProjectState PoolMembershipState PoolLoadState PoolTicketState PoolGroupState
             NotificationIntended ReadingTold FanOutContinued NotificationCreated NotificationsRead
             MailRequested MailSent MailFailed OutgoingMailState
+            ReplayRequested DeliverySucceeded DeliveryFailed OutgoingDeliveryState KeptDeliveryState
             FanOutTicketState FanOutWatcherState FanOutRestState InboxState GatheredState
         ] $($call)*)
     };

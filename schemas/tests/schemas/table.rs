@@ -16,14 +16,15 @@ const TICKET_EVENT: &[&str] =
     &["eventId", "correlationId", "causationId", "publishedAt", "version", "source", "projectId", "sequence"];
 const USER_EVENT: &[&str] =
     &["eventId", "correlationId", "causationId", "publishedAt", "version", "source", "userId", "sequence"];
+const WEBHOOK: &[&str] = &["eventId", "correlationId", "causationId", "publishedAt", "version", "source", "ownerId"];
 const OUTCOME: &[&str] =
     &["commandId", "correlationId", "commandType", "decidedAt", "duplicate", "projectId", "sequence"];
 
 /// The commands and events that are about users and not about projects.
 const OF_USERS: [&str; 5] = ["RegisterUser", "UpdatePreferences", "ReadNotifications", "UserCreated", "UserUpdated"];
 
-/// What became of mails.
-const RESULTS: [&str; 2] = ["MailSent", "MailFailed"];
+/// What became of mails and deliveries.
+const RESULTS: [&str; 4] = ["MailSent", "MailFailed", "DeliverySucceeded", "DeliveryFailed"];
 
 #[test]
 fn should_give_every_schema_an_id_of_its_own_in_the_range_of_its_kind() {
@@ -36,7 +37,8 @@ fn should_give_every_schema_an_id_of_its_own_in_the_range_of_its_kind() {
             "outcomes" => 201..=300,
             "internal" => 301..=350,
             "assignments" => 351..=370,
-            "notifications" => 371..=390,
+            "notifications" => 371..=380,
+            "webhooks" => 381..=390,
             "mails" => 391..=400,
             _ => 401..=511,
         };
@@ -73,6 +75,7 @@ fn should_begin_every_record_with_the_envelope_of_its_kind() {
             ("events", name) if OF_USERS.contains(&name) => USER_EVENT,
             ("notifications", _) => USER_EVENT,
             ("mails", _) => &USER_EVENT[..USER_EVENT.len() - 1],
+            ("webhooks", _) => WEBHOOK,
             ("events", _) => TICKET_EVENT,
             ("outcomes", _) => OUTCOME,
             _ => continue,
@@ -127,6 +130,7 @@ fn should_have_a_subject_for_every_record_that_others_meet() {
         ("assignments", "ticket.assignments", "ticket.assignments"),
         ("notifications", "notifications", "notifications"),
         ("mails", "email.outbox", "email.results"),
+        ("webhooks", "webhook.commands", "webhook.results"),
     ] {
         expected.extend(files(directory).into_iter().map(|record| {
             let other = OF_USERS.contains(&record.as_str()) || RESULTS.contains(&record.as_str());
@@ -140,8 +144,8 @@ fn should_have_a_subject_for_every_record_that_others_meet() {
     assert_eq!(subjects, expected);
 }
 
-const DIRECTORIES: [&str; 8] =
-    ["commands", "events", "outcomes", "internal", "assignments", "notifications", "mails", "state"];
+const DIRECTORIES: [&str; 9] =
+    ["commands", "events", "outcomes", "internal", "assignments", "notifications", "webhooks", "mails", "state"];
 
 fn directory_of(record: &str) -> &'static str {
     DIRECTORIES.into_iter().find(|directory| files(directory).iter().any(|file| file == record)).unwrap()
