@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::services::{OwnKafka, clone, script, services, succeeded, unique};
+use support::services::{OwnKafka, OwnRegistry, clone, script, services, succeeded, unique};
 use support::{Home, Server, http};
 
 /// How long a mail may take.
@@ -336,6 +336,54 @@ fn should_mail_everything_on_kafka_while_a_mailer_of_its_own_is_killed() {
     // Everybody is welcomed too.
     take(tickets + members.len() + 1);
     mailer.stop();
+}
+
+#[test]
+fn should_give_out_work_while_neither_a_mail_server_nor_the_registry_answers() {
+    let (kafka, registry) = (OwnKafka::new(&[]), OwnRegistry::new());
+    let post = MailServer::start();
+    let settings = BTreeMap::from([
+        ("SYNCROBOARD__MAIL__URL", post.url.clone()),
+        ("SYNCROBOARD__SCHEMA_REGISTRY__URL", registry.url().to_owned()),
+        ("SYNCROBOARD__KAFKA__TRANSACTION_TIMEOUT_MS", "4000".to_owned()),
+    ]);
+    let home = Home::new();
+    let dev = ["dev", "--listen", "127.0.0.1:0", "--kafka", kafka.bootstrap()];
+    let mut server = Home::spawn(home.command(&dev).envs(&settings));
+    server.wait_until_running();
+    let board = Board { home, server, settings: settings.clone() };
+    let ada = board.project(&["bob@example.org"]);
+    // It is seen to be away: this mail does not come any more.
+    drop(post);
+    registry.stop();
+    let tickets: Vec<String> = (0..12)
+        .map(|n| {
+            board.send(
+                "POST",
+                "/projects/WEB/tickets",
+                &ada,
+                &json!({ "title": format!("Ticket {n}"), "priority": "LOW" }),
+            )
+        })
+        .map(|ticket| text(&ticket, "/code").to_owned())
+        .collect();
+    let end = Instant::now() + PATIENCE;
+    for code in &tickets {
+        while board.send("GET", &format!("/tickets/{code}"), &ada, &json!({}))["assigneeId"].is_null() {
+            assert!(Instant::now() < end, "nobody has {code}");
+        }
+    }
+    let bob = board.token("bob@example.org");
+    let waiting = loop {
+        let mails = board.send("GET", "/mails?state=waiting", &bob, &json!({}));
+        let waiting = mails["items"].as_array().map_or(0, Vec::len);
+        if waiting > 0 {
+            break waiting;
+        }
+        assert!(Instant::now() < end, "{mails}");
+    };
+    let told = board.send("GET", "/notifications", &bob, &json!({}));
+    assert!(told["items"].as_array().is_some_and(|told| told.len() >= waiting), "{told}");
 }
 
 #[test]
