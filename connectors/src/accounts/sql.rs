@@ -13,15 +13,18 @@ pub(super) fn by_id() -> String {
 }
 
 pub(super) fn of_owner() -> String {
-    format!("SELECT {COLUMNS} FROM webhooks WHERE owner_id = $1 AND owner_kind = $2 ORDER BY created_at, id")
+    format!("SELECT {COLUMNS} FROM webhooks WHERE owner_id = $1 AND owner_kind = $2 ORDER BY made")
 }
 
 pub(super) fn all() -> String {
-    format!("SELECT {COLUMNS} FROM webhooks ORDER BY created_at, id")
+    format!("SELECT {COLUMNS} FROM webhooks ORDER BY made")
 }
 
 pub(super) fn insert() -> String {
-    format!("INSERT INTO webhooks ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)")
+    format!(
+        "INSERT INTO webhooks ({COLUMNS}, made) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, \
+         (SELECT revision FROM changes WHERE what = 'webhooks'))"
+    )
 }
 
 /// What is null stays as it is; a change is always later than the one before.

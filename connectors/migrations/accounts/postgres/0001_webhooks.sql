@@ -10,7 +10,9 @@ CREATE TABLE webhooks (
     kinds      text NOT NULL,
     created_by uuid NOT NULL,
     created_at bigint NOT NULL,
-    updated_at bigint NOT NULL
+    updated_at bigint NOT NULL,
+    -- The revision that made it: their order, whatever clocks say.
+    made       bigint NOT NULL
 );
 CREATE INDEX webhooks_of_owner ON webhooks (owner_id, owner_kind);
 

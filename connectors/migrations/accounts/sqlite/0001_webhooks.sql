@@ -10,7 +10,9 @@ CREATE TABLE webhooks (
     kinds      TEXT NOT NULL,
     created_by BLOB NOT NULL,
     created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    updated_at INTEGER NOT NULL,
+    -- The revision that made it: their order, whatever clocks say.
+    made       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX webhooks_of_owner ON webhooks (owner_id, owner_kind);
 
