@@ -46,6 +46,7 @@ impl Log {
             topics::NOTIFICATIONS,
             topics::EMAIL_OUTBOX,
             topics::EMAIL_RESULTS,
+            topics::WEBHOOK_COMMANDS,
             topics::WEBHOOK_RESULTS,
             topics::COMMAND_OUTCOMES,
         ]
