@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use api::{Commands, Pending};
 use connectors::gateway::{CommandGateway, GatewayError};
-use schemas::{TicketCommand, UserCommand};
+use connectors::read_model::BoxFuture;
+use schemas::{TicketCommand, UserCommand, WebhookCommand};
 use topology::trace::Trace;
 use uuid::Uuid;
 
@@ -60,6 +61,14 @@ impl Commands for LateGateway {
 
     fn send_user(&self, command: &UserCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError> {
         Commands::send_user(self.gateway()?, command, trace)
+    }
+
+    fn submit_webhook<'a>(
+        &'a self,
+        command: &'a WebhookCommand,
+        trace: &'a Trace,
+    ) -> BoxFuture<'a, Result<(), GatewayError>> {
+        Box::pin(async move { self.gateway()?.submit_webhook(command, trace).await })
     }
 
     fn is_pending(&self, command: Uuid) -> bool {

@@ -23,6 +23,11 @@ impl Answer {
         Self((StatusCode::CREATED, Json(body)).into_response()).with(LOCATION, location)
     }
 
+    /// 202 with what will be, and where.
+    pub(crate) fn accepted(body: impl Serialize, location: &str) -> Self {
+        Self((StatusCode::ACCEPTED, Json(body)).into_response()).with(LOCATION, location)
+    }
+
     /// 204.
     pub(crate) fn no_content() -> Self {
         Self(StatusCode::NO_CONTENT.into_response())

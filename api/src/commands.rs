@@ -2,7 +2,7 @@
 
 use connectors::gateway::{CommandGateway, GatewayError, Submitted};
 use connectors::read_model::BoxFuture;
-use schemas::{Outcome, TicketCommand, UserCommand};
+use schemas::{Outcome, TicketCommand, UserCommand, WebhookCommand};
 use topology::trace::Trace;
 use uuid::Uuid;
 
@@ -20,6 +20,14 @@ pub trait Commands: Send + Sync {
     /// # Errors
     /// It was not taken: nothing was written.
     fn send_user(&self, command: &UserCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError>;
+
+    /// Hands over a command about webhooks, which has no outcome, and comes back when it is durable in the log. If it does not, it may be
+    /// written nevertheless; sent again it counts once.
+    fn submit_webhook<'a>(
+        &'a self,
+        command: &'a WebhookCommand,
+        trace: &'a Trace,
+    ) -> BoxFuture<'a, Result<(), GatewayError>>;
 
     /// Whether the command was sent here and has no outcome yet.
     fn is_pending(&self, command: Uuid) -> bool;
@@ -41,6 +49,14 @@ impl Commands for CommandGateway {
 
     fn send_user(&self, command: &UserCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError> {
         Self::send_user(self, command, trace).map(boxed)
+    }
+
+    fn submit_webhook<'a>(
+        &'a self,
+        command: &'a WebhookCommand,
+        trace: &'a Trace,
+    ) -> BoxFuture<'a, Result<(), GatewayError>> {
+        Box::pin(Self::submit_webhook(self, command, trace))
     }
 
     fn is_pending(&self, command: Uuid) -> bool {

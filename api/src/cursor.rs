@@ -1,6 +1,6 @@
 //! Cursors as text. Opaque to clients: a letter for the list, then the place.
 
-use connectors::read_model::{MailCursor, TicketCursor};
+use connectors::read_model::{DeliveryCursor, MailCursor, TicketCursor};
 use uuid::Uuid;
 
 /// Of a list by number; also of a board's column.
@@ -41,6 +41,16 @@ pub(crate) fn parse_by_mail(text: &str) -> Option<MailCursor> {
     Some(MailCursor { requested_at: requested_at.parse().ok()?, id: Uuid::try_parse(id).ok()? })
 }
 
+/// Of a list of deliveries to a webhook.
+pub(crate) fn by_delivery(cursor: DeliveryCursor) -> String {
+    format!("d{}.{}", cursor.first_at, cursor.id)
+}
+
+pub(crate) fn parse_by_delivery(text: &str) -> Option<DeliveryCursor> {
+    let (first_at, id) = text.strip_prefix('d')?.split_once('.')?;
+    Some(DeliveryCursor { first_at: first_at.parse().ok()?, id: Uuid::try_parse(id).ok()? })
+}
+
 /// Of a list of projects.
 pub(crate) fn by_key(key: &str) -> String {
     format!("k{key}")
@@ -72,6 +82,9 @@ mod tests {
         let mail = MailCursor { requested_at: 12, id: Uuid::from_u128(5) };
         assert_eq!(parse_by_mail(&by_mail(mail)), Some(mail));
         assert_eq!(parse_by_mail("m12"), None);
+        let delivery = DeliveryCursor { first_at: 12, id: Uuid::from_u128(5) };
+        assert_eq!(parse_by_delivery(&by_delivery(delivery)), Some(delivery));
+        assert_eq!(parse_by_delivery(&by_mail(mail)), None);
         assert_eq!(parse_by_key(&by_key("WEB")).as_deref(), Some("WEB"));
         assert_eq!(parse_by_number(&by_sequence(9)), None);
         assert_eq!(parse_by_update("n7"), None);

@@ -110,6 +110,16 @@ impl Params {
         }
     }
 
+    /// One of these words, if it is there.
+    pub(crate) fn one_of(&mut self, name: &'static str, words: &[&str]) -> Result<Option<String>, Problem> {
+        let given = self.take(name);
+        if given.as_deref().is_some_and(|given| !words.contains(&given)) {
+            let detail = format!("`{name}` must be one of {}", words.join(", "));
+            return Err(Problem::bad_request("query_invalid", detail).field(name));
+        }
+        Ok(given)
+    }
+
     /// `cursor`, as read by `parse`.
     pub(crate) fn cursor<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Problem> {
         let Some(text) = self.take("cursor") else { return Ok(None) };

@@ -128,6 +128,7 @@ impl Problem {
             "command" => ("command_not_found", "There is no such command"),
             "notification" => ("notification_not_found", "There is no such notification"),
             "webhook" => ("webhook_not_found", "There is no such webhook"),
+            "delivery" => ("delivery_not_found", "There is no such delivery"),
             _ => ("not_found", "There is nothing here"),
         };
         // What was asked for is echoed, but not at any length.

@@ -7,8 +7,8 @@ use axum::routing::{get, patch, post, put};
 
 use crate::problem::Problem;
 use crate::resources::{
-    assignee, assignment, board, bulk, commands, comments, health, mails, members, notifications, projects, status,
-    tickets, users, verify, watchers, webhooks,
+    assignee, assignment, board, bulk, commands, comments, deliveries, health, mails, members, notifications, projects,
+    status, tickets, users, verify, watchers, webhooks,
 };
 use crate::state::AppState;
 use crate::{layers, pages};
@@ -40,6 +40,9 @@ pub fn router(state: AppState) -> Router {
         .route("/webhooks", get(webhooks::list).post(webhooks::create))
         .route("/webhooks/{id}", get(webhooks::read).patch(webhooks::update).delete(webhooks::delete))
         .route("/webhooks/{id}/secret", post(webhooks::rotate))
+        .route("/webhooks/{id}/deliveries", get(deliveries::list))
+        .route("/webhooks/{id}/deliveries/{deliveryId}", get(deliveries::read))
+        .route("/webhooks/{id}/deliveries/{deliveryId}/replay", post(deliveries::replay))
         .route("/users", post(users::create))
         .route("/users/me", get(users::read_me))
         .route("/users/{id}", get(users::read))

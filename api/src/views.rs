@@ -2,7 +2,9 @@
 
 use connectors::accounts;
 use connectors::read_model::TicketCard;
-use schemas::reader::{CommentRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{
+    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow,
+};
 use schemas::workflow;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
@@ -441,6 +443,40 @@ impl From<accounts::Webhook> for Webhook {
             created_at: Time(webhook.created_at),
             updated_at: Time(webhook.updated_at),
             secret: None,
+        }
+    }
+}
+
+/// What became of a delivery to a webhook.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Delivery {
+    id: Uuid,
+    webhook_id: Uuid,
+    event: String,
+    subject_id: Uuid,
+    state: String,
+    attempts: i32,
+    /// Of HTTP; null if there was no answer.
+    status: Option<i32>,
+    why: Option<String>,
+    first_at: Time,
+    last_at: Time,
+}
+
+impl From<DeliveryRow> for Delivery {
+    fn from(row: DeliveryRow) -> Self {
+        Self {
+            id: row.id,
+            webhook_id: row.hook_id,
+            event: row.kind,
+            subject_id: row.subject_id,
+            state: row.state,
+            attempts: row.attempts,
+            status: (row.status != 0).then_some(row.status),
+            why: (!row.why.is_empty()).then_some(row.why),
+            first_at: Time(row.first_at),
+            last_at: Time(row.last_at),
         }
     }
 }

@@ -1,19 +1,26 @@
-//! Events, mails and outcomes on any broker, as `verify` reads them: from their start to where they ended when they were opened.
+//! Events, mails, deliveries and outcomes on any broker, as `verify` reads them: from their start to where they ended when they were opened.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::reader::{EventLog, ReadError};
-use schemas::topics::{COMMAND_OUTCOMES, EMAIL_OUTBOX, EMAIL_RESULTS, NOTIFICATIONS, TICKET_EVENTS, USER_EVENTS};
-use schemas::{Mail, MailResult, Notification, Outcome, SchemaError, SchemaRegistry, TicketEvent, UserEvent};
+use schemas::topics::{
+    COMMAND_OUTCOMES, EMAIL_OUTBOX, EMAIL_RESULTS, NOTIFICATIONS, TICKET_EVENTS, USER_EVENTS, WEBHOOK_RESULTS,
+};
+use schemas::{
+    DeliveryResult, Mail, MailResult, Notification, Outcome, SchemaError, SchemaRegistry, TicketEvent, UserEvent,
+};
 use topology::broker::{Broker, BrokerError, TopicPartition};
 
 /// How long to wait for records that the broker says are there.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How much later an outcome, or a mail, may have been decided than one that lies after it: two tasks write to one partition, and one of
+/// How much later an outcome, a mail or a delivery may have been decided than one that lies after it: two tasks write to one partition, and one of
 /// them may have been behind.
 const OUT_OF_ORDER_MS: i64 = 60 * 60 * 1_000;
+
+const TOPICS: [&str; 7] =
+    [TICKET_EVENTS, USER_EVENTS, NOTIFICATIONS, EMAIL_OUTBOX, EMAIL_RESULTS, WEBHOOK_RESULTS, COMMAND_OUTCOMES];
 
 /// The records up to a moment.
 pub struct BrokerEventLog {
@@ -30,7 +37,7 @@ impl BrokerEventLog {
     pub fn open(broker: Arc<dyn Broker>, registry: Arc<dyn SchemaRegistry>) -> Result<Self, BrokerError> {
         let topics = broker.topics()?;
         let mut ends = Vec::new();
-        for topic in [TICKET_EVENTS, USER_EVENTS, NOTIFICATIONS, EMAIL_OUTBOX, EMAIL_RESULTS, COMMAND_OUTCOMES] {
+        for topic in TOPICS {
             for partition in 0..topics.get(topic).copied().unwrap_or_default() {
                 let partition = TopicPartition::new(topic, partition);
                 let end = broker.watermarks(&partition)?.1;
@@ -123,6 +130,18 @@ impl EventLog for BrokerEventLog {
         })?;
         // What became of a mail is decided after it was asked for.
         Ok(requested.max(decided))
+    }
+
+    fn deliveries(&self, each: &mut dyn FnMut(DeliveryResult)) -> Result<i64, ReadError> {
+        self.read_kept(WEBHOOK_RESULTS, &mut |_, bytes| {
+            let result = self.decode(bytes, DeliveryResult::decode_with)?;
+            let at = match &result {
+                DeliveryResult::DeliverySucceeded(told) => told.published_at,
+                DeliveryResult::DeliveryFailed(told) => told.published_at,
+            };
+            each(result);
+            Ok(at)
+        })
     }
 
     fn outcomes(&self, each: &mut dyn FnMut(u32, Outcome)) -> Result<i64, ReadError> {

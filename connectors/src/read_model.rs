@@ -8,7 +8,9 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{
+    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow,
+};
 use uuid::Uuid;
 
 /// A future behind a pointer, so that the trait can be used as an object.
@@ -129,6 +131,18 @@ pub trait ReadModel: Send + Sync {
         before: Option<MailCursor>,
         limit: u32,
     ) -> Answer<'a, Page<MailRow, MailCursor>>;
+
+    /// The deliveries to a webhook, or those in this state, the last that was begun first; kept for seven days.
+    fn deliveries<'a>(
+        &'a self,
+        hook: Uuid,
+        state: Option<&'a str>,
+        before: Option<DeliveryCursor>,
+        limit: u32,
+    ) -> Answer<'a, Page<DeliveryRow, DeliveryCursor>>;
+
+    /// A delivery to a webhook, once it was tried.
+    fn delivery(&self, id: Uuid) -> Answer<'_, Option<DeliveryRow>>;
 
     /// Those of these users that are known.
     fn users<'a>(&'a self, ids: &'a [Uuid]) -> Answer<'a, BTreeMap<Uuid, UserRow>>;
@@ -263,6 +277,26 @@ impl MailCursor {
 impl From<&MailRow> for MailCursor {
     fn from(mail: &MailRow) -> Self {
         Self { requested_at: mail.requested_at, id: mail.id }
+    }
+}
+
+/// The place of a delivery in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryCursor {
+    /// When it was tried first.
+    pub first_at: i64,
+    /// Its id.
+    pub id: Uuid,
+}
+
+impl DeliveryCursor {
+    /// The place before all deliveries.
+    pub(crate) const FIRST: Self = Self { first_at: i64::MAX, id: Uuid::max() };
+}
+
+impl From<&DeliveryRow> for DeliveryCursor {
+    fn from(delivery: &DeliveryRow) -> Self {
+        Self { first_at: delivery.first_at, id: delivery.id }
     }
 }
 

@@ -41,6 +41,17 @@ pub(crate) const ADD_TO_MAIL: &str = "ON CONFLICT (id) DO UPDATE SET kind = coal
      why = CASE WHEN excluded.decided_at IS NULL THEN m.why ELSE excluded.why END, \
      decided_at = coalesce(excluded.decided_at, m.decided_at)";
 
+/// Columns of a delivery to a webhook.
+pub(crate) const DELIVERY: &str =
+    "id, hook_id, owner_id, subject_id, kind, state, attempts, status, why, first_at, last_at";
+
+/// What is new of a delivery is added to what is known, as [`DeliveryRow::add`](schemas::reader::DeliveryRow::add) does. The table is
+/// `webhook_deliveries d`.
+pub(crate) const ADD_TO_DELIVERY: &str = "ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = excluded.attempts, \
+     status = excluded.status, why = excluded.why, last_at = excluded.last_at \
+     WHERE excluded.attempts > d.attempts \
+     OR (excluded.attempts = d.attempts AND d.state = 'retrying' AND excluded.state <> 'retrying')";
+
 /// Columns of an outcome.
 pub(crate) const OUTCOME_ROW: &str = "command_id, decided_at, failed, outcome";
 
@@ -136,6 +147,24 @@ pub(crate) fn mails_in_state() -> String {
         "SELECT {MAIL} FROM mails WHERE user_id = $1 AND state = $5 AND (requested_at, id) < ($2, $3) \
          ORDER BY requested_at DESC, id DESC LIMIT $4"
     )
+}
+
+pub(crate) fn deliveries() -> String {
+    format!(
+        "SELECT {DELIVERY} FROM webhook_deliveries WHERE hook_id = $1 AND (first_at, id) < ($2, $3) \
+         ORDER BY first_at DESC, id DESC LIMIT $4"
+    )
+}
+
+pub(crate) fn deliveries_in_state() -> String {
+    format!(
+        "SELECT {DELIVERY} FROM webhook_deliveries WHERE hook_id = $1 AND state = $5 AND (first_at, id) < ($2, $3) \
+         ORDER BY first_at DESC, id DESC LIMIT $4"
+    )
+}
+
+pub(crate) fn delivery() -> String {
+    format!("SELECT {DELIVERY} FROM webhook_deliveries WHERE id = $1")
 }
 
 /// Counts no further than the limit.
@@ -297,6 +326,22 @@ macro_rules! row_readers {
                 attempts: row.try_get(5)?,
                 why: row.try_get(6)?,
                 decided_at: row.try_get(7)?,
+            })
+        }
+
+        pub(super) fn delivery(row: &$row) -> Result<schemas::reader::DeliveryRow, sqlx::Error> {
+            Ok(schemas::reader::DeliveryRow {
+                id: row.try_get(0)?,
+                hook_id: row.try_get(1)?,
+                owner_id: row.try_get(2)?,
+                subject_id: row.try_get(3)?,
+                kind: row.try_get(4)?,
+                state: row.try_get(5)?,
+                attempts: row.try_get(6)?,
+                status: row.try_get(7)?,
+                why: row.try_get(8)?,
+                first_at: row.try_get(9)?,
+                last_at: row.try_get(10)?,
             })
         }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::gateway::{CommandGateway, GatewayError};
-use schemas::{CreateTicket, EmbeddedRegistry, Outcome, TicketCommand, ids, topics};
+use schemas::{CreateTicket, EmbeddedRegistry, Outcome, ReplayRequested, TicketCommand, WebhookCommand, ids, topics};
 use support::*;
 use topology::broker::{TopicPartition, partition_for_key};
 use topology::trace::{SpanContext, TRACEPARENT_HEADER, Trace};
@@ -52,6 +52,28 @@ fn titles(log: &Log, count: usize) -> Vec<String> {
         }
     }
     titles
+}
+
+#[tokio::test]
+async fn should_hand_over_what_webhooks_are_to_do_by_the_owners_id_and_wait_for_nothing_more() {
+    let log = Log::new();
+    let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
+    let owner_id = ids::project_id("WEB");
+    let command = WebhookCommand::from(ReplayRequested {
+        event_id: Uuid::from_u128(1),
+        owner_id,
+        delivery_id: Uuid::from_u128(2),
+        ..ReplayRequested::default()
+    });
+    gateway.submit_webhook(&command, &Trace::none()).await.expect("submitted");
+    assert_eq!(gateway.in_flight(), 0, "it has no outcome");
+    let mut reader = log.broker.reader().expect("a reader");
+    reader.assign(&[(TopicPartition::new(topics::WEBHOOK_COMMANDS, partition()), 0)]).expect("assigned");
+    let fetched = reader.poll(Duration::from_secs(30)).expect("a poll");
+    let record = fetched[0].batch.iter().next().expect("a record");
+    assert_eq!(record.key, Some(owner_id.to_string().as_bytes()));
+    assert_eq!(WebhookCommand::decode(record.value.expect("a value")).expect("a command"), command);
+    gateway.close();
 }
 
 #[tokio::test]

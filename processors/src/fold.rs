@@ -1,14 +1,15 @@
 //! What stores and read model should hold, recomputed from events and outcomes alone. Pure: whoever reads the log feeds it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use schemas::reader::{
-    AssignmentRow, CommentRow, MAIL_FAILED, MAIL_SENT, MAIL_WAITING, MailRow, MemberRow, NotificationRow, OutcomeRow,
-    ProjectRow, TicketRow, UserRow, WatcherRow,
+    AssignmentRow, CommentRow, DeliveryRow, MAIL_FAILED, MAIL_SENT, MAIL_WAITING, MailRow, MemberRow, NotificationRow,
+    OutcomeRow, ProjectRow, TicketRow, UserRow, WatcherRow,
 };
 use schemas::{
-    Mail, MailResult, Notification, NotificationsRead, Outcome, TicketCreated, TicketEvent, TicketUpdated, UserEvent,
-    UserState,
+    DeliveryResult, Mail, MailResult, Notification, NotificationsRead, Outcome, TicketCreated, TicketEvent,
+    TicketUpdated, UserEvent, UserState,
 };
 use uuid::Uuid;
 
@@ -43,6 +44,10 @@ pub struct Fold {
     pub mail_rows: BTreeMap<Uuid, MailRow>,
     /// Mails that were asked for before this, or what became of them, may be gone from the log.
     pub mails_since: i64,
+    /// Deliveries to webhooks in the read model, by id.
+    pub delivery_rows: BTreeMap<Uuid, DeliveryRow>,
+    /// Attempts to deliver before this may be gone from the log.
+    pub deliveries_since: i64,
     /// Outcomes of the read model, by command and partition: an id that was used for commands on several partitions was decided on
     /// each, and any of these may have come first.
     pub outcome_rows: BTreeMap<(Uuid, u32), OutcomeRow>,
@@ -124,6 +129,15 @@ impl Fold {
         row.decided_at = Some(at);
         if row.kind.is_empty() {
             row.requested_at = at;
+        }
+    }
+
+    /// Takes in what became of an attempt to deliver to a webhook.
+    pub fn delivery(&mut self, result: DeliveryResult) {
+        let told = DeliveryRow::from(result);
+        match self.delivery_rows.entry(told.id) {
+            Entry::Vacant(entry) => drop(entry.insert(told)),
+            Entry::Occupied(mut entry) => entry.get_mut().add(told),
         }
     }
 

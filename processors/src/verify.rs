@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use schemas::reader::{EventLog, MailRow, OutcomeRow, ReadError, ReadModel, Stores};
+use schemas::reader::{DeliveryRow, EventLog, MailRow, OutcomeRow, ReadError, ReadModel, Stores};
 use schemas::{HandleState, Outcome, ProjectCounters, Record, frame};
 use uuid::Uuid;
 
@@ -67,6 +67,7 @@ pub fn fold(log: &dyn EventLog) -> Result<Fold, ReadError> {
     let mut decided = Vec::new();
     fold.mails_since = log.mails(&mut |mail| fold.mail_requested(mail), &mut |result| decided.push(result))?;
     decided.into_iter().for_each(|result| fold.mail_decided(result));
+    fold.deliveries_since = log.deliveries(&mut |result| fold.delivery(result))?;
     fold.outcomes_since = log.outcomes(&mut |partition, outcome| fold.outcome(partition, &outcome))?;
     Ok(fold)
 }
@@ -153,6 +154,7 @@ pub fn verify_read_model(
     read_model.notifications(&mut |row| rows.found(&(row.user_id, row.sequence), &row, each))?;
     rows.missing(each);
     verify_mails(fold, read_model, each)?;
+    verify_deliveries(fold, read_model, each)?;
     let mut outcomes = Outcomes::new(fold);
     read_model.outcomes(&mut |row| {
         let key = row.command_id;
@@ -179,6 +181,37 @@ fn verify_mails(fold: &Fold, read_model: &dyn ReadModel, each: &mut dyn FnMut(Di
     read_model.mails(&mut |row| {
         let gone = row.requested_at < kept_from && !kept.contains_key(&row.id);
         if !gone && !fold.mail_rows.get(&row.id).is_some_and(half) {
+            rows.found(&row.id, &row, each);
+        }
+    })?;
+    rows.missing(each);
+    Ok(())
+}
+
+/// The table of deliveries, which neither it nor the log keeps for ever: as [`Outcomes`], by when they were tried last. When one was tried
+/// first may be what only the table knows, or what only the log still does.
+fn verify_deliveries(
+    fold: &Fold,
+    read_model: &dyn ReadModel,
+    each: &mut dyn FnMut(Difference),
+) -> Result<(), ReadError> {
+    let since = fold.deliveries_since;
+    let kept_from = newest_outcome(fold).map_or(since, |newest| since.max(newest - COMMAND_MEMORY_MS));
+    let kept: BTreeMap<Uuid, DeliveryRow> = fold
+        .delivery_rows
+        .iter()
+        .filter(|(_, row)| row.last_at >= kept_from)
+        .map(|(id, row)| (*id, row.clone()))
+        .collect();
+    let mut rows = Rows::new("webhook_deliveries", &kept);
+    read_model.deliveries(&mut |mut row| {
+        let expected = kept.get(&row.id);
+        if let Some(expected) = expected
+            && row.first_at.min(expected.first_at) < kept_from
+        {
+            row.first_at = expected.first_at;
+        }
+        if row.last_at >= kept_from || expected.is_some() {
             rows.found(&row.id, &row, each);
         }
     })?;

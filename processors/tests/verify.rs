@@ -22,15 +22,15 @@ use processors::{
 };
 use rstest::rstest;
 use schemas::reader::{
-    CommentRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, Stores, TicketRow,
-    UserRow, WatcherRow,
+    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, Stores,
+    TicketRow, UserRow, WatcherRow,
 };
 use schemas::topics::{
     COMMAND_OUTCOMES, EMAIL_OUTBOX, NOTIFICATIONS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS,
 };
 use schemas::{
-    CommandAccepted, CommandFailed, Mail, MailFailed, MailRequested, MailSent, Notification, Outcome, RegisterUser,
-    TicketEvent, UserCommand, UserEvent, ids,
+    CommandAccepted, CommandFailed, DeliveryFailed, DeliveryResult, DeliverySucceeded, Mail, MailFailed, MailRequested,
+    MailSent, Notification, Outcome, RegisterUser, TicketEvent, UserCommand, UserEvent, ids,
 };
 use topology::TestDriver;
 use uuid::Uuid;
@@ -75,6 +75,10 @@ impl ReadModel for Table {
     }
     fn mails(&self, each: &mut dyn FnMut(MailRow)) -> Result<(), ReadError> {
         self.0.borrow().mail_rows.values().cloned().for_each(each);
+        Ok(())
+    }
+    fn deliveries(&self, each: &mut dyn FnMut(DeliveryRow)) -> Result<(), ReadError> {
+        self.0.borrow().delivery_rows.values().cloned().for_each(each);
         Ok(())
     }
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {
@@ -145,6 +149,9 @@ fn played() -> (Copied, Fold) {
         fold.mail_requested(Mail::decode(record.value.as_deref().unwrap()).unwrap());
     }
     assert!(!fold.mail_rows.is_empty());
+    // The pipeline delivers nothing itself.
+    fold.deliveries_since = i64::MIN;
+    fold.delivery(attempt(OWNER, 1, AT, None));
     for record in driver.all(COMMAND_OUTCOMES) {
         fold.outcome(record.partition, &Outcome::decode(record.value.as_deref().unwrap()).unwrap());
     }
@@ -256,6 +263,9 @@ fn should_find_a_damaged_entry_of_each_store(
 #[case::mail(|f: &mut Fold| f.mail_rows.values_mut().for_each(|r| r.why.push('x')), "mails")]
 #[case::mail_gone(|f: &mut Fold| f.mail_rows.clear(), "mails")]
 #[case::mail_too_many(|f: &mut Fold| drop(f.mail_rows.insert(OWNER, MailRow { id: OWNER, requested_at: AT, ..MailRow::default() })), "mails")]
+#[case::delivery(|f: &mut Fold| f.delivery_rows.values_mut().for_each(|r| r.status += 1), "webhook_deliveries")]
+#[case::delivery_gone(|f: &mut Fold| f.delivery_rows.clear(), "webhook_deliveries")]
+#[case::delivery_too_many(|f: &mut Fold| f.delivery(attempt(MEMBER, 1, AT, None)), "webhook_deliveries")]
 #[case::watcher_gone(|f: &mut Fold| f.watcher_rows.clear(), "watchers")]
 #[case::assignment(|f: &mut Fold| f.ticket_rows.values_mut().for_each(|r| r.assignment.held ^= true), "tickets")]
 #[case::pool(|f: &mut Fold| f.project_rows.values_mut().for_each(|r| r.pool_id = Some(OWNER)), "projects")]
@@ -375,7 +385,7 @@ fn mails(since: i64, asked: &[(Uuid, i64)], sent: &[(Uuid, i64)], failed: &[(Uui
     fold
 }
 
-fn mail_problems(expected: &Fold, table: Fold) -> Vec<String> {
+fn problems(expected: &Fold, table: Fold) -> Vec<String> {
     let mut found = Vec::new();
     verify_read_model(expected, &Table(RefCell::new(table)), &mut |difference| found.push(difference.place.to_owned()))
         .unwrap();
@@ -390,7 +400,7 @@ fn should_put_together_what_became_of_a_mail_in_any_order() {
     let mut expected = vec![(OWNER, AT, "sent", 1, Some(AT + 5)), (MEMBER, AT + 1, "failed", 3, Some(AT + 6))];
     expected.sort_by_key(|row| row.0);
     assert_eq!(rows, expected);
-    assert_eq!(mail_problems(&fold, fold.clone()), Vec::<String>::new());
+    assert_eq!(problems(&fold, fold.clone()), Vec::<String>::new());
 }
 
 #[test]
@@ -400,17 +410,81 @@ fn should_not_hold_mails_to_more_than_log_and_table_keep() {
     let fine = Vec::<String>::new();
     // Asked for longer ago than they are kept: in the table or not.
     let long_ago = mails(i64::MIN, &[(OWNER, old)], &[], &[]);
-    assert_eq!(mail_problems(&long_ago, none(i64::MIN)), fine);
-    assert_eq!(mail_problems(&long_ago, long_ago.clone()), fine);
-    assert_eq!(mail_problems(&mails(i64::MIN, &[(OWNER, old + 1)], &[], &[]), none(i64::MIN)), ["mails"]);
+    assert_eq!(problems(&long_ago, none(i64::MIN)), fine);
+    assert_eq!(problems(&long_ago, long_ago.clone()), fine);
+    assert_eq!(problems(&mails(i64::MIN, &[(OWNER, old + 1)], &[], &[]), none(i64::MIN)), ["mails"]);
     // The log may have lost what is older than that.
     let table = mails(i64::MIN, &[(OWNER, AT - 9)], &[(OWNER, AT - 2)], &[]);
-    assert_eq!(mail_problems(&none(AT - 8), table.clone()), fine);
-    assert_eq!(mail_problems(&none(AT - 9), table.clone()), ["mails"]);
+    assert_eq!(problems(&none(AT - 8), table.clone()), fine);
+    assert_eq!(problems(&none(AT - 9), table.clone()), ["mails"]);
     // Also only that it was asked for.
     let half = mails(AT - 8, &[], &[(OWNER, AT - 2)], &[]);
-    assert_eq!(mail_problems(&half, table.clone()), fine);
-    assert_eq!(mail_problems(&half, none(AT - 8)), fine);
+    assert_eq!(problems(&half, table.clone()), fine);
+    assert_eq!(problems(&half, none(AT - 8)), fine);
     let half = mails(i64::MIN, &[], &[(OWNER, AT - 2)], &[]);
-    assert_eq!(mail_problems(&half, table), ["mails"]);
+    assert_eq!(problems(&half, table), ["mails"]);
+}
+
+/// An attempt to deliver: taken, or failed, for the last time or not.
+fn attempt(delivery_id: Uuid, attempts: i32, published_at: i64, given_up: Option<bool>) -> DeliveryResult {
+    let why = "busy\0".to_owned();
+    match given_up {
+        None => DeliverySucceeded { delivery_id, attempts, published_at, status: 200, ..Default::default() }.into(),
+        Some(given_up) => {
+            DeliveryFailed { delivery_id, attempts, published_at, given_up, why, ..Default::default() }.into()
+        }
+    }
+}
+
+/// A fold of these.
+fn deliveries(since: i64, attempts: &[DeliveryResult]) -> Fold {
+    let mut fold = Fold { deliveries_since: since, ..Fold::default() };
+    attempts.iter().for_each(|attempt| fold.delivery(attempt.clone()));
+    fold.outcome(0, &accepted(Uuid::nil(), AT, 1));
+    fold
+}
+
+#[test]
+fn should_know_of_a_delivery_what_its_last_attempt_told_however_often_they_are_read() {
+    let told = [
+        attempt(OWNER, 1, AT, Some(false)),
+        attempt(MEMBER, 1, AT + 1, Some(false)),
+        attempt(OWNER, 2, AT + 2, None),
+        attempt(MEMBER, 1, AT + 3, Some(true)),
+    ];
+    let fold = deliveries(i64::MIN, &told);
+    let rows: Vec<_> =
+        fold.delivery_rows.values().map(|r| (r.id, &*r.state, r.attempts, &*r.why, r.first_at, r.last_at)).collect();
+    let mut expected = vec![(OWNER, "delivered", 2, "", AT, AT + 2), (MEMBER, "failed", 1, "busy", AT + 1, AT + 3)];
+    expected.sort_by_key(|row| row.0);
+    assert_eq!(rows, expected);
+    let mut again = fold.clone();
+    for attempt in told {
+        again.delivery(attempt);
+        assert_eq!(again.delivery_rows, fold.delivery_rows);
+    }
+}
+
+#[test]
+fn should_not_hold_deliveries_to_more_than_log_and_table_keep() {
+    let problems = |expected: &Fold, table: &Fold| problems(expected, table.clone());
+    let fine = Vec::<String>::new();
+    let old = AT - COMMAND_MEMORY_MS - 1;
+    let none = |since| deliveries(since, &[]);
+    // Tried last longer ago than they are kept: in the table or not.
+    let long_ago = deliveries(i64::MIN, &[attempt(OWNER, 1, old, None)]);
+    assert_eq!(problems(&long_ago, &none(i64::MIN)), fine);
+    assert_eq!(problems(&long_ago, &long_ago), fine);
+    let kept = deliveries(i64::MIN, &[attempt(OWNER, 1, old, Some(false)), attempt(OWNER, 2, old + 1, None)]);
+    assert_eq!(problems(&kept, &none(i64::MIN)), ["webhook_deliveries"]);
+    // The log may have lost what is older than that, also the first attempt alone.
+    let first = attempt(OWNER, 1, AT - 9, Some(false));
+    let second = attempt(OWNER, 2, AT - 2, None);
+    let table = deliveries(i64::MIN, &[first.clone(), second.clone()]);
+    assert_eq!(problems(&none(AT - 1), &table), fine);
+    assert_eq!(problems(&none(AT - 2), &table), ["webhook_deliveries"]);
+    assert_eq!(problems(&deliveries(AT - 8, std::slice::from_ref(&second)), &table), fine);
+    assert_eq!(problems(&deliveries(AT - 9, &[second]), &table), ["webhook_deliveries"]);
+    // Or what the last one said, which the table must know.
+    assert_eq!(problems(&table, &deliveries(i64::MIN, &[first])), ["webhook_deliveries"]);
 }

@@ -10,6 +10,7 @@ use crate::event::{Preferences, TicketEvent, UserEvent};
 use crate::mail::{Mail, MailResult};
 use crate::notification::{Notification, Occasion};
 use crate::outcome::Outcome;
+use crate::webhook::DeliveryResult;
 
 /// Why something could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,13 @@ pub trait EventLog {
     /// # Errors
     /// As [`Self::ticket_events`].
     fn mails(&self, requested: &mut dyn FnMut(Mail), decided: &mut dyn FnMut(MailResult)) -> Result<i64, ReadError>;
+
+    /// Hands over what became of each attempt to deliver to a webhook, as far as it is still in the log, those of one delivery in their
+    /// order. It is not kept for ever: gives the time since when all is there, as for [`Self::outcomes`].
+    ///
+    /// # Errors
+    /// As [`Self::ticket_events`].
+    fn deliveries(&self, each: &mut dyn FnMut(DeliveryResult)) -> Result<i64, ReadError>;
 
     /// Hands over every outcome that the log still has, with the number of its partition, those of one partition in their order. Outcomes
     /// are not kept for ever: gives the time since when, by the outcomes' own, all that were decided are among them;
@@ -110,6 +118,12 @@ pub trait ReadModel {
     /// # Errors
     /// The table cannot be read.
     fn mails(&self, each: &mut dyn FnMut(MailRow)) -> Result<(), ReadError>;
+
+    /// Hands over every delivery to a webhook.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    fn deliveries(&self, each: &mut dyn FnMut(DeliveryRow)) -> Result<(), ReadError>;
 
     /// Hands over every user.
     ///
@@ -293,6 +307,83 @@ pub const MAIL_SENT: &str = "sent";
 pub const MAIL_FAILED: &str = "failed";
 /// What can have become of a mail.
 pub const MAIL_STATES: [&str; 3] = [MAIL_WAITING, MAIL_SENT, MAIL_FAILED];
+
+/// What became of a delivery to a webhook, in the read model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryRow {
+    /// Id.
+    pub id: Uuid,
+    /// Id of the webhook; nil if it is not known what was to be delivered again.
+    pub hook_id: Uuid,
+    /// Id of the user or project whose webhook it is.
+    pub owner_id: Uuid,
+    /// Id of the event or notification that is delivered.
+    pub subject_id: Uuid,
+    /// Name of what is delivered.
+    pub kind: String,
+    /// One of [`DELIVERY_STATES`].
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// HTTP status of the last answer; 0: there was none.
+    pub status: i32,
+    /// Why the last attempt failed, or why it was given up; empty: it was delivered.
+    pub why: String,
+    /// When it was tried first, as far as that is known.
+    pub first_at: i64,
+    /// When it was tried, or given up, last.
+    pub last_at: i64,
+}
+
+/// The receiver has taken it.
+pub const DELIVERED: &str = "delivered";
+/// It was given up.
+pub const DELIVERY_FAILED: &str = "failed";
+/// It is still to be tried again.
+pub const DELIVERY_RETRYING: &str = "retrying";
+/// What can have become of a delivery.
+pub const DELIVERY_STATES: [&str; 3] = [DELIVERED, DELIVERY_FAILED, DELIVERY_RETRYING];
+
+/// What one attempt tells of its delivery. A receiver's words are without what a database may not take.
+impl From<DeliveryResult> for DeliveryRow {
+    fn from(result: DeliveryResult) -> Self {
+        macro_rules! row {
+            ($told:ident, $state:expr, $why:expr) => {
+                Self {
+                    id: $told.delivery_id,
+                    hook_id: $told.hook_id,
+                    owner_id: $told.owner_id,
+                    subject_id: $told.subject_id,
+                    kind: $told.kind,
+                    state: $state.to_owned(),
+                    attempts: $told.attempts,
+                    status: $told.status,
+                    why: $why,
+                    first_at: $told.published_at,
+                    last_at: $told.published_at,
+                }
+            };
+        }
+        match result {
+            DeliveryResult::DeliverySucceeded(told) => row!(told, DELIVERED, String::new()),
+            DeliveryResult::DeliveryFailed(told) => {
+                let state = if told.given_up { DELIVERY_FAILED } else { DELIVERY_RETRYING };
+                row!(told, state, told.why.replace('\0', ""))
+            }
+        }
+    }
+}
+
+impl DeliveryRow {
+    /// Takes in what a further record of the same delivery tells: a later attempt, or the end after the last one. What is read once more
+    /// changes nothing.
+    pub fn add(&mut self, told: Self) {
+        let reached = |row: &Self| (row.attempts, row.state != DELIVERY_RETRYING);
+        if reached(&told) > reached(self) {
+            *self = Self { first_at: self.first_at, ..told };
+        }
+    }
+}
 
 /// A comment in the read model.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -177,11 +177,18 @@ pub(crate) fn reached(site: &Site) -> (i64, i64) {
     let broker = site.broker();
     let topics = broker.topics().unwrap();
     let count = |topic: &str| topics[topic];
-    let partitions: Vec<_> =
-        ["ticket.events", "user.events", "notifications", "email.outbox", "email.results", "command.outcomes"]
-            .into_iter()
-            .flat_map(|topic| (0..count(topic)).map(move |number| TopicPartition::new(topic, number)))
-            .collect();
+    let partitions: Vec<_> = [
+        "ticket.events",
+        "user.events",
+        "notifications",
+        "email.outbox",
+        "email.results",
+        "webhook.results",
+        "command.outcomes",
+    ]
+    .into_iter()
+    .flat_map(|topic| (0..count(topic)).map(move |number| TopicPartition::new(topic, number)))
+    .collect();
     let group = broker.committed("syncroboard-sink", &partitions).unwrap().into_iter().flatten().sum();
     (database, group)
 }

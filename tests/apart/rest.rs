@@ -66,10 +66,12 @@ fn should_try_every_case_that_is_written_down() {
 fn should_answer_every_case_with_two_api_processes_behind_a_round_robin() {
     let site = Site::new();
     let parts = site.start();
+    let mut deliverer = site.ready(&["webhooks"]);
     let proxy = RoundRobin::new(&parts.apis.each_ref().map(|api| api.url.clone()));
     pass_on(&Installation::new(&proxy.url, SECRET, |arguments| site.run(arguments)));
     let served = proxy.served();
     assert!(served.iter().all(|served| *served > 200), "{served:?} were served by each");
+    deliverer.stop();
     site.verifies();
     tell_what_they_did(&site, &parts);
 }

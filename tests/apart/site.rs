@@ -92,7 +92,8 @@ impl Site {
         self.ready(&["sink"])
     }
 
-    fn ready(&self, arguments: &[&str]) -> Server {
+    /// Any other part, once it is ready.
+    pub(crate) fn ready(&self, arguments: &[&str]) -> Server {
         let mut server = self.launch(arguments);
         server.wait_until_running();
         wait_until(&server, 200);

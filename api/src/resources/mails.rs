@@ -16,13 +16,9 @@ use crate::views::{List, Mail};
 pub(crate) async fn list(State(state): State<AppState>, reader: Reader, mut params: Params) -> Result<Answer, Problem> {
     let limit = params.limit(50, MAX_PAGE)?;
     let before = params.cursor(cursor::parse_by_mail)?;
-    let in_state = params.take("state");
+    let in_state = params.one_of("state", &MAIL_STATES)?;
     let user = params.take("userId");
     params.finish()?;
-    if in_state.as_deref().is_some_and(|given| !MAIL_STATES.contains(&given)) {
-        let detail = format!("`state` must be one of {}", MAIL_STATES.join(", "));
-        return Err(Problem::bad_request("query_invalid", detail).field("state"));
-    }
     let own = reader.identity.user_id;
     let user = match user {
         None => own,

@@ -6,6 +6,7 @@ pub(crate) mod board;
 pub(crate) mod bulk;
 pub(crate) mod commands;
 pub(crate) mod comments;
+pub(crate) mod deliveries;
 pub(crate) mod health;
 pub(crate) mod mails;
 pub(crate) mod members;

@@ -138,7 +138,7 @@ fn is_as_asked_for(made: &Row, new: &NewWebhook) -> bool {
 }
 
 /// The webhook, if the caller may see and change it: their own, or that of a project that they maintain.
-async fn own(state: &AppState, reader: &Reader, text: &str) -> Result<Row, Problem> {
+pub(super) async fn own(state: &AppState, reader: &Reader, text: &str) -> Result<Row, Problem> {
     access::wait(state, reader).await?;
     let id = hyphenated(text).ok_or_else(|| not_found(text))?;
     let webhook = state.accounts().webhook(id).await?.ok_or_else(|| not_found(text))?;

@@ -33,8 +33,11 @@ async fn should_say_of_webhooks_that_their_database_is_away_and_not_where_it_is(
         (Method::GET, "/projects/WEB/webhooks".to_owned()),
         (Method::DELETE, format!("/webhooks/{id}")),
         (Method::POST, format!("/webhooks/{id}/secret")),
+        (Method::GET, format!("/webhooks/{id}/deliveries")),
+        (Method::GET, format!("/webhooks/{id}/deliveries/{id}")),
+        (Method::POST, format!("/webhooks/{id}/deliveries/{id}/replay")),
     ] {
-        let given = method == Method::POST && !path.ends_with("secret");
+        let given = method == Method::POST && path == "/webhooks";
         let body = if given { json!({ "url": "https://example.org/" }) } else { serde_json::Value::Null };
         let reply = world.send("ada", method, &path, body).await;
         reply.problem(503, "unavailable");

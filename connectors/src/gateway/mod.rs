@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use backlog::Backlog;
 use outcomes::Ear;
 use schemas::topics::REPLY_TO_HEADER;
-use schemas::{Outcome, SchemaError, SchemaRegistry, TicketCommand, UserCommand, topics};
+use schemas::{Outcome, SchemaError, SchemaRegistry, TicketCommand, UserCommand, WebhookCommand, topics};
 use sending::Sending;
 use tokio::sync::oneshot;
 use topology::Headers;
@@ -93,6 +93,7 @@ pub struct CommandGateway {
     registry: Arc<dyn SchemaRegistry>,
     tickets: Route,
     users: Route,
+    webhooks: Route,
     waiters: Arc<Waiters>,
     backlog: Arc<Backlog>,
     /// Who waits: this gateway.
@@ -106,6 +107,14 @@ pub struct CommandGateway {
 /// Where commands of a kind go.
 struct Route {
     partitions: Vec<TopicPartition>,
+}
+
+impl Route {
+    fn of(&self, key: &[u8]) -> &TopicPartition {
+        #[expect(clippy::cast_possible_truncation, reason = "partition counts are u32 in the broker")]
+        let partition = partition_for_key(key, self.partitions.len() as u32);
+        &self.partitions[partition as usize]
+    }
 }
 
 impl CommandGateway {
@@ -153,6 +162,7 @@ impl CommandGateway {
             registry,
             tickets: route(topics::TICKET_COMMANDS)?,
             users: route(topics::USER_COMMANDS)?,
+            webhooks: route(topics::WEBHOOK_COMMANDS)?,
             waiters,
             backlog: Arc::new(Backlog::new(MAX_BACKLOG_BYTES)),
             headers,
@@ -184,6 +194,20 @@ impl CommandGateway {
         self.produce(&self.users, command.command_id(), command.user_key().as_bytes(), trace, |out| {
             command.encode_with(&*self.registry, out)
         })
+    }
+
+    /// Hands over a command about webhooks, which has no outcome, and comes back when it is durable in the log.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn submit_webhook(&self, command: &WebhookCommand, trace: &Trace) -> Result<(), GatewayError> {
+        let mut key = [0; uuid::fmt::Hyphenated::LENGTH];
+        let key = command.owner_id().hyphenated().encode_lower(&mut key).as_bytes();
+        let mut value = Vec::new();
+        command.encode_with(&*self.registry, &mut value)?;
+        let record = Handed { partition: self.webhooks.of(key), command: command.event_id(), key, value: &value };
+        let durable = self.write(&record, &Headers::new(), trace, |_| {})?;
+        durable.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Submits a command, and comes back when it is durable in the log.
@@ -245,43 +269,65 @@ impl CommandGateway {
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), SchemaError>,
     ) -> Result<Submitted, GatewayError> {
         thread_local!(static VALUE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
-        #[expect(clippy::cast_possible_truncation, reason = "partition counts are u32 in the broker")]
-        let partition = &route.partitions[partition_for_key(key, route.partitions.len() as u32) as usize];
+        let partition = route.of(key);
         VALUE.with_borrow_mut(|value| {
             value.clear();
             encode(value)?;
             let (ticket, outcome) = self.waiters.register(command, partition.partition)?;
-            let refused = |error: GatewayError| {
-                self.waiters.withdraw(command, ticket, &error);
-                error
-            };
-            let sending = Sending::begin(&self.tracing, partition, command, trace);
-            let traced;
-            let headers = match sending.headers(trace, &self.headers) {
-                None => &self.headers,
-                Some(headers) => {
-                    traced = headers;
-                    &traced
-                }
-            };
-            let record = NewRecord { timestamp: now_ms(), key: Some(key), value: Some(value), headers };
-            let underway = self.backlog.enter(record.content_bytes(), Instant::now()).map_err(refused)?;
-            let (on_durable, durable) = oneshot::channel();
             let waiters = self.waiters.clone();
-            let delivery = Box::new(move |written: Result<_, BrokerError>| {
-                let result = written.map(|_| ()).map_err(GatewayError::from);
-                match &result {
-                    Ok(()) => underway.durable(Instant::now()),
-                    Err(error) => waiters.withdraw(command, ticket, error),
-                }
-                sending.done(&result);
-                // Whoever sent it may have gone; then no one asks.
-                let _ = on_durable.send(result);
-            });
-            self.producer.send(partition, record, delivery).map_err(|error| refused(error.into()))?;
+            let withdraw = move |error: &GatewayError| waiters.withdraw(command, ticket, error);
+            let record = Handed { partition, command, key, value };
+            let durable = self.write(&record, &self.headers, trace, withdraw)?;
             Ok(Submitted { command_id: command, durable: Some(durable), outcome })
         })
     }
+
+    /// Hands a record to the log; what comes back hears when it is durable. `unwritten` hears, now or later, that it was not written.
+    fn write(
+        &self,
+        handed: &Handed<'_>,
+        all: &Headers,
+        trace: &Trace,
+        unwritten: impl Fn(&GatewayError) + Clone + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<(), GatewayError>>, GatewayError> {
+        let refused = |error: GatewayError| {
+            unwritten(&error);
+            error
+        };
+        let sending = Sending::begin(&self.tracing, handed.partition, handed.command, trace);
+        let traced;
+        let headers = match sending.headers(trace, all) {
+            None => all,
+            Some(headers) => {
+                traced = headers;
+                &traced
+            }
+        };
+        let record = NewRecord { timestamp: now_ms(), key: Some(handed.key), value: Some(handed.value), headers };
+        let underway = self.backlog.enter(record.content_bytes(), Instant::now()).map_err(refused)?;
+        let (on_durable, durable) = oneshot::channel();
+        let later = unwritten.clone();
+        let delivery = Box::new(move |written: Result<_, BrokerError>| {
+            let result = written.map(|_| ()).map_err(GatewayError::from);
+            match &result {
+                Ok(()) => underway.durable(Instant::now()),
+                Err(error) => later(error),
+            }
+            sending.done(&result);
+            // Whoever sent it may have gone; then no one asks.
+            let _ = on_durable.send(result);
+        });
+        self.producer.send(handed.partition, record, delivery).map_err(|error| refused(error.into()))?;
+        Ok(durable)
+    }
+}
+
+/// A record that is to be written.
+struct Handed<'a> {
+    partition: &'a TopicPartition,
+    command: Uuid,
+    key: &'a [u8],
+    value: &'a [u8],
 }
 
 impl Drop for CommandGateway {

@@ -15,6 +15,7 @@
 //! | `tables` | every row, for `verify` |
 //! | `rebuild` | a fresh read model beside the old one |
 
+mod deliveries;
 mod mails;
 mod migrate;
 #[cfg(test)]

@@ -9,11 +9,10 @@ use sqlx::postgres::{PgArguments, PgConnectOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row};
 use uuid::Uuid;
 
-use super::mails::{FORGET, PRUNE};
 use super::queries::{STATUS_COUNTS, users_sql};
 use super::ticket_list::ListStatement;
 use super::write::{READ_ALL, READ_ONE};
-use super::{Grants, PostgresConfig, migrate};
+use super::{Grants, PostgresConfig, deliveries, mails, migrate};
 use crate::read_model::{Assignee, TicketOrder, TicketQuery};
 use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
@@ -46,6 +45,9 @@ const FILL: &str = "
     INSERT INTO mails SELECT pg_temp.id('m', n), pg_temp.id('u', n % 5000), 'notification', n,
             (ARRAY['waiting', 'sent', 'failed'])[1 + n % 3], 1, '', CASE WHEN n % 3 > 0 THEN n END
         FROM generate_series(1, 200000) n;
+    INSERT INTO webhook_deliveries SELECT pg_temp.id('d', n), pg_temp.id('h', n % 5000), pg_temp.id('u', n % 5000), pg_temp.id('e', n),
+            'ticket.created', (ARRAY['delivered', 'failed', 'retrying'])[1 + n % 3], 1, 200, '', n, n
+        FROM generate_series(1, 200000) n;
     INSERT INTO outcomes SELECT pg_temp.id('o', n), n, FALSE, 'outcome' FROM generate_series(1, 200000) n;
     INSERT INTO sink_offsets SELECT 'ticket.events', n, n FROM generate_series(0, 23) n;
 ";
@@ -59,7 +61,10 @@ fn questions() -> Vec<String> {
     questions.extend([sql::comments(), sql::comment(), sql::watchers()]);
     questions.extend([sql::notifications(), sql::unread_notifications(), sql::notification(), UNREAD.to_owned()]);
     questions.extend([sql::mails(), sql::mails_in_state()]);
-    questions.extend([READ_ONE, READ_ALL, FORGET, PRUNE].map(str::to_owned));
+    questions.extend([sql::deliveries(), sql::deliveries_in_state(), sql::delivery()]);
+    questions.extend(
+        [READ_ONE, READ_ALL, mails::FORGET, mails::PRUNE, deliveries::FORGET, deliveries::PRUNE].map(str::to_owned),
+    );
     questions
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{
+    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow,
+};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection};
 use uuid::Uuid;
@@ -12,8 +14,8 @@ use uuid::Uuid;
 use super::ticket_list::ListStatement;
 use super::{PostgresReadModel, rows};
 use crate::read_model::{
-    Answer, BOARD_COLUMN_PAGE, Board, BoardColumn, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel, TicketCard,
-    TicketCursor, TicketQuery, page_size,
+    Answer, BOARD_COLUMN_PAGE, Board, BoardColumn, DeliveryCursor, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel,
+    TicketCard, TicketCursor, TicketQuery, page_size,
 };
 use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD, USER};
 
@@ -214,6 +216,32 @@ impl ReadModel for PostgresReadModel {
             let found = fetch(db, statement, arguments, rows::mail).await?;
             Ok(Page::cut(found, limit, |last| MailCursor::from(last)))
         }))
+    }
+
+    fn deliveries<'a>(
+        &'a self,
+        hook: Uuid,
+        state: Option<&'a str>,
+        before: Option<DeliveryCursor>,
+        limit: u32,
+    ) -> Answer<'a, Page<DeliveryRow, DeliveryCursor>> {
+        Box::pin(self.ask(async move |db| {
+            let (limit, before) = (page_size(limit), before.unwrap_or(DeliveryCursor::FIRST));
+            let mut arguments = arguments![hook, before.first_at, before.id, ask_for(limit)];
+            let statement = match state {
+                None => sql::deliveries(),
+                Some(state) => {
+                    sqlx::Arguments::add(&mut arguments, state).map_err(sqlx::Error::Encode)?;
+                    sql::deliveries_in_state()
+                }
+            };
+            let found = fetch(db, statement, arguments, rows::delivery).await?;
+            Ok(Page::cut(found, limit, |last| DeliveryCursor::from(last)))
+        }))
+    }
+
+    fn delivery(&self, id: Uuid) -> Answer<'_, Option<DeliveryRow>> {
+        Box::pin(self.ask(async move |db| Ok(fetch(db, sql::delivery(), arguments![id], rows::delivery).await?.pop())))
     }
 
     fn user(&self, id: Uuid) -> Answer<'_, Option<UserRow>> {

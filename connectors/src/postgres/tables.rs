@@ -2,8 +2,8 @@
 
 use parking_lot::Mutex;
 use schemas::reader::{
-    CommentRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow,
-    WatcherRow,
+    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel,
+    TicketRow, UserRow, WatcherRow,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
@@ -11,7 +11,9 @@ use tokio::runtime::Runtime;
 use topology::broker::TopicPartition;
 
 use super::{PostgresConfig, migrate, rows, store};
-use crate::sql::{CARD, COMMENT, MAIL, MEMBER, NOTIFICATION, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER};
+use crate::sql::{
+    CARD, COMMENT, DELIVERY, MAIL, MEMBER, NOTIFICATION, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER,
+};
 
 /// Rows that are held in memory at once.
 const PAGE: usize = 1_000;
@@ -111,6 +113,11 @@ impl ReadModel for PostgresTables {
 
     fn mails(&self, each: &mut dyn FnMut(MailRow)) -> Result<(), ReadError> {
         self.scan("mails", &format!("SELECT {MAIL} FROM mails ORDER BY id"), rows::mail, each)
+    }
+
+    fn deliveries(&self, each: &mut dyn FnMut(DeliveryRow)) -> Result<(), ReadError> {
+        let select = format!("SELECT {DELIVERY} FROM webhook_deliveries ORDER BY id");
+        self.scan("webhook_deliveries", &select, rows::delivery, each)
     }
 
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {

@@ -10,13 +10,14 @@ use sqlx::postgres::{PgBindIterExt, PgHasArrayType};
 use sqlx::{Encode, PgConnection, Postgres, Type};
 use uuid::Uuid;
 
-use super::mails;
+use super::{deliveries, mails};
 use crate::sink::changes::{Changes, MemberChange, OutcomeRow, PRUNE_AT_ONCE, ProjectChange, TicketKey, TicketPatch};
 
 /// Writes all of it; the order matters only in that a deleted ticket's row is there when it is deleted, and that of its labels the
-/// old ones go before the new ones come. Returns how many old outcomes and mails went.
+/// old ones go before the new ones come. Returns how many old outcomes, mails and deliveries went.
 pub(super) async fn write(db: &mut PgConnection, mut changes: Changes) -> Result<u64, sqlx::Error> {
-    let (outcomes, mail_rows) = (changes.take_outcomes(), changes.take_mails());
+    let (outcomes, mail_rows, delivery_rows) =
+        (changes.take_outcomes(), changes.take_mails(), changes.take_deliveries());
     write_users(db, &changes.users).await?;
     write_projects(db, &changes.projects).await?;
     write_members(db, &changes.members).await?;
@@ -29,11 +30,15 @@ pub(super) async fn write(db: &mut PgConnection, mut changes: Changes) -> Result
     create_notifications(db, &changes.notifications).await?;
     read_notifications(db, &changes.readings).await?;
     mails::write(db, &mail_rows).await?;
+    deliveries::write(db, &delivery_rows).await?;
     delete_tickets(db, &changes.deleted).await?;
     write_sequences(db, &changes.sequences).await?;
     write_outcomes(db, &outcomes).await?;
     match changes.prune_before {
-        Some(before) => Ok(prune_outcomes(db, before).await? + mails::prune(db, before).await?),
+        Some(before) => {
+            let pruned = prune_outcomes(db, before).await? + mails::prune(db, before).await?;
+            Ok(pruned + deliveries::prune(db, before).await?)
+        }
         None => Ok(0),
     }
 }
@@ -288,6 +293,7 @@ async fn write_users(db: &mut PgConnection, users: &AHashMap<Uuid, Option<UserRo
     if !erased.is_empty() {
         sqlx::query("DELETE FROM users WHERE id = ANY($1)").bind(&erased).execute(&mut *db).await?;
         mails::forget(db, &erased).await?;
+        deliveries::forget(db, &erased).await?;
     }
     let mut known: Vec<&UserRow> = users.values().flatten().collect();
     if known.is_empty() {

@@ -6,10 +6,11 @@ use std::collections::hash_map::Entry;
 
 use ahash::AHashMap;
 use schemas::reader::{
-    AssignmentRow, CommentRow, MAIL_FAILED, MAIL_SENT, MAIL_WAITING, MailRow, NotificationRow, TicketRow, UserRow,
+    AssignmentRow, CommentRow, DeliveryRow, MAIL_FAILED, MAIL_SENT, MAIL_WAITING, MailRow, NotificationRow, TicketRow,
+    UserRow,
 };
 use schemas::{
-    Mail, MailResult, Notification, NotificationsRead, Outcome, ProjectCreated, ProjectMemberAdded,
+    DeliveryResult, Mail, MailResult, Notification, NotificationsRead, Outcome, ProjectCreated, ProjectMemberAdded,
     ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated, TicketCreated, TicketEvent, TicketUpdated, UserEvent,
     workflow,
 };
@@ -43,14 +44,16 @@ pub(crate) struct Changes {
     pub(crate) readings: Vec<NotificationsRead>,
     /// Mails that were asked for or decided: of each what is known here.
     mails: AHashMap<Uuid, MailRow>,
+    /// Deliveries to webhooks that were tried: of each the most that is known here.
+    deliveries: AHashMap<Uuid, DeliveryRow>,
     /// Outcomes with the bytes they came in.
     pub(crate) outcomes: Vec<OutcomeRow>,
-    /// Some of the outcomes that were decided before this, and of the mails that were asked for, are to go: at most [`PRUNE_AT_ONCE`]
-    /// of either.
+    /// Some of the outcomes that were decided before this, of the mails that were asked for and of the deliveries that were tried last,
+    /// are to go: at most [`PRUNE_AT_ONCE`] of each.
     pub(crate) prune_before: Option<i64>,
 }
 
-/// How many old outcomes, and mails, go with one batch.
+/// How many old outcomes, mails and deliveries go with one batch.
 pub(crate) const PRUNE_AT_ONCE: u32 = 1_000;
 
 pub(crate) enum ProjectChange {
@@ -263,6 +266,23 @@ impl Changes {
         mails.retain(|mail| !matches!(self.users.get(&mail.user_id), Some(None)));
         mails.sort_unstable_by_key(|mail| mail.id);
         mails
+    }
+
+    /// Takes in what became of an attempt to deliver to a webhook.
+    pub(crate) fn delivery(&mut self, result: DeliveryResult) {
+        let told = DeliveryRow::from(result);
+        match self.deliveries.entry(told.id) {
+            Entry::Vacant(entry) => drop(entry.insert(told)),
+            Entry::Occupied(mut entry) => entry.get_mut().add(told),
+        }
+    }
+
+    /// The deliveries to write, in the order of their ids; none of those who were erased here.
+    pub(crate) fn take_deliveries(&mut self) -> Vec<DeliveryRow> {
+        let mut deliveries: Vec<DeliveryRow> = std::mem::take(&mut self.deliveries).into_values().collect();
+        deliveries.retain(|delivery| !matches!(self.users.get(&delivery.owner_id), Some(None)));
+        deliveries.sort_unstable_by_key(|delivery| delivery.id);
+        deliveries
     }
 
     /// Takes in that a user was erased.

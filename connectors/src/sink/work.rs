@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ahash::AHashMap;
-use schemas::{Mail, MailResult, Notification, Outcome, TicketEvent, UserEvent, frame, topics};
+use schemas::{DeliveryResult, Mail, MailResult, Notification, Outcome, TicketEvent, UserEvent, frame, topics};
 use topology::RecordRef;
 use topology::broker::{Broker, BrokerError, Consumer, Fetched, Polled, TopicPartition, Waker};
 use uuid::Uuid;
@@ -17,16 +17,18 @@ use super::store::{Move, Position, ReadModelStore};
 use super::{SinkError, SinkOptions, SinkPoint};
 
 /// Topics that the sink reads.
-const TOPICS: [&str; 6] = [
+const TOPICS: [&str; 7] = [
     topics::TICKET_EVENTS,
     topics::USER_EVENTS,
     topics::NOTIFICATIONS,
     topics::EMAIL_OUTBOX,
     topics::EMAIL_RESULTS,
+    topics::WEBHOOK_RESULTS,
     topics::COMMAND_OUTCOMES,
 ];
 
-/// How long outcomes and mails are kept, by the outcomes' own time: as long as the pipeline remembers commands, and the log keeps either.
+/// How long outcomes, mails and deliveries are kept, by the outcomes' own time: as long as the pipeline remembers commands, and the log keeps
+/// each of them.
 const KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// How often old ones are looked for, by the outcomes' own time.
@@ -332,6 +334,9 @@ impl Sink {
             topics::EMAIL_OUTBOX => changes.mail(Mail::decode_with(registry, value).map_err(unreadable)?),
             topics::EMAIL_RESULTS => {
                 changes.mail_result(MailResult::decode_with(registry, value).map_err(unreadable)?);
+            }
+            topics::WEBHOOK_RESULTS => {
+                changes.delivery(DeliveryResult::decode_with(registry, value).map_err(unreadable)?);
             }
             _ => {
                 let outcome = Outcome::decode_with(registry, value).map_err(unreadable)?;

@@ -1,7 +1,7 @@
 //! Writes gathered changes into an open transaction.
 
 use schemas::NotificationsRead;
-use schemas::reader::{CommentRow, MailRow, NotificationRow, TicketRow, UserRow};
+use schemas::reader::{CommentRow, DeliveryRow, MailRow, NotificationRow, TicketRow, UserRow};
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, SqliteConnection};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::multi_row::MultiRow;
 use crate::sink::changes::{Changes, MemberChange, OutcomeRow, PRUNE_AT_ONCE, ProjectChange, TicketKey, TicketPatch};
-use crate::sql::{ADD_TO_MAIL, MAIL};
+use crate::sql::{ADD_TO_DELIVERY, ADD_TO_MAIL, DELIVERY, MAIL};
 
 /// The statements that take many rows.
 pub(super) struct Writer {
@@ -20,6 +20,7 @@ pub(super) struct Writer {
     comments: MultiRow,
     notifications: MultiRow,
     mails: MultiRow,
+    deliveries: MultiRow,
     sequences: MultiRow,
     users: MultiRow,
     outcomes: MultiRow,
@@ -71,6 +72,11 @@ impl Writer {
                 "",
             ),
             mails: MultiRow::new(&format!("INSERT INTO mails AS m ({MAIL}) VALUES"), 8, ADD_TO_MAIL),
+            deliveries: MultiRow::new(
+                &format!("INSERT INTO webhook_deliveries AS d ({DELIVERY}) VALUES"),
+                11,
+                ADD_TO_DELIVERY,
+            ),
             sequences: MultiRow::new(
                 "INSERT INTO project_sequences (project_id, sequence) VALUES",
                 2,
@@ -94,9 +100,9 @@ impl Writer {
     }
 
     /// Writes all of it. The order matters only in that a deleted ticket's row is there when it is deleted.
-    /// Returns how many old outcomes and mails went.
+    /// Returns how many old outcomes, mails and deliveries went.
     pub(super) async fn write(&self, db: &mut SqliteConnection, mut changes: Changes) -> Result<u64, sqlx::Error> {
-        let (outcomes, mails) = (changes.take_outcomes(), changes.take_mails());
+        let (outcomes, mails, deliveries) = (changes.take_outcomes(), changes.take_mails(), changes.take_deliveries());
         self.write_users(db, changes.users).await?;
         for change in changes.projects {
             write_project(db, change).await?;
@@ -123,6 +129,7 @@ impl Writer {
             read_notifications(db, &reading).await?;
         }
         self.mails.run(db, mails, bind_mail).await?;
+        self.deliveries.run(db, deliveries, bind_delivery).await?;
         for (key, id) in changes.deleted {
             delete_ticket(db, key, id).await?;
         }
@@ -134,7 +141,10 @@ impl Writer {
             .await?;
         self.outcomes.run(db, outcomes, bind_outcome).await?;
         match changes.prune_before {
-            Some(before) => Ok(prune_outcomes(db, before).await? + prune_mails(db, before).await?),
+            Some(before) => {
+                let pruned = prune_outcomes(db, before).await? + prune(db, PRUNE_MAILS, before).await?;
+                Ok(pruned + prune(db, PRUNE_DELIVERIES, before).await?)
+            }
             None => Ok(0),
         }
     }
@@ -151,6 +161,7 @@ impl Writer {
                 None => {
                     sqlx::query("DELETE FROM users WHERE id = ?").bind(id).execute(&mut *db).await?;
                     sqlx::query(DELETE_MAILS).bind(id).execute(&mut *db).await?;
+                    sqlx::query(DELETE_DELIVERIES).bind(id).execute(&mut *db).await?;
                 }
             }
         }
@@ -202,9 +213,11 @@ impl Writer {
 
     /// The statements whose plan must not walk through a table.
     #[cfg(test)]
-    pub(super) fn statements(&self) -> [&str; 7] {
-        let (patches, status_counts, mails) = (self.patches.single(), self.status_counts.single(), self.mails.single());
-        [patches, status_counts, mails, READ_ONE, READ_ALL, DELETE_MAILS, PRUNE_MAILS]
+    pub(super) fn statements(&self) -> [&str; 10] {
+        let [patches, status_counts, mails, deliveries] =
+            [&self.patches, &self.status_counts, &self.mails, &self.deliveries].map(MultiRow::single);
+        let [of_erased, old] = [[DELETE_MAILS, DELETE_DELIVERIES], [PRUNE_MAILS, PRUNE_DELIVERIES]];
+        [patches, status_counts, mails, deliveries, READ_ONE, READ_ALL, of_erased[0], of_erased[1], old[0], old[1]]
     }
 }
 
@@ -305,6 +318,20 @@ fn bind_mail(a: &mut SqliteArguments, mail: MailRow) -> Result<(), BoxDynError> 
     a.add(mail.attempts)?;
     a.add(mail.why)?;
     a.add(mail.decided_at)
+}
+
+fn bind_delivery(a: &mut SqliteArguments, delivery: DeliveryRow) -> Result<(), BoxDynError> {
+    a.add(delivery.id)?;
+    a.add(delivery.hook_id)?;
+    a.add(delivery.owner_id)?;
+    a.add(delivery.subject_id)?;
+    a.add(delivery.kind)?;
+    a.add(delivery.state)?;
+    a.add(delivery.attempts)?;
+    a.add(delivery.status)?;
+    a.add(delivery.why)?;
+    a.add(delivery.first_at)?;
+    a.add(delivery.last_at)
 }
 
 fn bind_outcome(a: &mut SqliteArguments, outcome: OutcomeRow) -> Result<(), BoxDynError> {
@@ -440,8 +467,14 @@ const DELETE_MAILS: &str = "DELETE FROM mails WHERE user_id = ?";
 /// Some of those that were asked for long ago.
 const PRUNE_MAILS: &str = "DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE requested_at < ? LIMIT ?)";
 
-async fn prune_mails(db: &mut SqliteConnection, requested_before: i64) -> Result<u64, sqlx::Error> {
-    Ok(sqlx::query(PRUNE_MAILS).bind(requested_before).bind(PRUNE_AT_ONCE).execute(db).await?.rows_affected())
+/// Those of one who was erased.
+const DELETE_DELIVERIES: &str = "DELETE FROM webhook_deliveries WHERE owner_id = ?";
+/// Some of those that were tried last long ago.
+const PRUNE_DELIVERIES: &str =
+    "DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries WHERE last_at < ? LIMIT ?)";
+
+async fn prune(db: &mut SqliteConnection, statement: &'static str, before: i64) -> Result<u64, sqlx::Error> {
+    Ok(sqlx::query(statement).bind(before).bind(PRUNE_AT_ONCE).execute(db).await?.rows_affected())
 }
 
 async fn prune_outcomes(db: &mut SqliteConnection, decided_before: i64) -> Result<u64, sqlx::Error> {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use parking_lot::Mutex;
 use schemas::reader::{
-    CommentRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, TicketRow, UserRow,
-    WatcherRow,
+    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel,
+    TicketRow, UserRow, WatcherRow,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection};
@@ -13,7 +13,9 @@ use tokio::runtime::Runtime;
 use topology::broker::TopicPartition;
 
 use super::{rows, store};
-use crate::sql::{CARD, COMMENT, MAIL, MEMBER, NOTIFICATION, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER};
+use crate::sql::{
+    CARD, COMMENT, DELIVERY, MAIL, MEMBER, NOTIFICATION, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER,
+};
 
 /// Rows that are held in memory at once.
 const PAGE: u32 = 1_000;
@@ -128,6 +130,10 @@ impl ReadModel for SqliteTables {
 
     fn mails(&self, each: &mut dyn FnMut(MailRow)) -> Result<(), ReadError> {
         self.scan("mails", "mails", &["id"], MAIL, rows::mail, each)
+    }
+
+    fn deliveries(&self, each: &mut dyn FnMut(DeliveryRow)) -> Result<(), ReadError> {
+        self.scan("webhook_deliveries", "webhook_deliveries", &["id"], DELIVERY, rows::delivery, each)
     }
 
     fn users(&self, each: &mut dyn FnMut(UserRow)) -> Result<(), ReadError> {

@@ -14,6 +14,11 @@ use schemas::{
 use topology::broker::{Fetched, TopicPartition, partition_for_key};
 use uuid::Uuid;
 
+use crate::deliveries::taken;
+pub(crate) use crate::deliveries::{
+    should_forget_the_deliveries_of_those_who_were_erased_and_old_ones,
+    should_know_of_a_delivery_what_its_last_attempt_told, should_list_deliveries_in_pages_and_by_state,
+};
 use crate::home::{Home, Kind, Opened};
 use crate::mails::{mails, requested};
 pub(crate) use crate::mails::{
@@ -473,6 +478,7 @@ pub(crate) async fn should_hand_every_row_to_verify(kind: Kind) {
     }
     let outcomes: Vec<_> = (1..=2_001).map(|n| Outcome::from(accepted(n))).collect();
     (1..=1_001).for_each(|n| log.mail(requested(user_id(1), n)));
+    (1..=1_001).for_each(|n| log.delivery_result(taken(user_id(1), n, 1, 1)));
     outcomes.iter().for_each(|outcome| log.outcome(outcome.clone(), 0));
     log.event(comment("WEB", 2_103, 1, "first"));
     let model = home.open().await;
@@ -482,6 +488,9 @@ pub(crate) async fn should_hand_every_row_to_verify(kind: Kind) {
         tokio::task::yield_now().await;
     }
     while mails(&model, user_id(1), None, None, 1).await.0.first().is_none_or(|mail| mail.0 < 1_001) {
+        tokio::task::yield_now().await;
+    }
+    while model.delivery(Uuid::from_u128(1_001)).await.expect("an answer").is_none() {
         tokio::task::yield_now().await;
     }
     // They block.
@@ -497,6 +506,10 @@ pub(crate) async fn should_hand_every_row_to_verify(kind: Kind) {
         tables.mails(&mut |row| mails.push(row.id.as_u128())).expect("read");
         mails.sort_unstable();
         assert_eq!(mails, (1..=1_001).collect::<Vec<_>>());
+        let mut deliveries = Vec::new();
+        tables.deliveries(&mut |row| deliveries.push(row.id.as_u128())).expect("read");
+        deliveries.sort_unstable();
+        assert_eq!(deliveries, mails);
         let mut rows = Vec::new();
         tables.outcomes(&mut |row| rows.push(row)).expect("read");
         rows.sort_unstable_by_key(|row| row.command_id);

@@ -11,6 +11,7 @@
 )]
 
 mod cases;
+mod deliveries;
 mod faults;
 mod home;
 mod late;
@@ -63,6 +64,9 @@ on_each_database! {
     should_know_what_became_of_a_mail_whichever_record_comes_first,
     should_list_mails_in_pages_and_by_state,
     should_forget_the_mails_of_those_who_were_erased_and_old_ones,
+    should_know_of_a_delivery_what_its_last_attempt_told,
+    should_list_deliveries_in_pages_and_by_state,
+    should_forget_the_deliveries_of_those_who_were_erased_and_old_ones,
     should_page_through_lists_without_missing_or_repeating,
     should_hand_events_to_subscribers_once_their_rows_can_be_read,
     should_say_that_a_sequence_was_not_reached_by_the_deadline,

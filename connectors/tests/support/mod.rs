@@ -12,8 +12,8 @@ use connectors::read_model::ReadModel;
 use connectors::sink::{SinkHandle, SinkOptions};
 use connectors::sqlite::SqliteReadModel;
 use schemas::{
-    CommandAccepted, Mail, MailResult, Notification, Outcome, ProjectCreated, ProjectMemberAdded, TicketCommented,
-    TicketCreated, TicketEvent, TicketStatusUpdated, UserEvent, ids, topics,
+    CommandAccepted, DeliveryResult, Mail, MailResult, Notification, Outcome, ProjectCreated, ProjectMemberAdded,
+    TicketCommented, TicketCreated, TicketEvent, TicketStatusUpdated, UserEvent, ids, topics,
 };
 use topology::Headers;
 use topology::broker::{Broker, Cleanup, NewRecord, TopicPartition, TopicSpec, partition_for_key};
@@ -46,6 +46,8 @@ impl Log {
             topics::NOTIFICATIONS,
             topics::EMAIL_OUTBOX,
             topics::EMAIL_RESULTS,
+            topics::WEBHOOK_COMMANDS,
+            topics::WEBHOOK_RESULTS,
             topics::COMMAND_OUTCOMES,
         ]
         .into_iter()
@@ -127,6 +129,14 @@ impl Log {
         let mut value = Vec::new();
         result.encode(&mut value).expect("encoded");
         self.append(topics::EMAIL_RESULTS, partition_for_key(key.as_bytes(), PARTITIONS), &key, Some(&value));
+    }
+
+    pub(crate) fn delivery_result(&self, result: impl Into<DeliveryResult>) {
+        let result = result.into();
+        let key = result.owner_id().to_string();
+        let mut value = Vec::new();
+        result.encode(&mut value).expect("encoded");
+        self.append(topics::WEBHOOK_RESULTS, partition_for_key(key.as_bytes(), PARTITIONS), &key, Some(&value));
     }
 
     pub(crate) fn user(&self, user: impl Into<UserEvent>) {

@@ -7,6 +7,7 @@ mod auth;
 mod board;
 mod bulk;
 mod commands;
+mod deliveries;
 mod health;
 mod mails;
 mod members;
@@ -61,6 +62,10 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_answer_202_at_once_to_those_who_prefer_it_and_tell_anywhere_what_became_of_it
         should_do_once_what_the_same_person_sends_again_with_the_same_key
         should_show_nothing_of_what_became_of_the_commands_of_others
+    }
+    deliveries {
+        should_show_deliveries_to_those_who_maintain_a_project_and_repeat_them
+        should_keep_deliveries_of_ones_own_webhook_to_oneself
     }
     health {
         should_be_alive_and_ready_for_anyone

@@ -6,11 +6,13 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use connectors::read_model::{
-    Answer, Board, BoardColumn, DEFAULT_STATUSES, MailCursor, Page, ReadError, ReadModel, TicketCard, TicketCursor,
-    TicketQuery,
+    Answer, Board, BoardColumn, DEFAULT_STATUSES, DeliveryCursor, MailCursor, Page, ReadError, ReadModel, TicketCard,
+    TicketCursor, TicketQuery,
 };
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{
+    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow,
+};
 use uuid::Uuid;
 
 #[derive(Default)]
@@ -155,6 +157,20 @@ impl ReadModel for Model {
         _: Option<MailCursor>,
         _: u32,
     ) -> Answer<'a, Page<MailRow, MailCursor>> {
+        not_asked()
+    }
+
+    fn deliveries<'a>(
+        &'a self,
+        _: Uuid,
+        _: Option<&'a str>,
+        _: Option<DeliveryCursor>,
+        _: u32,
+    ) -> Answer<'a, Page<DeliveryRow, DeliveryCursor>> {
+        not_asked()
+    }
+
+    fn delivery(&self, _: Uuid) -> Answer<'_, Option<DeliveryRow>> {
         not_asked()
     }
 

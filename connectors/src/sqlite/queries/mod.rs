@@ -9,15 +9,17 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use schemas::Outcome;
-use schemas::reader::{CommentRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow};
+use schemas::reader::{
+    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow,
+};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use uuid::Uuid;
 
 use super::SqliteReadModel;
 use crate::read_model::{
-    Answer, Board, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery,
-    page_size,
+    Answer, Board, DeliveryCursor, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel, TicketCard, TicketCursor,
+    TicketQuery, page_size,
 };
 use crate::sql::{ANY_SEQUENCE, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
@@ -125,6 +127,20 @@ impl ReadModel for SqliteReadModel {
         limit: u32,
     ) -> Answer<'a, Page<MailRow, MailCursor>> {
         Box::pin(async move { Ok(people::mails(&self.pool, user, state, before, page_size(limit)).await?) })
+    }
+
+    fn deliveries<'a>(
+        &'a self,
+        hook: Uuid,
+        state: Option<&'a str>,
+        before: Option<DeliveryCursor>,
+        limit: u32,
+    ) -> Answer<'a, Page<DeliveryRow, DeliveryCursor>> {
+        Box::pin(async move { Ok(people::deliveries(&self.pool, hook, state, before, page_size(limit)).await?) })
+    }
+
+    fn delivery(&self, id: Uuid) -> Answer<'_, Option<DeliveryRow>> {
+        Box::pin(async move { Ok(people::delivery(&self.pool, id).await?) })
     }
 
     fn user(&self, id: Uuid) -> Answer<'_, Option<UserRow>> {

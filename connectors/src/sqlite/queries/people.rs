@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use schemas::reader::{MailRow, MemberRow, NotificationRow, UserRow};
+use schemas::reader::{DeliveryRow, MailRow, MemberRow, NotificationRow, UserRow};
 use sqlx::sqlite::SqlitePool;
 use uuid::Uuid;
 
 use super::super::rows;
 use super::{arguments, fetch, id_list};
-use crate::read_model::{MailCursor, Page};
+use crate::read_model::{DeliveryCursor, MailCursor, Page};
 use crate::sql::{self, USER};
 
 pub(super) async fn members(pool: &SqlitePool, project: Uuid) -> Result<Vec<MemberRow>, sqlx::Error> {
@@ -50,6 +50,24 @@ pub(super) async fn mails(
     let arguments = arguments![user, before.requested_at, before.id, limit + 1, state];
     let found = fetch(pool, statement, arguments, rows::mail).await?;
     Ok(Page::cut(found, limit, |last| MailCursor::from(last)))
+}
+
+pub(super) async fn deliveries(
+    pool: &SqlitePool,
+    hook: Uuid,
+    state: Option<&str>,
+    before: Option<DeliveryCursor>,
+    limit: u32,
+) -> Result<Page<DeliveryRow, DeliveryCursor>, sqlx::Error> {
+    let before = before.unwrap_or(DeliveryCursor::FIRST);
+    let statement = if state.is_some() { sql::deliveries_in_state() } else { sql::deliveries() };
+    let arguments = arguments![hook, before.first_at, before.id, limit + 1, state];
+    let found = fetch(pool, statement, arguments, rows::delivery).await?;
+    Ok(Page::cut(found, limit, |last| DeliveryCursor::from(last)))
+}
+
+pub(super) async fn delivery(pool: &SqlitePool, id: Uuid) -> Result<Option<DeliveryRow>, sqlx::Error> {
+    Ok(fetch(pool, sql::delivery(), arguments![id], rows::delivery).await?.pop())
 }
 
 pub(super) async fn user(pool: &SqlitePool, id: Uuid) -> Result<Option<UserRow>, sqlx::Error> {

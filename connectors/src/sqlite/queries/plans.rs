@@ -55,6 +55,7 @@ async fn should_answer_every_question_from_an_index() {
     questions.extend([sql::comments(), sql::comment(), sql::watchers(), sql::all_projects()]);
     questions.extend([sql::notifications(), sql::unread_notifications(), sql::notification(), UNREAD.to_owned()]);
     questions.extend([sql::mails(), sql::mails_in_state()]);
+    questions.extend([sql::deliveries(), sql::deliveries_in_state(), sql::delivery()]);
     questions.extend(Writer::new().statements().map(str::to_owned));
     questions.extend(ticket_lists().iter().map(|query| ListStatement::new(Uuid::nil(), query).expect("bound").sql));
     for sql in questions {
@@ -70,7 +71,7 @@ async fn should_read_pages_in_their_order_without_sorting() {
     SqliteReadModel::open(&path).await.expect("opened").close().await;
     let mut pages: Vec<String> =
         vec![sql::board_column(), sql::comments(), sql::all_projects(), sql::unread_notifications()];
-    pages.extend([sql::mails(), sql::mails_in_state()]);
+    pages.extend([sql::mails(), sql::mails_in_state(), sql::deliveries(), sql::deliveries_in_state()]);
     pages.extend(ticket_lists().iter().map(|query| ListStatement::new(Uuid::nil(), query).expect("bound").sql));
     for sql in pages {
         let plan = plan(&path, &sql).await;
