@@ -93,7 +93,7 @@ impl<'a> Scene<'a> {
     /// What is posted next, signed; not what was to find out whether anything is.
     fn next(&self) -> Post {
         loop {
-            let post = self.receiver.next(PATIENCE).expect("a post");
+            let post = self.receiver.next(PATIENCE).unwrap();
             post.is_signed(&self.secret);
             assert_eq!(
                 (post.header("content-type"), post.header("syncroboard-event")),
