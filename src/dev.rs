@@ -13,13 +13,14 @@ use clap::Args;
 use connectors::accounts::{self, SqliteAccounts};
 use connectors::board_cache::LocalBoardCache;
 use connectors::gateway::CommandGateway;
-use connectors::sink::{Announce, SinkOptions, SinkStatus};
+use connectors::sink::{Announce, SinkHandle, SinkOptions, SinkStatus};
 use connectors::sqlite::SqliteReadModel;
 use connectors::webhook::HookBook;
 use processors::{PipelineConfig, pipeline};
 use schemas::SchemaRegistry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use topology::broker::Broker;
 use topology::trace::Tracing;
 use topology::{State, Streams, StreamsConfig, StreamsView};
@@ -82,23 +83,8 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     let post = Post::open(config, Some(&mails), Some(unsubscribe_key.clone()))?;
     let book = Arc::new(HookBook::default());
     let deliverer = Deliverer::open(config, book.clone())?;
-    // Held until the end: it keeps another process out of the same stores.
-    let mut _instance = None;
-    let mut sink_group = sink::sink_group(config);
-    let (broker, mut streams_config) = match &args.kafka {
-        None => (broker::embedded(&data, config)?, streams_config(&data, config)),
-        Some(servers) => {
-            let broker = broker::kafka(servers, config)?;
-            let claimed = Instance::claim(&data.workers(), &config.worker.instance_id)?;
-            keep_to_cluster(claimed.dir(), &*broker)?;
-            worker::make_topics(&*broker, config)?;
-            let streams_config = worker::streams_config(config, claimed.id(), claimed.dir().to_owned());
-            // A read model of its own reads everything, so it shares with no one.
-            sink_group = format!("{sink_group}-{}", claimed.id());
-            _instance = Some(claimed);
-            (broker, streams_config)
-        }
-    };
+    let ground = Ground::open(args, &data, config)?;
+    let (broker, mut streams_config) = (ground.broker.clone(), ground.streams.clone());
     streams_config.tracing = traces.tracing();
     let read_model = SqliteReadModel::open(data.read_model()).await?;
     let accounts = SqliteAccounts::open(data.accounts()).await?;
@@ -117,7 +103,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     let sink_options = SinkOptions {
         registry: schemas.clone(),
         announce: told,
-        group: sink_group,
+        group: ground.own(sink::sink_group(config)),
         tracing: traces.tracing(),
         ..SinkOptions::default()
     };
@@ -128,10 +114,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     let beside = |of| beside(config, &streams_config, of);
     let mailer = Streams::start(&post.topology(schemas.clone())?, &beside(mailer::streams_config), &broker)?;
     let mut webhooks_config = beside(webhooks::streams_config);
-    if let Some(instance) = &_instance {
-        // Its webhooks are this process's own, so it reads everything and shares with no one.
-        webhooks_config.application_id = format!("{}-{}", webhooks_config.application_id, instance.id());
-    }
+    webhooks_config.application_id = ground.own(webhooks_config.application_id);
     // Most of what it reads concerns no webhook: its spans would stand in every trace and say nothing.
     webhooks_config.tracing = Tracing::off();
     let webhooks = Streams::start(&deliverer.topology(schemas.clone())?, &webhooks_config, &broker)?;
@@ -193,24 +176,75 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
         tracing::warn!("some requests did not end within {DRAIN:?} and are cut off");
     }
     gateway.close();
-    let closing = take(&streams);
-    let closed = tokio::task::spawn_blocking(move || closing.map_or(Ok(()), Streams::close)).await?;
-    announced.await?;
-    let mailed = tokio::task::spawn_blocking(move || mailer.close()).await?;
-    let delivered = tokio::task::spawn_blocking(move || webhooks.close()).await?;
+    let sunk = Running { streams, mailer, webhooks, sink, read_model, accounts }.close(announced).await?;
     drop(following);
-    let sunk = tokio::task::spawn_blocking(move || sink.stop()).await?;
-    read_model.close().await;
-    accounts.close().await;
-    closed?;
-    mailed?;
-    delivered?;
     if let Some(why) = failure {
         anyhow::bail!(why);
     }
     sunk?;
     println!("state=NOT_RUNNING");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where it all stands.
+struct Ground {
+    broker: Arc<dyn Broker>,
+    streams: StreamsConfig,
+    /// On Kafka. Held until the end: it keeps another process out of the same stores.
+    instance: Option<Instance>,
+}
+
+impl Ground {
+    fn open(args: &DevArgs, data: &DataDir, config: &Config) -> anyhow::Result<Self> {
+        let Some(servers) = &args.kafka else {
+            let streams = streams_config(data, config);
+            return Ok(Self { broker: broker::embedded(data, config)?, streams, instance: None });
+        };
+        let broker = broker::kafka(servers, config)?;
+        let claimed = Instance::claim(&data.workers(), &config.worker.instance_id)?;
+        keep_to_cluster(claimed.dir(), &*broker)?;
+        worker::make_topics(&*broker, config)?;
+        let streams = worker::streams_config(config, claimed.id(), claimed.dir().to_owned());
+        Ok(Self { broker, streams, instance: Some(claimed) })
+    }
+
+    /// The name of a group that belongs to this process: with its read model and its webhooks it reads everything, and shares with no
+    /// one.
+    fn own(&self, group: String) -> String {
+        match &self.instance {
+            None => group,
+            Some(instance) => format!("{group}-{}", instance.id()),
+        }
+    }
+}
+
+/// What has been started, and ends when it is told to.
+struct Running {
+    streams: Shared,
+    mailer: Streams,
+    webhooks: Streams,
+    sink: SinkHandle,
+    read_model: Arc<SqliteReadModel>,
+    accounts: Arc<SqliteAccounts>,
+}
+
+impl Running {
+    /// Commits what is in flight and ends; what went wrong in between, the sink's trouble last.
+    async fn close(self, announced: JoinHandle<()>) -> anyhow::Result<anyhow::Result<()>> {
+        let Self { streams, mailer, webhooks, sink, read_model, accounts } = self;
+        let closing = take(&streams);
+        let closed = tokio::task::spawn_blocking(move || closing.map_or(Ok(()), Streams::close)).await?;
+        announced.await?;
+        let mailed = tokio::task::spawn_blocking(move || mailer.close()).await?;
+        let delivered = tokio::task::spawn_blocking(move || webhooks.close()).await?;
+        let sunk = tokio::task::spawn_blocking(move || sink.stop()).await?;
+        read_model.close().await;
+        accounts.close().await;
+        closed?;
+        mailed?;
+        delivered?;
+        Ok(sunk.map_err(Into::into))
+    }
 }
 
 /// Of an application beside the pipeline: the stores of each have a directory of their own there.

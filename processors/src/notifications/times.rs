@@ -88,8 +88,11 @@ fn hour(chosen: Option<i32>) -> Time {
 /// `HH:MM`, and nothing else.
 fn time_of_day(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
-    let digits = |text: &str| (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(());
-    (digits(hour)?, digits(minute)?);
+    // A number alone could have a sign.
+    let is_number = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(hour) || !is_number(minute) {
+        return None;
+    }
     Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
 }
 
