@@ -9,6 +9,7 @@ use topology::Headers;
 use topology::broker::{Broker, NewRecord, TopicPartition};
 
 use crate::load::{Load, Plan, make_projects};
+use crate::proxy::Proxy;
 use crate::support::services::OwnKafka;
 use crate::support::{Home, Server, text};
 use crate::{board, log};
@@ -71,6 +72,14 @@ impl Site {
     pub(crate) fn guarded(settings: Settings, broker: &[(&str, &str)]) -> Self {
         const LISTENER: &str = "SASL_PLAINTEXT";
         Self::on(|| OwnKafka::with_listener(LISTENER, broker), |kafka| kafka.listener(LISTENER), settings)
+    }
+
+    /// With a proxy between the processes and Kafka; the tests' own clients and tools go straight to it.
+    pub(crate) fn proxied(settings: Settings) -> (Self, Proxy) {
+        let mut site = Self::new(settings);
+        let proxy = Proxy::start(site.kafka.bootstrap().parse().unwrap());
+        site.entrance = proxy.address();
+        (site, proxy)
     }
 
     /// On a Kafka that is started when it is this site's turn, and that processes enter there.
