@@ -102,6 +102,39 @@ fn should_suspect_a_commit_that_librdkafka_tried_again_inside() {
 }
 
 #[test]
+fn should_trust_aborts_that_were_answered_once_or_had_nothing_to_end() {
+    let scene = Scene::new();
+    let mut producer = scene.producer();
+    let begun = Instant::now();
+    for _ in 0..3 {
+        scene.transaction(producer.as_mut());
+        producer.abort().unwrap();
+        producer.begin().unwrap();
+        producer.abort().unwrap();
+        producer.begin().unwrap();
+        send_offsets(producer.as_mut()).unwrap();
+        producer.abort().unwrap();
+    }
+    // None has waited for a line that did not come.
+    assert!(begun.elapsed() < SLACK, "{:?}", begun.elapsed());
+}
+
+/// Whoever goes on with the same producer after an abort would have its next transaction ended by the first request.
+#[test]
+fn should_suspect_an_abort_that_librdkafka_tried_again_inside() {
+    let scene = Scene::new();
+    let mut producer = scene.producer();
+    producer.begin().unwrap();
+    send_offsets(producer.as_mut()).unwrap();
+    scene.cluster.request_errors(RDKafkaApiKey::EndTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR__TRANSPORT]);
+    let aborted = producer.abort();
+    assert!(matches!(aborted, Err(BrokerError::Suspect(_))), "{aborted:?}");
+    let mut next = scene.producer();
+    scene.transaction(next.as_mut());
+    next.commit().unwrap();
+}
+
+#[test]
 fn should_tell_a_fenced_producer_from_a_suspect_one() {
     let scene = Scene::new();
     let mut producer = scene.producer();

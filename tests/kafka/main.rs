@@ -1,5 +1,5 @@
 //! The real binary in several processes on a real Apache Kafka, while clients write: processes killed, stopped, frozen and
-//! replaced, brokers restarted. The oracle is that of `tests/kill`: it reads the log and shares no code with what writes it.
+//! replaced, brokers restarted, single requests and answers lost. The oracle is that of `tests/kill`: it reads the log and shares no code with what writes it.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,6 +30,9 @@ mod news;
 mod oracle;
 #[path = "../../processors/tests/assignment/oracle.rs"]
 mod pools;
+mod proxied;
+#[allow(dead_code, reason = "whole, though the tests do not use every part of it")]
+mod proxy;
 mod readme;
 #[path = "../simulation/records.rs"]
 mod records;
@@ -37,6 +40,8 @@ mod site;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;
+#[allow(dead_code, reason = "whole, though the tests do not use every part of it")]
+mod wire;
 mod workload;
 
 /// Partitions of every topic of a workload.

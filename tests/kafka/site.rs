@@ -9,6 +9,7 @@ use topology::Headers;
 use topology::broker::{Broker, NewRecord, TopicPartition};
 
 use crate::load::{Load, Plan, make_projects};
+use crate::proxy::Proxy;
 use crate::support::services::OwnKafka;
 use crate::support::{Home, Server, text};
 use crate::{board, log};
@@ -71,6 +72,14 @@ impl Site {
     pub(crate) fn guarded(settings: Settings, broker: &[(&str, &str)]) -> Self {
         const LISTENER: &str = "SASL_PLAINTEXT";
         Self::on(|| OwnKafka::with_listener(LISTENER, broker), |kafka| kafka.listener(LISTENER), settings)
+    }
+
+    /// With a proxy between the processes and Kafka; the tests' own clients and tools go straight to it.
+    pub(crate) fn proxied(settings: Settings) -> (Self, Proxy) {
+        let mut site = Self::new(settings);
+        let proxy = Proxy::start(site.kafka.bootstrap().parse().unwrap());
+        site.entrance = proxy.address();
+        (site, proxy)
     }
 
     /// On a Kafka that is started when it is this site's turn, and that processes enter there.
@@ -196,29 +205,36 @@ fn partitions_held(line: &str) -> Option<u32> {
 /// In every partition, a record that is written now is the next one that a reader of committed records gets.
 pub(crate) fn nothing_hangs(broker: &dyn Broker) {
     let producer = broker.producer().unwrap();
-    let mut reader = broker.reader().unwrap();
     let topics: Vec<_> = broker.topics().unwrap().into_iter().filter(|(t, _)| !t.starts_with("__")).collect();
     assert!(topics.len() > 10, "{topics:?}");
-    for (topic, partitions) in topics {
-        for partition in (0..partitions).map(|n| TopicPartition::new(topic.clone(), n)) {
-            let (_, high) = broker.watermarks(&partition).unwrap();
-            let (told, written) = std::sync::mpsc::channel();
-            let headers = Headers::new();
-            // As old as it is: a topic with retention would delete an old one at once.
-            let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
-            let probe = NewRecord { timestamp, key: Some(b"probe"), value: Some(b""), headers: &headers };
-            producer.send(&partition, probe, Box::new(move |result| drop(told.send(result)))).unwrap();
-            let written = written.recv_timeout(Duration::from_secs(20)).unwrap().unwrap();
-            reader.assign(&[(partition.clone(), high)]).unwrap();
-            let end = Instant::now() + Duration::from_secs(20);
-            let found = loop {
-                let fetched = reader.poll(Duration::from_secs(1)).unwrap();
-                if let Some(first) = fetched.iter().find_map(|f| f.batch.iter().next().map(|r| r.offset)) {
-                    break first;
-                }
-                assert!(Instant::now() < end, "{partition}: a transaction hangs before offset {}", written.offset);
-            };
-            assert_eq!(found, written.offset, "{partition}");
+    let mut from = Vec::new();
+    let (told, written) = std::sync::mpsc::channel();
+    for partition in topics.iter().flat_map(|(t, n)| (0..*n).map(|n| TopicPartition::new(t.clone(), n))) {
+        let (_, high) = broker.watermarks(&partition).unwrap();
+        let (headers, told) = (Headers::new(), told.clone());
+        // As old as it is: a topic with retention would delete an old one at once.
+        let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+        let probe = NewRecord { timestamp, key: Some(b"probe"), value: Some(b""), headers: &headers };
+        let done = partition.clone();
+        producer.send(&partition, probe, Box::new(move |result| drop(told.send((done, result))))).unwrap();
+        from.push((partition, high));
+    }
+    let mut probes = BTreeMap::new();
+    for _ in &from {
+        let (partition, written) = written.recv_timeout(Duration::from_secs(20)).unwrap();
+        probes.insert(partition, written.unwrap().offset);
+    }
+    let mut reader = broker.reader().unwrap();
+    reader.assign(&from).unwrap();
+    let end = Instant::now() + Duration::from_secs(30);
+    while !probes.is_empty() {
+        for fetched in reader.poll(Duration::from_secs(1)).unwrap() {
+            if let Some(first) = fetched.batch.iter().next()
+                && let Some(probe) = probes.remove(&fetched.partition)
+            {
+                assert_eq!(first.offset, probe, "{}", fetched.partition);
+            }
         }
+        assert!(Instant::now() < end, "transactions hang before these offsets: {probes:?}");
     }
 }

@@ -5,8 +5,8 @@
 //!
 //! librdkafka tries EndTxn again by itself when the connection breaks, under the same epoch, and then answers that all is
 //! well; but the first request may be on its way still and end the *next* transaction (it lacks KIP-890). It does say so in
-//! its log: one `ENDTXN` line for each answer. A commit whose lines are not a single success is suspect, and so is the
-//! producer, which the engine then drops: a new one of the same id fences whatever is still on its way.
+//! its log: one `ENDTXN` line for each answer. A commit or an abort whose lines are not a single success is suspect, and so is the
+//! producer, which its owner then drops: a new one of the same id fences whatever is still on its way.
 //!
 //! The end of a transaction (offsets, the last deliveries, EndTxn) may take as long as a transaction may last; what takes longer
 //! is suspect too, as librdkafka goes on with it.
@@ -29,7 +29,7 @@ use super::patience::{Kept, within};
 use super::topics::{self, Topics, number};
 use super::{context, errors, headers, native};
 
-/// How long a line of librdkafka's log may take from the commit that wrote it; without it the commit is suspect.
+/// How long a line of librdkafka's log may take from the commit or the abort that wrote it; without it either is suspect.
 const LOG_LINE: Duration = Duration::from_secs(5);
 
 pub(super) struct KafkaTransactionalProducer {
@@ -65,7 +65,7 @@ struct Delivered {
     ends: Vec<(TopicPartition, i64)>,
     /// The first record of the open transaction that was not delivered.
     failure: Option<(Code, String)>,
-    /// Answers to EndTxn since the transaction was opened: successes, and others.
+    /// Answers to EndTxn since the transaction was opened: successes (an abort that needs no EndTxn is one), and others.
     ended: (u32, u32),
 }
 
@@ -80,6 +80,9 @@ impl ClientContext for Deliveries {
             } else {
                 delivered.ended.1 += 1;
             }
+            self.0.changed.notify_all();
+        } else if facility == "TXNABORT" && message.contains("not sending EndTxn") {
+            self.0.inner.lock().ended.0 += 1;
             self.0.changed.notify_all();
         }
         context::log(level, facility, message);
@@ -292,8 +295,10 @@ impl TransactionalProducer for KafkaTransactionalProducer {
         let aborted = self.producer.abort_transaction(self.timeout).map_err(|e| transactional(&e, "abort"));
         // What was purged is reported too.
         let reported = self.await_deliveries(self.sent, Instant::now() + self.timeout);
+        // One that was tried again inside may end the next transaction, as a commit may.
+        let ended = if self.touched && aborted.is_ok() { self.ended_at_once() } else { Ok(()) };
         self.forget();
-        aborted.and(reported)
+        aborted.and(reported).and(ended)
     }
 }
 

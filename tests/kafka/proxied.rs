@@ -1,0 +1,225 @@
+//! Requests that come late, and answers that are lost or wrong, one at a time and each seen to take effect.
+
+use std::time::{Duration, Instant};
+
+use connectors::kafka::{KafkaBroker, KafkaConfig};
+use topology::broker::{BrokerError, TopicPartition, TransactionalProducer};
+use topology::{BatchBuilder, Headers};
+
+use crate::load::seed;
+use crate::proxy::{Action, Logged, Proxy, Rule};
+use crate::site::{Scene, Site, settings};
+use crate::wire::{Request, Transaction, api};
+
+/// How long a rule may wait for the request that it is about, or a retry may take.
+const SOON: Duration = Duration::from_secs(30);
+
+/// The broker's answer to a transaction of an epoch that is over.
+const INVALID_PRODUCER_EPOCH: i16 = 47;
+/// And to one of a producer that has been succeeded. librdkafka only says that the transaction must be aborted, where it concerns
+/// offsets.
+const PRODUCER_FENCED: i16 = 90;
+
+/// Of the worker's thread: the mailer and the deliverer of webhooks in the same process have ids of their own.
+fn is_of_the_worker(request: &Request) -> bool {
+    request.transaction.as_ref().is_some_and(|transaction| is_a_worker(&transaction.id))
+}
+
+fn is_a_worker(transactional_id: &str) -> bool {
+    !["syncroboard-mailer-", "syncroboard-webhooks-"].iter().any(|other| transactional_id.starts_with(other))
+}
+
+fn is_commit(request: &Request) -> bool {
+    is_of_the_worker(request) && request.transaction.as_ref().is_some_and(|t| t.commit == Some(true))
+}
+
+/// How many producers of a transactional id the broker has let in.
+fn producers(proxy: &Proxy, id: &str) -> usize {
+    let of_it = |logged: &&Logged| logged.transaction.as_ref().is_some_and(|t| t.id == id) && logged.code == Some(0);
+    proxy.log(api::INIT_PRODUCER_ID).iter().filter(of_it).count()
+}
+
+/// Seen without the engine's suspicion (a commit that librdkafka tried again inside is taken as good, the producer kept): the late
+/// request has the next transaction's own epoch, and the broker answers 0 and commits that while it is open.
+#[test]
+fn should_not_let_a_late_end_of_a_transaction_end_the_next_one() {
+    let (site, proxy) = Site::proxied(settings("classic"));
+    let server = site.dev();
+    let mut scene = Scene::new(&site, &server, 20, 2_500, seed());
+    scene.load.wait_for(500);
+    let rule = proxy.rule(Rule::on(api::END_TXN, Action::HoldRequest { cut: true }).when(is_commit).first(1));
+    // The first that passes the other rule is the retry, the second ends the next transaction, which so stays open.
+    let next = proxy.rule(Rule::on(api::END_TXN, Action::HoldRequest { cut: false }).when(is_commit).nth(2));
+    let late = rule.held(SOON);
+    let old = late.request.transaction.clone().unwrap();
+    let before = producers(&proxy, &old.id);
+    let connection = late.request.connection;
+    proxy.wait_for_log(api::END_TXN, SOON, |ends| {
+        let is_retry = |end: &&&Logged| end.transaction.as_ref() == Some(&old) && end.connection != connection;
+        ends.iter().find(is_retry).is_some_and(|end| end.code == Some(0))
+    });
+    let open = next.held(SOON);
+    assert_eq!(late.release(SOON), Some(INVALID_PRODUCER_EPOCH));
+    let Transaction { id, epoch, .. } = open.request.transaction.clone().unwrap();
+    assert_eq!((id, epoch), (old.id.clone(), old.epoch + 1));
+    assert_eq!(open.release(SOON), Some(0));
+    assert_eq!((rule.hits(), next.hits(), producers(&proxy, &old.id)), (1, 1, before + 1));
+    scene.load.wait_for(2_500);
+    site.is_whole(server, scene);
+}
+
+/// The same of an abort, by whoever goes on with its producer after one, as a redrive of dead letters does. Without the suspicion,
+/// which makes this fail, the late request aborts what the next transaction has written so far; what it writes after is committed.
+#[test]
+fn should_not_let_a_late_abort_end_the_next_transaction() {
+    let (site, proxy) = Site::proxied(settings("classic"));
+    let tool = "org.apache.kafka.tools.TopicCommand";
+    site.kafka.tool(tool, &["--create", "--topic", "letters", "--partitions", "1"]);
+    let broker = KafkaBroker::open(KafkaConfig::new(proxy.address())).unwrap();
+    let to = TopicPartition::new("letters", 0);
+    // Once this has happened, the transaction's partition is known to the broker.
+    let write = |producer: &mut dyn TransactionalProducer| {
+        let (_, before) = broker.watermarks(&to).unwrap();
+        let mut batch = BatchBuilder::new();
+        batch.push(0, None, Some(b"a letter"), &Headers::new());
+        producer.begin().unwrap();
+        producer.send(&to, batch.finish()).unwrap();
+        let end = Instant::now() + SOON;
+        while broker.watermarks(&to).unwrap().1 == before {
+            assert!(Instant::now() < end, "it is not written");
+        }
+    };
+    let rule = proxy.rule(Rule::on(api::END_TXN, Action::HoldRequest { cut: true }).first(1));
+    let mut producer = broker.transactional_producer("of-the-test").unwrap();
+    write(producer.as_mut());
+    let aborted = producer.abort();
+    assert!(matches!(aborted, Err(BrokerError::Suspect(_))), "{aborted:?}");
+    assert_eq!((rule.hits(), proxy.log(api::END_TXN).len()), (1, 2));
+    let late = rule.held(SOON);
+    assert_eq!(late.request.transaction.as_ref().unwrap().commit, Some(false));
+    drop(producer);
+    let mut producer = broker.transactional_producer("of-the-test").unwrap();
+    write(producer.as_mut());
+    assert_eq!(late.release(SOON), Some(INVALID_PRODUCER_EPOCH));
+    producer.commit().unwrap();
+}
+
+/// A rule, and what must happen first for its request to come at all.
+struct Fault {
+    api: i16,
+    action: Action,
+    /// The worker's producer is to be replaced.
+    needs_a_new_producer: bool,
+}
+
+impl Fault {
+    const fn new(api: i16, action: Action) -> Self {
+        let needs_a_new_producer = matches!(api, api::INIT_PRODUCER_ID | api::FIND_COORDINATOR);
+        Self { api, action, needs_a_new_producer }
+    }
+
+    fn rule(&self) -> Rule {
+        let rule = Rule::on(self.api, self.action).first(1);
+        // A producer asks where its coordinator is without saying that it has transactions.
+        if self.api == api::FIND_COORDINATOR { rule } else { rule.when(is_of_the_worker) }
+    }
+}
+
+/// One after the other under load, each once, and the load goes on.
+fn goes_on_through(faults: &[Fault], tickets: usize) {
+    let (site, proxy) = Site::proxied(settings("classic"));
+    let server = site.dev();
+    let mut scene = Scene::new(&site, &server, 20, tickets, seed());
+    let begun = Instant::now();
+    scene.load.wait_for(200);
+    for fault in faults {
+        let armed = proxy.rule(fault.rule());
+        if fault.needs_a_new_producer {
+            let fenced = Rule::on(api::TXN_OFFSET_COMMIT, Action::Answer(PRODUCER_FENCED)).when(is_of_the_worker);
+            proxy.rule(fenced.first(1)).wait_for_hit(SOON);
+        }
+        armed.wait_for_hit(SOON);
+        // Outcomes of the transactions before may still be on their way to the clients.
+        let before = scene.load.acknowledged();
+        scene.load.wait_for(tickets.min(before + 100));
+        println!("{:?}: {} {:?}, {before} before", begun.elapsed(), fault.api, fault.action);
+        assert_eq!(armed.hits(), 1);
+    }
+    scene.load.wait_for(tickets);
+    site.is_whole(server, scene);
+}
+
+/// What the engine asks in each transaction.
+const ASKED: [i16; 5] =
+    [api::PRODUCE, api::ADD_PARTITIONS_TO_TXN, api::ADD_OFFSETS_TO_TXN, api::TXN_OFFSET_COMMIT, api::END_TXN];
+
+#[test]
+fn should_go_on_when_an_answer_or_a_request_is_lost_or_late() {
+    let actions = [
+        Action::DropResponse,
+        Action::DropRequest,
+        Action::CutConnections,
+        Action::Delay(Duration::from_millis(500)),
+        // Longer than a transaction may last.
+        Action::Delay(Duration::from_secs(5)),
+    ];
+    let faults: Vec<_> = actions.iter().flat_map(|action| ASKED.map(|api| Fault::new(api, *action))).collect();
+    goes_on_through(&faults, 8_000);
+}
+
+#[test]
+fn should_go_on_when_the_broker_refuses_a_request_once() {
+    // Kafka's codes: 6 not the leader; 7 timed out; 14 the coordinator loads, 15 is not available, 16 is another; 22 another generation
+    // of the group; 25 not a member; 29 not allowed; 47 an old epoch; 48 not in this state; 51 the last transaction is not over;
+    // 82 another has the instance's id; 90 a newer producer has the transactional id.
+    const CODES: [(i16, &[i16]); 7] = [
+        (api::PRODUCE, &[6, 7, 29, 47, 48]),
+        (api::ADD_PARTITIONS_TO_TXN, &[14, 15, 29, 48, 51, PRODUCER_FENCED]),
+        (api::ADD_OFFSETS_TO_TXN, &[14, 15, 16, 48, 51, PRODUCER_FENCED]),
+        (api::TXN_OFFSET_COMMIT, &[14, 15, 16, 22, 25, 82, PRODUCER_FENCED]),
+        (api::END_TXN, &[14, 15, 16, 47, 48, 51, PRODUCER_FENCED]),
+        (api::INIT_PRODUCER_ID, &[14, 15, 16, 51, PRODUCER_FENCED]),
+        (api::FIND_COORDINATOR, &[15]),
+    ];
+    let refused =
+        CODES.iter().flat_map(|(api, codes)| codes.iter().map(|code| Fault::new(*api, Action::Answer(*code))));
+    goes_on_through(&refused.collect::<Vec<_>>(), 10_000);
+}
+
+/// The broker has done what it was asked, and says otherwise.
+#[test]
+fn should_go_on_when_the_broker_denies_what_it_has_done() {
+    const CODES: [(i16, &[i16]); 5] = [
+        (api::PRODUCE, &[7]),
+        (api::ADD_PARTITIONS_TO_TXN, &[51, PRODUCER_FENCED]),
+        (api::ADD_OFFSETS_TO_TXN, &[51, PRODUCER_FENCED]),
+        (api::TXN_OFFSET_COMMIT, &[14, 25, PRODUCER_FENCED]),
+        (api::END_TXN, &[14, 47, 48, 51, PRODUCER_FENCED]),
+    ];
+    let denied =
+        CODES.iter().flat_map(|(api, codes)| codes.iter().map(|code| Fault::new(*api, Action::MutateResponse(*code))));
+    goes_on_through(&denied.collect::<Vec<_>>(), 4_000);
+}
+
+/// librdkafka tries twice and then never again, and waits for the answer past its own timeout.
+#[test]
+fn should_go_on_when_the_coordinator_of_the_group_is_not_found_three_times() {
+    let (site, proxy) = Site::proxied(settings("classic"));
+    let mut server = site.dev();
+    let mut scene = Scene::new(&site, &server, 20, 2_500, seed());
+    scene.load.wait_for(500);
+    let worker = |logged: &Logged| logged.transaction.as_ref().map(|t| t.id.clone()).filter(|id| is_a_worker(id));
+    let id = proxy.log(api::END_TXN).iter().find_map(worker).unwrap();
+    // A request for the coordinator of transactions ends in another byte.
+    let unknown = Rule::on(api::FIND_COORDINATOR, Action::Answer(15)).client(&id).when(|r| r.frame.ends_with(&[0]));
+    let unknown = proxy.rule(unknown.first(3));
+    // A new producer does not know the coordinator yet.
+    let fenced = Rule::on(api::TXN_OFFSET_COMMIT, Action::Answer(PRODUCER_FENCED)).client(&id);
+    proxy.rule(fenced.first(1)).wait_for_hit(SOON);
+    let begun = Instant::now();
+    server.wait_for_log("are not taken in time");
+    println!("given up after {:?}", begun.elapsed());
+    assert_eq!(unknown.hits(), 3);
+    scene.load.wait_for(2_500);
+    site.is_whole(server, scene);
+}
