@@ -295,8 +295,9 @@ impl TransactionalProducer for KafkaTransactionalProducer {
         let aborted = self.producer.abort_transaction(self.timeout).map_err(|e| transactional(&e, "abort"));
         // What was purged is reported too.
         let reported = self.await_deliveries(self.sent, Instant::now() + self.timeout);
-        // One that was tried again inside may end the next transaction, as a commit may.
-        let ended = if self.touched && aborted.is_ok() { self.ended_at_once() } else { Ok(()) };
+        // One that was tried again inside may end the next transaction, as a commit may. The line of one that had nothing to end is
+        // waited for too: later it would count for the next transaction.
+        let ended = if aborted.is_ok() { self.ended_at_once() } else { Ok(()) };
         self.forget();
         aborted.and(reported).and(ended)
     }
