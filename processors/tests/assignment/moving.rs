@@ -369,21 +369,9 @@ fn should_be_right_when_work_crosses_a_move_there_and_back() {
 #[test]
 fn should_be_right_when_it_comes_back_before_the_former_pool_has_dropped_all() {
     for when in 0..6 {
-        let mut scene = Scene::new();
-        let (ann, bob) = (scene.ann, scene.bob);
-        scene.firm.joins(guest(), host());
-        scene.firm.run(host(), update_member(OWNER, |c| (c.user_id, c.capacity) = (bob, Some(100))));
+        let (mut scene, proposed) = leaves_with(1_000, when);
+        let bob = scene.bob;
         let send = |scene: &mut Scene, command| scene.firm.office.send(about(guest(), command));
-        for _ in 0..1_000 {
-            send(&mut scene, create(OWNER, |c| c.assignee_id = Some(ann)));
-        }
-        scene.firm.office.rest();
-        // Bob is proposed for it when the project leaves.
-        send(&mut scene, create(OWNER, |_| {}));
-        scene.firm.office.step();
-        let proposed = scene.firm.last_number(guest());
-        send(&mut scene, joining(guest()));
-        scene.steps(0..when, Mishap::None);
         for number in [300, 600, 900] {
             send(&mut scene, delete(OWNER, |c| c.number = number));
             send(&mut scene, unassign(OWNER, |c| c.number = number + 1));
@@ -403,21 +391,9 @@ fn should_be_right_when_it_comes_back_before_the_former_pool_has_dropped_all() {
 fn should_keep_what_is_told_of_a_new_stay_while_the_former_one_is_dropped() {
     const TICKETS: i64 = 2_500;
     for when in 0..4 {
-        let mut scene = Scene::new();
-        let (ann, bob) = (scene.ann, scene.bob);
-        scene.firm.joins(guest(), host());
-        scene.firm.run(host(), update_member(OWNER, |c| (c.user_id, c.capacity) = (bob, Some(100))));
+        let (mut scene, proposed) = leaves_with(TICKETS, when);
+        let bob = scene.bob;
         let send = |scene: &mut Scene, command| scene.firm.office.send(about(guest(), command));
-        for _ in 0..TICKETS {
-            send(&mut scene, create(OWNER, |c| c.assignee_id = Some(ann)));
-        }
-        scene.firm.office.rest();
-        // Bob is proposed for it when the project leaves, and nobody has room for it in its own pool.
-        send(&mut scene, create(OWNER, |_| {}));
-        scene.firm.office.step();
-        let proposed = scene.firm.last_number(guest());
-        send(&mut scene, joining(guest()));
-        scene.steps(0..when, Mishap::None);
         send(&mut scene, joining(host()));
         while joined(&scene) < 2 {
             scene.firm.office.step();
@@ -437,6 +413,26 @@ fn should_keep_what_is_told_of_a_new_stay_while_the_former_one_is_dropped() {
         assert_eq!(scene.has(proposed), Some(bob), "{when}");
         scene.firm.office.is_right();
     }
+}
+
+/// GUEST has been in the pool of HOST, with so many tickets, and leaves it so many steps ago. Bob is proposed for a last one by then, whose number
+/// comes with it, and nobody has room for that in GUEST's own pool.
+fn leaves_with(tickets: i64, steps: usize) -> (Scene, i64) {
+    let mut scene = Scene::new();
+    let (ann, bob) = (scene.ann, scene.bob);
+    scene.firm.joins(guest(), host());
+    scene.firm.run(host(), update_member(OWNER, |c| (c.user_id, c.capacity) = (bob, Some(100))));
+    let send = |scene: &mut Scene, command| scene.firm.office.send(about(guest(), command));
+    for _ in 0..tickets {
+        send(&mut scene, create(OWNER, |c| c.assignee_id = Some(ann)));
+    }
+    scene.firm.office.rest();
+    send(&mut scene, create(OWNER, |_| {}));
+    scene.firm.office.step();
+    let proposed = scene.firm.last_number(guest());
+    send(&mut scene, joining(guest()));
+    scene.steps(0..steps, Mishap::None);
+    (scene, proposed)
 }
 
 /// How often GUEST has joined HOST.
