@@ -5,6 +5,8 @@
 
 #[path = "support/receiver.rs"]
 mod receiver;
+#[path = "support/signed.rs"]
+mod signed;
 mod support;
 
 use std::cell::RefCell;

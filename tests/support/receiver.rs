@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
+
+use crate::signed::signature;
 
 /// What was posted.
 #[derive(Debug, Clone)]
@@ -41,23 +42,8 @@ impl Post {
     pub(crate) fn is_signed(&self, secret: &str) {
         let signed = self.header("syncroboard-signature");
         let seconds = signed.strip_prefix("t=").unwrap().split(',').next().unwrap();
-        let expected = hmac_sha256(secret.as_bytes(), format!("{seconds}.{}", self.body).as_bytes());
-        assert_eq!(signed, format!("t={seconds},v1={expected}"));
+        assert_eq!(signed, signature(secret, seconds, &self.body));
     }
-}
-
-/// By hand, as RFC 2104 says.
-fn hmac_sha256(key: &[u8], text: &[u8]) -> String {
-    const BLOCK: usize = 64;
-    assert!(key.len() <= BLOCK);
-    let padded = |with: u8| (0..BLOCK).map(|n| key.get(n).copied().unwrap_or(0) ^ with).collect::<Vec<u8>>();
-    let inner = Sha256::new().chain_update(padded(0x36)).chain_update(text).finalize();
-    let outer = Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize();
-    outer
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
-        .collect()
 }
 
 /// An answer.

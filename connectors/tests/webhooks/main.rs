@@ -18,3 +18,5 @@ mod receiver;
 #[path = "../../../tests/support/services.rs"]
 mod services;
 mod signature;
+#[path = "../../../tests/support/signed.rs"]
+mod signed;

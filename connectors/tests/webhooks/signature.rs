@@ -3,30 +3,14 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use sha2::{Digest as _, Sha256};
-
 use crate::desk::{Desk, SECRET, hook};
 use crate::receiver::{Post, Receiver};
 use crate::services::{clone, script, succeeded};
+use crate::signed::signature;
 
 /// A post is signed with [`SECRET`], at that second.
 pub(crate) fn is_signed(post: &Post, seconds: i64) {
-    let signed = post.header("syncroboard-signature");
-    let expected = hmac_sha256(SECRET.as_bytes(), format!("{seconds}.{}", post.body).as_bytes());
-    assert_eq!(signed, format!("t={seconds},v1={expected}"));
-}
-
-fn hmac_sha256(key: &[u8], text: &[u8]) -> String {
-    const BLOCK: usize = 64;
-    assert!(key.len() <= BLOCK);
-    let padded = |with: u8| (0..BLOCK).map(|n| key.get(n).copied().unwrap_or(0) ^ with).collect::<Vec<u8>>();
-    let inner = Sha256::new().chain_update(padded(0x36)).chain_update(text).finalize();
-    let outer = Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize();
-    outer
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
-        .collect()
+    assert_eq!(post.header("syncroboard-signature"), signature(SECRET, seconds, &post.body));
 }
 
 /// Runs the example of `docs/notifications.md` on a header and a body.
