@@ -73,8 +73,6 @@ missing_for_build() {
     has pkg-config || packages+=(pkg-config)
     if [ -z "${OPENSSL_DIR:-}" ]; then has_library openssl || packages+=(libssl-dev); fi
     has_library zlib || packages+=(zlib1g-dev)
-    has node || packages+=(nodejs)
-    if [ ! -d "$maildev_home" ]; then has npm || packages+=(npm); fi
     has curl || packages+=(curl ca-certificates)
 }
 
@@ -93,6 +91,8 @@ missing_for_services() {
         packages+=(redis-server)
         not_to_run redis-server
     }
+    has node || packages+=(nodejs)
+    if [ ! -d "$maildev_home" ]; then has npm || packages+=(npm); fi
     has promtool || {
         packages+=(prometheus)
         not_to_run prometheus
