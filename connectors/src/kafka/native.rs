@@ -1,8 +1,9 @@
 //! The calls into librdkafka that rdkafka's safe interface does not offer; the only unsafe code of the project.
 //!
-//! Four things are missing there: the topic and offset of an end-of-partition event, without which a position stays behind
+//! Five things are missing there: the topic and offset of an end-of-partition event, without which a position stays behind
 //! the transaction markers and lag never shows 0; a consumer group's metadata made from its parts; a wake-up of a
-//! poll that waits; and how many members a group of the consumer protocol has.
+//! poll that waits; how many members a group of the consumer protocol has; and producing to a topic that is known already, in
+//! the place of one that is looked up by its name for each record.
 //! Records are read in place on the way, without an allocation each.
 #![allow(unsafe_code, reason = "this module is the border to librdkafka; each block says why it is sound")]
 
@@ -14,6 +15,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 use topology::EncodeHeaders;
+use topology::RecordRef;
 use topology::broker::{GroupMetadata, TopicPartition};
 
 /// A consumer's queue: records, errors and rebalances, in order.
@@ -199,6 +201,98 @@ impl EncodeHeaders for Record<'_> {
         };
         topology::encode_headers(count, (0..count).map(header), out);
     }
+}
+
+/// A topic as a producer knows it. It refers to the producer's client, so the client must not end before it.
+pub(super) struct Topic(*mut sys::rd_kafka_topic_t);
+
+// SAFETY: librdkafka's topics may be used from any thread, and by several at once.
+unsafe impl Send for Topic {}
+
+impl Topic {
+    /// `None` if librdkafka does not take the name.
+    pub(super) fn of<C: rdkafka::ClientContext>(client: &rdkafka::client::Client<C>, name: &str) -> Option<Self> {
+        let name = CString::new(name).ok()?;
+        // SAFETY: the client and the name, which is copied, live for the call; without a configuration the client's own counts.
+        let topic = unsafe { sys::rd_kafka_topic_new(client.native_ptr(), name.as_ptr(), std::ptr::null_mut()) };
+        (!topic.is_null()).then_some(Self(topic))
+    }
+
+    /// Hands a record over for a partition; `opaque` comes back with its delivery.
+    pub(super) fn produce<C: rdkafka::ClientContext>(
+        &self,
+        client: &rdkafka::client::Client<C>,
+        partition: i32,
+        record: &RecordRef<'_>,
+        opaque: usize,
+    ) -> Result<(), RDKafkaErrorCode> {
+        use sys::rd_kafka_vtype_t as Kind;
+        let (key, key_len) = parts(record.key);
+        let (value, value_len) = parts(record.value);
+        // SAFETY: topic and client are alive; key and value are copied by the call. Each argument has the type that its tag
+        // stands for. The headers become librdkafka's own if it takes the record, and are given back if it does not.
+        unsafe {
+            let headers = headers(record);
+            let code = sys::rd_kafka_producev(
+                client.native_ptr(),
+                Kind::RD_KAFKA_VTYPE_RKT,
+                self.0,
+                Kind::RD_KAFKA_VTYPE_PARTITION,
+                partition,
+                Kind::RD_KAFKA_VTYPE_MSGFLAGS,
+                sys::RD_KAFKA_MSG_F_COPY,
+                Kind::RD_KAFKA_VTYPE_VALUE,
+                value,
+                value_len,
+                Kind::RD_KAFKA_VTYPE_KEY,
+                key,
+                key_len,
+                Kind::RD_KAFKA_VTYPE_OPAQUE,
+                opaque as *mut c_void,
+                Kind::RD_KAFKA_VTYPE_TIMESTAMP,
+                record.timestamp,
+                Kind::RD_KAFKA_VTYPE_HEADERS,
+                headers,
+                Kind::RD_KAFKA_VTYPE_END,
+            );
+            if let Err(code) = good(code) {
+                if !headers.is_null() {
+                    sys::rd_kafka_headers_destroy(headers);
+                }
+                return Err(code);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Topic {
+    fn drop(&mut self) {
+        // SAFETY: gives back the reference that `of` took.
+        unsafe { sys::rd_kafka_topic_destroy(self.0) }
+    }
+}
+
+/// A record's headers as librdkafka has them; null where there are none.
+fn headers(record: &RecordRef<'_>) -> *mut sys::rd_kafka_headers_t {
+    if record.headers.is_empty() {
+        return std::ptr::null_mut();
+    }
+    let size = |bytes: &[u8]| isize::try_from(bytes.len()).unwrap_or(isize::MAX);
+    // SAFETY: name and value are copied, with the lengths that are said.
+    unsafe {
+        let headers = sys::rd_kafka_headers_new(4);
+        for (name, value) in record.headers.iter() {
+            let (bytes, _) = parts(value);
+            let name_size = size(name.as_bytes());
+            sys::rd_kafka_header_add(headers, name.as_ptr().cast(), name_size, bytes, value.map_or(0, size));
+        }
+        headers
+    }
+}
+
+fn parts(bytes: Option<&[u8]>) -> (*const c_void, usize) {
+    bytes.map_or((std::ptr::null(), 0), |bytes| (bytes.as_ptr().cast(), bytes.len()))
 }
 
 /// What a transactional call answers when it does not go well.

@@ -20,20 +20,22 @@ use rdkafka::Offset;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message as _};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
-use topology::broker::{BrokerError, GroupMetadata, TopicPartition, TransactionalProducer};
+use rdkafka::producer::{Producer as _, ProducerContext, ThreadedProducer};
+use topology::broker::{BrokerError, GroupMetadata, TopicName, TopicPartition, TransactionalProducer};
 use topology::{RecordBatch, RecordRef};
 
 use super::config::KafkaConfig;
 use super::patience::{Kept, within};
 use super::topics::{self, Topics, number};
-use super::{context, errors, headers, native};
+use super::{context, errors, native};
 
 /// How long a line of librdkafka's log may take from the commit or the abort that wrote it; without it either is suspect.
 const LOG_LINE: Duration = Duration::from_secs(5);
 
 pub(super) struct KafkaTransactionalProducer {
     topics: Arc<Topics>,
+    /// Those that were written to. Before the client, so that they are given back before it ends.
+    known: Vec<(TopicName, native::Topic)>,
     producer: Kept<ThreadedProducer<Deliveries>>,
     state: Arc<State>,
     max_record_bytes: usize,
@@ -128,7 +130,19 @@ impl KafkaTransactionalProducer {
         producer.init_transactions(timeout.max(topics::ANSWER)).map_err(|e| opening(&e, transactional_id))?;
         let max_record_bytes = config.max_record_bytes;
         let (deadline, refused) = (None, None);
-        Ok(Self { topics, producer, state, max_record_bytes, timeout, deadline, sent: 0, touched: false, refused })
+        let known = Vec::new();
+        Ok(Self {
+            topics,
+            known,
+            producer,
+            state,
+            max_record_bytes,
+            timeout,
+            deadline,
+            sent: 0,
+            touched: false,
+            refused,
+        })
     }
 
     /// When the end of the open transaction, which begins now if it has not before, must be through.
@@ -146,31 +160,39 @@ impl KafkaTransactionalProducer {
         })
     }
 
+    /// The place among [`Self::known`] of a topic.
+    fn topic(&mut self, name: &TopicName) -> Result<usize, BrokerError> {
+        if let Some(known) = self.known.iter().position(|(known, _)| known == name) {
+            return Ok(known);
+        }
+        let topic = native::Topic::of(self.producer.client(), name);
+        let topic = topic.ok_or_else(|| BrokerError::Fatal(format!("`{name}` is no topic's name")))?;
+        self.known.push((name.clone(), topic));
+        Ok(self.known.len() - 1)
+    }
+
     fn send_record(
         &mut self,
         partition: &TopicPartition,
+        topic: usize,
         place: usize,
         record: &RecordRef<'_>,
     ) -> Result<(), BrokerError> {
-        let mut message = BaseRecord::with_opaque_to(&partition.topic, place)
-            .partition(number(partition))
-            .timestamp(record.timestamp);
-        (message.key, message.payload) = (record.key, record.value);
-        message.headers = headers(record.headers.iter());
-        let deadline = Instant::now() + self.timeout;
         loop {
-            match self.producer.send(message) {
+            let handed = self.known[topic].1.produce(self.producer.client(), number(partition), record, place);
+            match handed {
                 Ok(()) => {
                     self.sent += 1;
                     return Ok(());
                 }
-                Err((KafkaError::MessageProduction(Code::QueueFull), refused)) => {
-                    message = refused;
+                Err(Code::QueueFull) => {
                     // Half of what is on its way, so that it is not asked for each record.
                     let count = self.state.inner.lock().count;
-                    self.await_deliveries(count + (self.sent - count) / 2, deadline)?;
+                    self.await_deliveries(count + (self.sent - count) / 2, Instant::now() + self.timeout)?;
                 }
-                Err((error, _)) => return Err(self.topics.error_at(&error, "produce to", partition)),
+                Err(code) => {
+                    return Err(self.topics.error_at(&KafkaError::MessageProduction(code), "produce to", partition));
+                }
             }
         }
     }
@@ -233,9 +255,10 @@ impl TransactionalProducer for KafkaTransactionalProducer {
             }
         }
         let place = self.place(partition);
+        let topic = self.topic(&partition.topic)?;
         self.touched = true;
         for record in &batch {
-            self.send_record(partition, place, &record)?;
+            self.send_record(partition, topic, place, &record)?;
         }
         Ok(())
     }
