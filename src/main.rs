@@ -45,6 +45,11 @@ use clap::{Parser, Subcommand};
 use crate::config::Config;
 use crate::exit::Failed;
 
+/// For librdkafka and RocksDB too, whose `malloc` this is. A record that is produced is allocated on the stream thread and freed on
+/// another, which glibc's allocator is slow at (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// A ticket system on a Kafka-Streams-style pipeline.
 ///
 /// Exit status: 0 done; 1 the work found something wrong (rejected lines, differences); 2 wrong use; 3 a part that is
