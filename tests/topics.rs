@@ -31,7 +31,7 @@ const EXPECTED: [(&str, &str, &[&str]); 10] = [
     ("ticket.assignments", "4", &["cleanup.policy=delete", "retention.ms=604800000"]),
     ("notifications", "4", &["cleanup.policy=delete", "retention.ms=-1"]),
     ("ticket.commands.dlq", "4", &["cleanup.policy=delete", "retention.ms=-1"]),
-    ("syncroboard-tickets-changelog", "4", &["cleanup.policy=compact"]),
+    ("syncroboard-project-state-changelog", "4", &["cleanup.policy=compact"]),
     // The memory's seven days and one of grace.
     ("syncroboard-command-memory-changelog", "4", &["cleanup.policy=compact,delete", "retention.ms=691200000"]),
     ("syncroboard-user-lookup-requests-repartition", "4", &["cleanup.policy=delete", "retention.ms=-1"]),
@@ -167,11 +167,11 @@ fn should_look_after_the_topics_of_a_data_directory() {
         broker.alter_topics(&[TopicSpec { cleanup, ..found }]).unwrap();
     };
     alter("ticket.events", Cleanup::Retain { retention_ms: 1_000 });
-    alter("syncroboard-tickets-changelog", Cleanup::Keep);
+    alter("syncroboard-project-state-changelog", Cleanup::Keep);
     let said = topics(&home, &["plan"], 1);
     assert!(said.contains("ticket.events: to be altered: is kept for 1 s"), "{said}");
     assert!(
-        said.contains("syncroboard-tickets-changelog: to be altered: is kept for ever instead of compacted"),
+        said.contains("syncroboard-project-state-changelog: to be altered: is kept for ever instead of compacted"),
         "{said}"
     );
     topics(&home, &["apply"], 0);
@@ -179,7 +179,7 @@ fn should_look_after_the_topics_of_a_data_directory() {
 
     // Nobody else does: a server puts its own topics right when it starts.
     alter("ticket.events", Cleanup::Compact);
-    alter("syncroboard-tickets-changelog", Cleanup::Keep);
+    alter("syncroboard-project-state-changelog", Cleanup::Keep);
     started();
     topics(&home, &["plan"], 0);
 }

@@ -39,23 +39,34 @@ const CACHED_PROJECTS: usize = 2_048;
 const CACHED_MEMBERS: usize = 4_096;
 const CACHED_TICKETS: usize = 4_096;
 
+/// What they share.
+const CHANGELOG: &str = "project-state";
+
 /// Declares the stores.
 pub(crate) fn declare(builder: TopologyBuilder) -> TopologyBuilder {
     builder
-        .store::<Uuid, ProjectState>(StoreBuilder::persistent(PROJECTS, StoreKeySerde, Framed).cached(CACHED_PROJECTS))
+        .store::<Uuid, ProjectState>(
+            StoreBuilder::persistent(PROJECTS, StoreKeySerde, Framed).changelog(CHANGELOG).cached(CACHED_PROJECTS),
+        )
         .store::<Uuid, ProjectCounters>(
-            StoreBuilder::persistent(COUNTERS, StoreKeySerde, Framed).cached(CACHED_PROJECTS),
+            StoreBuilder::persistent(COUNTERS, StoreKeySerde, Framed).changelog(CHANGELOG).cached(CACHED_PROJECTS),
         )
         .store::<MemberKey, MemberState>(
-            StoreBuilder::persistent(MEMBERS, StoreKeySerde, Framed).cached(CACHED_MEMBERS),
+            StoreBuilder::persistent(MEMBERS, StoreKeySerde, Framed).changelog(CHANGELOG).cached(CACHED_MEMBERS),
         )
-        .store::<HandleKey, HandleState>(StoreBuilder::persistent(HANDLES, StoreKeySerde, Framed))
+        .store::<HandleKey, HandleState>(StoreBuilder::persistent(HANDLES, StoreKeySerde, Framed).changelog(CHANGELOG))
         .store::<TicketKey, TicketState>(
-            StoreBuilder::persistent(TICKETS, StoreKeySerde, Framed).cached(CACHED_TICKETS),
+            StoreBuilder::persistent(TICKETS, StoreKeySerde, Framed).changelog(CHANGELOG).cached(CACHED_TICKETS),
         )
-        .store::<ExternalKey, ExternalState>(StoreBuilder::persistent(EXTERNALS, StoreKeySerde, Framed))
-        .store::<TicketPartKey, CommentState>(StoreBuilder::persistent(COMMENTS, StoreKeySerde, Framed))
-        .store::<TicketPartKey, WatcherState>(StoreBuilder::persistent(WATCHERS, StoreKeySerde, Framed))
+        .store::<ExternalKey, ExternalState>(
+            StoreBuilder::persistent(EXTERNALS, StoreKeySerde, Framed).changelog(CHANGELOG),
+        )
+        .store::<TicketPartKey, CommentState>(
+            StoreBuilder::persistent(COMMENTS, StoreKeySerde, Framed).changelog(CHANGELOG),
+        )
+        .store::<TicketPartKey, WatcherState>(
+            StoreBuilder::persistent(WATCHERS, StoreKeySerde, Framed).changelog(CHANGELOG),
+        )
 }
 
 /// A processor's handles on the stores.

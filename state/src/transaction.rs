@@ -75,48 +75,52 @@ impl TaskState {
         }
     }
 
-    /// Writes changelog records (key, value or `None` for a delete, timestamp in milliseconds) straight to the backend,
-    /// together with `next_offset` as the checkpoint, in one batch. The caller chooses how many records make a batch.
+    /// Writes changelog records (store, key, value or `None` for a delete, timestamp in milliseconds) straight to the
+    /// backends, together with the checkpoints that they reach, in one batch. The records are of stores that have a
+    /// checkpoint here; the caller chooses how many make a batch.
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
     pub fn restore<'a>(
         &mut self,
-        store: StoreId,
-        records: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>, i64)>,
-        next_offset: i64,
+        records: impl Iterator<Item = (StoreId, &'a [u8], Option<&'a [u8]>, i64)>,
+        checkpoints: &[(StoreId, i64)],
     ) -> Result<(), StateError> {
         self.step(StoreStep::BeforeRestoreWrite)?;
         let mut stream_time = self.committed_stream_time;
         let Self { stores, rocks, .. } = self;
-        let target = &mut stores[store.0];
-        let stamped = target.stamped();
         let mut stamp = Vec::new();
-        let records = records.inspect(|&(_, _, timestamp)| {
+        let persistent = checkpoints.iter().any(|(id, _)| stores[id.0].family().is_some());
+        let mut batch = rocks.as_ref().filter(|_| persistent).map(|rocks| rocks.batch(0));
+        let mut handles = vec![None; stores.len()];
+        for &(id, next_offset) in checkpoints {
+            match (&mut stores[id.0].backend, &mut batch) {
+                (Backend::Memory { checkpoint, .. }, _) => *checkpoint = Some(next_offset),
+                (Backend::Rocks(family), Some(batch)) => {
+                    handles[id.0] = Some(batch.handle(family)?);
+                    batch.checkpoint(family, next_offset);
+                }
+                (Backend::Rocks(_), None) => {}
+            }
+        }
+        for (id, key, value, timestamp) in records {
+            let target = &mut stores[id.0];
+            let stamped = target.stamped();
             if stamped {
                 stream_time = stream_time.max(timestamp);
             }
-        });
-        match (&mut target.backend, rocks) {
-            (Backend::Memory { entries, checkpoint }, _) => {
-                for (key, value, timestamp) in records {
-                    entries.write(key, stored_bytes(&mut stamp, stamped, value, timestamp));
-                }
-                *checkpoint = Some(next_offset);
+            let stored = stored_bytes(&mut stamp, stamped, value, timestamp);
+            match (&mut target.backend, &mut batch, handles[id.0]) {
+                (Backend::Memory { entries, .. }, ..) => entries.write(key, stored),
+                (Backend::Rocks(_), Some(batch), Some(handle)) => batch.add(handle, key, stored),
+                (Backend::Rocks(_), ..) => {}
             }
-            (Backend::Rocks(family), Some(rocks)) => {
-                let mut batch = rocks.batch(0);
-                let handle = batch.handle(family)?;
-                for (key, value, timestamp) in records {
-                    batch.add(handle, key, stored_bytes(&mut stamp, stamped, value, timestamp));
-                }
-                batch.checkpoint(family, next_offset);
-                if stream_time > self.committed_stream_time {
-                    batch.stream_time(stream_time);
-                }
-                batch.write()?;
+        }
+        if let Some(mut batch) = batch {
+            if stream_time > self.committed_stream_time {
+                batch.stream_time(stream_time);
             }
-            (Backend::Rocks(_), None) => {}
+            batch.write()?;
         }
         self.committed_stream_time = stream_time;
         self.set_stream_time(stream_time);

@@ -127,7 +127,8 @@ fn should_never_move_stream_time_back() {
 fn should_keep_the_records_timestamp_when_restoring() {
     on_both(|mut state| {
         let records = [(&b"old"[..], Some(&b"1"[..]), 0), (b"new", Some(b"2"), 1_500), (b"gone", None, 1_400)];
-        state.restore(MEMORY, records.into_iter(), 3).expect("restore");
+        let records = records.map(|(key, value, timestamp)| (MEMORY, key, value, timestamp));
+        state.restore(records.into_iter(), &[(MEMORY, 3)]).expect("restore");
         assert_eq!(state.stream_time(), 1_500);
         assert_eq!(get(&state, b"old"), None, "expired at the stream time that the changelog itself reaches");
         assert_eq!(get(&state, b"new").as_deref(), Some(&b"2"[..]));

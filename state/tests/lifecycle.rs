@@ -241,8 +241,8 @@ fn should_fail_at_every_step_that_the_hook_refuses_and_keep_the_transaction_befo
         assert_eq!(state.physical_len(TICKETS).expect("len"), 1);
         for (step, len) in [(StoreStep::BeforeRestoreWrite, 1), (StoreStep::AfterRestoreWrite, 2)] {
             state.set_step_hook(Some(refuse(step)));
-            let record = (&b"b"[..], Some(&b"2"[..]), 0);
-            assert!(state.restore(TICKETS, std::iter::once(record), 5).is_err());
+            let record = (TICKETS, &b"b"[..], Some(&b"2"[..]), 0);
+            assert!(state.restore(std::iter::once(record), &[(TICKETS, 5)]).is_err());
             assert_eq!(state.physical_len(TICKETS).expect("len"), len);
         }
         state.set_step_hook(None);

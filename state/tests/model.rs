@@ -170,8 +170,9 @@ fn apply(state: &mut TaskState, model: &mut Model, op: &Op) {
             state.abort();
             model.offset[store] += 1;
             let (key, value) = (key(k), v.map(value));
-            let record = (&key[..], value.as_deref(), 7);
-            state.restore(StoreId(store), std::iter::once(record), model.offset[store]).expect("restore");
+            let id = StoreId(store);
+            let record = (id, &key[..], value.as_deref(), 7);
+            state.restore(std::iter::once(record), &[(id, model.offset[store])]).expect("restore");
             match value {
                 Some(value) => model.committed[store].insert(key, value),
                 None => model.committed[store].remove(&key),

@@ -209,10 +209,10 @@ fn should_say_that_it_is_not_ready_and_how_much_is_left_while_it_restores() {
     let mut config = KafkaConfig::new(site.kafka.bootstrap());
     config.transaction_timeout = Duration::from_mins(1);
     let broker: Arc<dyn Broker> = KafkaBroker::open(config).unwrap();
-    let changelog = TopicPartition::new("syncroboard-projects-changelog", 0);
+    let changelog = TopicPartition::new("syncroboard-project-state-changelog", 0);
     let mut producer = broker.transactional_producer("of-the-test").unwrap();
     let mut batch = BatchBuilder::new();
-    batch.push(0, Some(b"a project"), None, &Headers::new());
+    batch.push(0, Some(b"projects:a project"), None, &Headers::new());
     producer.begin().unwrap();
     producer.send(&changelog, batch.finish()).unwrap();
     let until = |what: &str, reached: &dyn Fn() -> bool| {

@@ -10,6 +10,7 @@
     reason = "a test may fail where it stands"
 )]
 
+mod changelogs;
 mod damage;
 #[path = "../../connectors/tests/dead_letters/faulty.rs"]
 #[allow(dead_code, reason = "shared with the tests of dead letters, which use the rest")]

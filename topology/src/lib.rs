@@ -84,6 +84,7 @@ mod batch;
 pub mod broker;
 #[cfg(feature = "injected-bugs")]
 pub mod bugs;
+mod changelog;
 mod collector;
 mod config;
 pub mod dead_letters;

@@ -1,8 +1,10 @@
 //! From a topology to the topics of an application: which there must be, with how many partitions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::broker::{Cleanup, TopicName, TopicSpec};
+use crate::changelog;
 use crate::errors::TopologyError;
 use crate::sub_topology::{SubTopology, TopicRef};
 use crate::task::TaskPlan;
@@ -35,6 +37,7 @@ pub(crate) fn plan(
     let mut internal: BTreeMap<TopicName, TopicSpec> = BTreeMap::new();
     let mut repartitions = Vec::new();
     let mut known = existing.clone();
+    let by_store = Arc::new(changelog::by_store(&inner.stores, application_id, existing)?);
     for (sub, &partitions) in inner.sub_topologies.iter().zip(&counts) {
         let mut add = |topic: &TopicRef, cleanup| {
             let name = topic.resolve(application_id);
@@ -50,17 +53,18 @@ pub(crate) fn plan(
                 add(&TopicRef::DeadLetter(Box::new(topic.clone())), Cleanup::Keep);
             }
         }
-        for store in sub.stores.iter().map(|s| &inner.stores[*s].spec).filter(|s| s.logged) {
-            let cleanup = store.retention_ms.map_or(Cleanup::Compact, |retention_ms| Cleanup::CompactAndRetain {
+        for store in sub.stores.iter().map(|s| &inner.stores[*s]) {
+            let Some((topic, _)) = changelog::of(store, &by_store) else { continue };
+            let cleanup = store.spec.retention_ms.map_or(Cleanup::Compact, |retention_ms| Cleanup::CompactAndRetain {
                 retention_ms: retention_ms.saturating_add(CHANGELOG_GRACE_MS),
             });
-            add(&TopicRef::Changelog(store.name.clone()), cleanup);
+            add(&topic, cleanup);
         }
     }
     let mut tasks = Vec::new();
     for (index, (sub, &partitions)) in inner.sub_topologies.iter().zip(&counts).enumerate() {
         let mut outputs = Vec::new();
-        for topic in sub.outputs(&inner.stores) {
+        for topic in sub.outputs(&inner.stores, &by_store) {
             let name = topic.resolve(application_id);
             let Some(&count) = known.get(&name) else {
                 return Err(TopologyError(format!(
@@ -76,6 +80,7 @@ pub(crate) fn plan(
             partitions,
             sources: sub.sources.iter().map(|(_, t)| t.resolve(application_id)).collect(),
             outputs,
+            by_store: by_store.clone(),
             max_record_bytes,
             tracing: tracing.clone(),
         });

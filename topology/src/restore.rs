@@ -11,6 +11,7 @@ use std::time::Duration;
 use state::{StateError, StoreId};
 
 use crate::broker::{Broker, BrokerError, Fetched, Reader, TopicPartition};
+use crate::changelog::Logged;
 use crate::errors::StreamsError;
 use crate::progress::Pace;
 use crate::record::TaskId;
@@ -32,7 +33,8 @@ pub(crate) struct Restorer {
 /// What is left of a changelog.
 struct Tail {
     task: TaskId,
-    store: StoreId,
+    /// Those whose changelog it is, each with where it is to be restored from.
+    stores: Vec<(Logged, i64)>,
     next: i64,
     end: i64,
 }
@@ -53,13 +55,19 @@ impl Restorer {
     /// nothing.
     pub(crate) fn begin(&mut self, task: &mut Task, broker: &dyn Broker) -> Result<(), StreamsError> {
         self.forget(task);
-        for (store, partition) in task.changelogs() {
-            let (next, end) = tail(task, store, &partition, broker)?;
-            task.metrics().stores[store.0].restore_remaining.set(end - next);
+        for (partition, stores) in task.changelogs() {
+            let watermarks = broker.watermarks(&partition)?;
+            let (mut tail, end) = (Vec::new(), watermarks.1);
+            for logged in stores {
+                let from = start(task, logged.store, &partition, watermarks)?;
+                task.metrics().stores[logged.store.0].restore_remaining.set(end - from);
+                tail.push((logged, from));
+            }
+            let next = tail.iter().map(|(_, from)| *from).min().unwrap_or(end);
             if next < end {
                 // Wherever the reader is in it, it is not there.
                 self.assigned.remove(&partition);
-                self.tails.insert(partition, Tail { task: task.id().clone(), store, next, end });
+                self.tails.insert(partition, Tail { task: task.id().clone(), stores: tail, next, end });
             }
         }
         Ok(())
@@ -182,14 +190,21 @@ impl Restorer {
         let until = too_many.map_or(piece.batch.next_offset(), |first| first.offset);
         let next = until.min(tail.end).max(start);
         let wanted = piece.batch.iter().filter(|r| (start..next).contains(&r.offset));
-        let records = wanted.filter_map(|r| r.key.map(|key| (key, r.value, r.timestamp)));
-        let restored = task.state_mut().restore(tail.store, records, next);
+        // A key of a store that is no more is nobody's.
+        let records = wanted.filter_map(|r| {
+            let (store, key) = tail.store(r.key?, r.offset)?;
+            Some((store, key, r.value, r.timestamp))
+        });
+        let checkpoints: Vec<_> = tail.stores.iter().map(|(logged, from)| (logged.store, next.max(*from))).collect();
+        let restored = task.state_mut().restore(records, &checkpoints);
         restored.map_err(|source| StreamsError::State { task: tail.task.clone(), source })?;
         tail.next = next;
         let done = (next - start).cast_unsigned();
         let shown = task.metrics();
-        shown.stores[tail.store.0].restored.add(done);
-        shown.stores[tail.store.0].restore_remaining.set(tail.end - next);
+        for (store, reached) in checkpoints {
+            shown.stores[store.0].restored.add(done);
+            shown.stores[store.0].restore_remaining.set(tail.end - reached);
+        }
         shown.thread.restored.add(done);
         let written = piece.batch.len().min(limit);
         if next >= tail.end {
@@ -203,23 +218,30 @@ impl Restorer {
     }
 }
 
-/// From where to where a store's changelog is to be read.
-fn tail(
+impl Tail {
+    /// Whose key that is, and what it is there.
+    fn store<'a>(&self, key: &'a [u8], offset: i64) -> Option<(StoreId, &'a [u8])> {
+        let (logged, key, from) = self.stores.iter().find_map(|(l, from)| Some((l, l.key(key)?, *from)))?;
+        (offset >= from).then_some((logged.store, key))
+    }
+}
+
+/// From where on a store's changelog is to be read, which has these watermarks.
+fn start(
     task: &mut Task,
     store: StoreId,
     partition: &TopicPartition,
-    broker: &dyn Broker,
-) -> Result<(i64, i64), StreamsError> {
+    (low, end): (i64, i64),
+) -> Result<i64, StreamsError> {
     let id = task.id().clone();
     let failed = |source: StateError| StreamsError::State { task: id.clone(), source };
-    let (low, end) = broker.watermarks(partition)?;
     match task.state().checkpoint(store).map_err(&failed)? {
-        Some(at) if (low..=end).contains(&at) => Ok((at, end)),
-        None => Ok((low, end)),
+        Some(at) if (low..=end).contains(&at) => Ok(at),
+        None => Ok(low),
         Some(at) => {
             tracing::warn!(task = %id, %partition, checkpoint = at, low, end, "the changelog does not cover the checkpoint: the store is restored from nothing");
             task.state_mut().wipe(store).map_err(&failed)?;
-            Ok((low, end))
+            Ok(low)
         }
     }
 }

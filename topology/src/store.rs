@@ -26,6 +26,7 @@ pub struct StoreBuilder<K, V> {
     pub(crate) persistent: bool,
     pub(crate) logged: bool,
     pub(crate) retention_ms: Option<i64>,
+    pub(crate) changelog: Option<String>,
     cache_entries: usize,
     key: Arc<dyn Serde<K>>,
     value: Arc<dyn Serde<V>>,
@@ -39,6 +40,7 @@ impl<K: StoreKey, V: Send + Sync + 'static> StoreBuilder<K, V> {
             persistent: true,
             logged: true,
             retention_ms: None,
+            changelog: None,
             cache_entries: 0,
             key: Arc::new(key),
             value: Arc::new(value),
@@ -63,6 +65,15 @@ impl<K: StoreKey, V: Send + Sync + 'static> StoreBuilder<K, V> {
     #[must_use]
     pub fn expiring(mut self, retention_ms: i64) -> Self {
         self.retention_ms = Some(retention_ms);
+        self
+    }
+
+    /// Shares the changelog `<application>-<name>-changelog` with the other stores of its sub-topology that name it, in the place of
+    /// one of its own: a commit costs by the partition that it touches. For persistent stores that do not expire. An application
+    /// that has changelogs of the stores' own already goes on with them.
+    #[must_use]
+    pub fn changelog(mut self, name: impl Into<String>) -> Self {
+        self.changelog = Some(name.into());
         self
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::broker::TopicName;
+use crate::changelog;
 use crate::errors::{TopologyError, dead_letter_topic};
 use crate::topology::{NodeDecl, NodeKind, StoreDecl};
 
@@ -15,7 +16,7 @@ pub(crate) enum TopicRef {
     DeadLetter(Box<TopicRef>),
     /// Between a repartition's two halves; the repartition's name.
     Repartition(String),
-    /// A store's; the store's name.
+    /// A store's, or one that stores share; its name.
     Changelog(String),
 }
 
@@ -51,10 +52,10 @@ impl SubTopology {
     }
 
     /// Every topic that its tasks may write to: sinks', changelogs', dead letters.
-    pub(crate) fn outputs(&self, stores: &[StoreDecl]) -> Vec<TopicRef> {
+    pub(crate) fn outputs(&self, stores: &[StoreDecl], by_store: &BTreeSet<String>) -> Vec<TopicRef> {
         let mut all: BTreeSet<TopicRef> = self.sinks.iter().map(|(_, t)| t.clone()).collect();
-        let logged = self.stores.iter().map(|s| &stores[*s].spec).filter(|s| s.logged);
-        all.extend(logged.map(|s| TopicRef::Changelog(s.name.clone())));
+        let changelogs = self.stores.iter().filter_map(|s| changelog::of(&stores[*s], by_store));
+        all.extend(changelogs.map(|(topic, _)| topic));
         if self.dead_letters {
             all.extend(self.sources.iter().map(|(_, t)| TopicRef::DeadLetter(Box::new(t.clone()))));
         }

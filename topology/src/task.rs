@@ -1,6 +1,6 @@
 //! A task: one sub-topology's nodes on one partition, with their state. It is the same for threads and for the test driver.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,7 @@ use state::{StoreId, TaskState};
 
 use crate::batch::{RecordBatch, RecordRef};
 use crate::broker::{TopicName, TopicPartition};
+use crate::changelog::{self, Logged};
 use crate::collector::Collector;
 use crate::errors::{
     Failure, FailureKind, ProcessingError, Replacement, Response, StreamsError, TopologyError, dead_letter_topic,
@@ -38,6 +39,8 @@ pub(crate) struct TaskPlan {
     pub(crate) sources: Vec<TopicName>,
     /// Each output as declared, resolved, and its partition count.
     pub(crate) outputs: Vec<(TopicRef, TopicName, u32)>,
+    /// Changelogs that are not shared, though they were declared.
+    pub(crate) by_store: Arc<BTreeSet<String>>,
     pub(crate) max_record_bytes: usize,
     pub(crate) tracing: Tracing,
 }
@@ -47,8 +50,10 @@ pub(crate) struct Task {
     core: Core,
     nodes: Nodes,
     inputs: Vec<Input>,
-    /// Each logged store with the index of its changelog among the outputs.
-    changelogs: Vec<(StoreId, usize)>,
+    /// Each store that has a changelog.
+    logged: Vec<Logged>,
+    /// A changelog record's key, while it is put together.
+    changelog_key: Vec<u8>,
     outputs: Vec<(TopicRef, TopicName, u32)>,
     steps: Steps,
     metrics: Shown,
@@ -86,16 +91,18 @@ impl Task {
         let names = sub.stores.iter().map(|index| inner.stores[*index].spec.name.clone()).collect();
         let metrics = metrics.task(id.clone(), sources, names);
         let mut stores = Vec::new();
-        let mut changelogs = Vec::new();
+        let mut logged = Vec::new();
         for (index, counting) in sub.stores.iter().zip(&metrics.stores) {
             let decl = &inner.stores[*index];
-            let changelog = TopicRef::Changelog(decl.spec.name.clone());
-            let Some(id) = state.store_id(&decl.spec.name) else {
+            let Some(store) = state.store_id(&decl.spec.name) else {
                 return Err(TopologyError(format!("store `{}` was not opened", decl.spec.name)));
             };
-            stores.push((decl.make)(id, &changelog.resolve(&plan.application_id), counting));
-            if let Some(output) = refs.iter().position(|r| *r == changelog) {
-                changelogs.push((id, output));
+            // What its values' schemas are registered under, whatever topic they lie in.
+            let subject = TopicRef::Changelog(decl.spec.name.clone());
+            stores.push((decl.make)(store, &subject.resolve(&plan.application_id), counting));
+            let Some((topic, prefix)) = changelog::of(decl, &plan.by_store) else { continue };
+            if let Some(output) = refs.iter().position(|r| *r == topic) {
+                logged.push(Logged { store, output, prefix });
             }
         }
         let input =
@@ -123,7 +130,8 @@ impl Task {
             core,
             nodes,
             inputs,
-            changelogs,
+            logged,
+            changelog_key: Vec::new(),
             outputs: plan.outputs.clone(),
             steps,
             metrics,
@@ -179,13 +187,20 @@ impl Task {
         self.inputs.iter().map(|i| &i.partition)
     }
 
-    /// Its stores' changelog partitions.
-    pub(crate) fn changelogs(&self) -> Vec<(StoreId, TopicPartition)> {
-        let partition = self.core.id.partition;
-        self.changelogs
-            .iter()
-            .map(|(id, o)| (*id, TopicPartition::new(self.outputs[*o].1.clone(), partition)))
-            .collect()
+    /// Its changelog partitions, each with the stores whose changelog it is.
+    pub(crate) fn changelogs(&self) -> Vec<(TopicPartition, Vec<Logged>)> {
+        let mut changelogs: Vec<(TopicPartition, Vec<Logged>)> = Vec::new();
+        for logged in &self.logged {
+            let topic = &self.outputs[logged.output].1;
+            match changelogs.iter_mut().find(|(partition, _)| partition.topic == *topic) {
+                Some((_, stores)) => stores.push(logged.clone()),
+                None => {
+                    let partition = TopicPartition::new(topic.clone(), self.core.id.partition);
+                    changelogs.push((partition, vec![logged.clone()]));
+                }
+            }
+        }
+        changelogs
     }
 
     /// Starts reading a source partition there, forgetting what was buffered of it. `committed` is false where nothing
@@ -369,13 +384,17 @@ impl Task {
     /// Writes the final value of each changed key to its store's changelog.
     pub(crate) fn collect_changelog(&mut self) -> Result<(), StreamsError> {
         let Core { state, collector, stream_time, id, .. } = &mut self.core;
+        let whole = &mut self.changelog_key;
         collector.begin_record();
-        for (store, output) in &self.changelogs {
+        for Logged { store, output, prefix } in &self.logged {
             let mut refused = None;
             let timestamp = (*stream_time).max(0);
             state.changes(*store, &mut |key, value, written| {
                 let timestamp = if written > 0 { written } else { timestamp };
-                if let Err(why) = collector.push(*output, id.partition, timestamp, Some(key), value, &NO_HEADERS) {
+                whole.clear();
+                whole.extend_from_slice(prefix);
+                whole.extend_from_slice(key);
+                if let Err(why) = collector.push(*output, id.partition, timestamp, Some(whole), value, &NO_HEADERS) {
                     refused = Some(why);
                 }
             });
@@ -403,12 +422,12 @@ impl Task {
             return Ok(());
         }
         self.steps.reach(Step::BeforeStoreWrite)?;
-        let changelogs = self.changelogs();
-        let end = |(id, p): &(StoreId, TopicPartition)| {
-            ends.iter().find(|(partition, _)| partition == p).map(|(_, offset)| (*id, *offset))
-        };
-        let checkpoints: Vec<_> = changelogs.iter().filter_map(end).collect();
         let id = &self.core.id;
+        let end = |logged: &Logged| {
+            let is = |p: &TopicPartition| p.partition == id.partition && p.topic == self.outputs[logged.output].1;
+            ends.iter().find(|(partition, _)| is(partition)).map(|(_, offset)| (logged.store, *offset))
+        };
+        let checkpoints: Vec<_> = self.logged.iter().filter_map(end).collect();
         let begun = Instant::now();
         self.core.state.commit(&checkpoints).map_err(|source| StreamsError::State { task: id.clone(), source })?;
         self.metrics.flush.observe(begun.elapsed());

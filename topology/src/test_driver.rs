@@ -282,11 +282,16 @@ impl TestDriver {
             for partition in 0..task_plan.partitions {
                 let state = self.open(&specs, task_plan.sub_topology, partition)?;
                 let mut task = Task::new(&self.topology, task_plan, partition, state, self.steps.clone(), &metrics)?;
-                for (store, changelog) in task.changelogs() {
+                for (changelog, stores) in task.changelogs() {
                     let Some(log) = self.logs.get(&changelog) else { continue };
                     for batch in &log.batches {
-                        let records = batch.iter().filter_map(|r| r.key.map(|key| (key, r.value, r.timestamp)));
-                        let restored = task.state_mut().restore(store, records, batch.next_offset());
+                        let store = |key| stores.iter().find_map(|logged| Some((logged.store, logged.key(key)?)));
+                        let records = batch.iter().filter_map(|r| {
+                            let (store, key) = store(r.key?)?;
+                            Some((store, key, r.value, r.timestamp))
+                        });
+                        let checkpoints: Vec<_> = stores.iter().map(|s| (s.store, batch.next_offset())).collect();
+                        let restored = task.state_mut().restore(records, &checkpoints);
                         let id = task.id().clone();
                         restored.map_err(|source| StreamsError::State { task: id, source })?;
                     }

@@ -1,11 +1,12 @@
 //! A topology as one declared value, checked as a whole before anything runs.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use state::StoreId;
 
 use crate::broker::TopicName;
+use crate::changelog;
 use crate::errors::{ExceptionHandler, LogAndFail, TopologyError};
 use crate::metrics::StoreMetrics;
 use crate::node::{Node, Partitioning, ProcessorNode, SinkNode, SourceNode};
@@ -55,6 +56,8 @@ pub(crate) struct NodeDecl {
 
 pub(crate) struct StoreDecl {
     pub(crate) spec: state::StoreSpec,
+    /// The changelog that it shares with others.
+    pub(crate) changelog: Option<String>,
     pub(crate) types: TypeTag,
     pub(crate) make: MakeStore,
 }
@@ -152,6 +155,7 @@ impl TopologyBuilder {
     pub fn store<K: StoreKey, V: Send + Sync + 'static>(mut self, store: StoreBuilder<K, V>) -> Self {
         self.stores.push(StoreDecl {
             spec: store.spec(),
+            changelog: store.changelog.clone(),
             types: TypeTag::of::<K, V>(),
             make: Arc::new(move |id, changelog, metrics| store.instantiate(id, changelog, metrics)),
         });
@@ -173,6 +177,7 @@ impl TopologyBuilder {
         self.check_stores()?;
         self.check_topics()?;
         let sub_topologies = sub_topology::split(&self.nodes, &children, &self.stores, self.dead_letters)?;
+        changelog::check(&sub_topologies, &self.stores)?;
         let topology = Topology {
             inner: Arc::new(Inner {
                 nodes: self.nodes,
@@ -183,7 +188,7 @@ impl TopologyBuilder {
             }),
         };
         for sub in &topology.inner.sub_topologies {
-            topology.instantiate(sub, "check", &sub.outputs(&topology.inner.stores))?;
+            topology.instantiate(sub, "check", &sub.outputs(&topology.inner.stores, &BTreeSet::new()))?;
         }
         Ok(topology)
     }
@@ -377,6 +382,7 @@ fn unique_names(nodes: &[NodeDecl], stores: &[StoreDecl]) -> Result<BTreeMap<Str
     let mut seen = HashSet::new();
     for store in stores {
         check_name("store", &store.spec.name)?;
+        store.changelog.iter().try_for_each(|changelog| check_name("changelog", changelog))?;
         if !seen.insert(&store.spec.name) {
             return Err(TopologyError(format!("two stores are named `{}`", store.spec.name)));
         }

@@ -34,25 +34,32 @@ const CACHED_PROJECTS: usize = 2_048;
 const CACHED_MEMBERS: usize = 4_096;
 const CACHED_TICKETS: usize = 4_096;
 
+/// What they share.
+const CHANGELOG: &str = "pool-state";
+
 /// Declares the stores.
 pub(crate) fn declare(builder: TopologyBuilder) -> TopologyBuilder {
     builder
-        .store::<Uuid, PoolState>(StoreBuilder::persistent(POOLS, StoreKeySerde, Framed).cached(CACHED_PROJECTS))
+        .store::<Uuid, PoolState>(
+            StoreBuilder::persistent(POOLS, StoreKeySerde, Framed).changelog(CHANGELOG).cached(CACHED_PROJECTS),
+        )
         .store::<PoolProjectKey, PoolProjectState>(
-            StoreBuilder::persistent(POOL_PROJECTS, StoreKeySerde, Framed).cached(CACHED_PROJECTS),
+            StoreBuilder::persistent(POOL_PROJECTS, StoreKeySerde, Framed).changelog(CHANGELOG).cached(CACHED_PROJECTS),
         )
         .store::<PoolMembershipKey, PoolMembershipState>(
-            StoreBuilder::persistent(POOL_MEMBERSHIPS, StoreKeySerde, Framed).cached(CACHED_MEMBERS),
+            StoreBuilder::persistent(POOL_MEMBERSHIPS, StoreKeySerde, Framed)
+                .changelog(CHANGELOG)
+                .cached(CACHED_MEMBERS),
         )
         .store::<PoolUserKey, PoolLoadState>(
-            StoreBuilder::persistent(POOL_LOADS, StoreKeySerde, Framed).cached(CACHED_MEMBERS),
+            StoreBuilder::persistent(POOL_LOADS, StoreKeySerde, Framed).changelog(CHANGELOG).cached(CACHED_MEMBERS),
         )
         .store::<PoolTicketKey, PoolTicketState>(
-            StoreBuilder::persistent(POOL_TICKETS, StoreKeySerde, Framed).cached(CACHED_TICKETS),
+            StoreBuilder::persistent(POOL_TICKETS, StoreKeySerde, Framed).changelog(CHANGELOG).cached(CACHED_TICKETS),
         )
-        .store::<OrderKey, Vec<u8>>(StoreBuilder::persistent(POOL_ORDER, StoreKeySerde, RawBytes))
+        .store::<OrderKey, Vec<u8>>(StoreBuilder::persistent(POOL_ORDER, StoreKeySerde, RawBytes).changelog(CHANGELOG))
         .store::<GroupKey, PoolGroupState>(
-            StoreBuilder::persistent(POOL_GROUPS, StoreKeySerde, Framed).cached(CACHED_PROJECTS),
+            StoreBuilder::persistent(POOL_GROUPS, StoreKeySerde, Framed).changelog(CHANGELOG).cached(CACHED_PROJECTS),
         )
 }
 

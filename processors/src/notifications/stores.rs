@@ -40,22 +40,42 @@ const CACHED_MEMBERS: usize = 4_096;
 const CACHED_TICKETS: usize = 4_096;
 const CACHED_INBOXES: usize = 4_096;
 
+/// What the stores of each of the two share.
+const FAN_OUT_CHANGELOG: &str = "fan-out-state";
+const INBOX_CHANGELOG: &str = "inbox-state";
+
 /// Declares the stores; a notification is remembered for `memory_ms` of stream time.
 pub(crate) fn declare(builder: TopologyBuilder, memory_ms: i64) -> TopologyBuilder {
     builder
         .store::<MemberKey, MemberState>(
-            StoreBuilder::persistent(FAN_OUT_MEMBERS, StoreKeySerde, Framed).cached(CACHED_MEMBERS),
+            StoreBuilder::persistent(FAN_OUT_MEMBERS, StoreKeySerde, Framed)
+                .changelog(FAN_OUT_CHANGELOG)
+                .cached(CACHED_MEMBERS),
         )
-        .store::<HandleKey, HandleState>(StoreBuilder::persistent(FAN_OUT_HANDLES, StoreKeySerde, Framed))
+        .store::<HandleKey, HandleState>(
+            StoreBuilder::persistent(FAN_OUT_HANDLES, StoreKeySerde, Framed).changelog(FAN_OUT_CHANGELOG),
+        )
         .store::<TicketKey, FanOutTicketState>(
-            StoreBuilder::persistent(FAN_OUT_TICKETS, StoreKeySerde, Framed).cached(CACHED_TICKETS),
+            StoreBuilder::persistent(FAN_OUT_TICKETS, StoreKeySerde, Framed)
+                .changelog(FAN_OUT_CHANGELOG)
+                .cached(CACHED_TICKETS),
         )
-        .store::<TicketPartKey, FanOutWatcherState>(StoreBuilder::persistent(FAN_OUT_WATCHERS, StoreKeySerde, Framed))
-        .store::<TicketKey, FanOutRestState>(StoreBuilder::persistent(FAN_OUT_RESTS, StoreKeySerde, Framed))
-        .store::<Uuid, InboxState>(StoreBuilder::persistent(INBOXES, StoreKeySerde, Framed).cached(CACHED_INBOXES))
+        .store::<TicketPartKey, FanOutWatcherState>(
+            StoreBuilder::persistent(FAN_OUT_WATCHERS, StoreKeySerde, Framed).changelog(FAN_OUT_CHANGELOG),
+        )
+        .store::<TicketKey, FanOutRestState>(
+            StoreBuilder::persistent(FAN_OUT_RESTS, StoreKeySerde, Framed).changelog(FAN_OUT_CHANGELOG),
+        )
+        .store::<Uuid, InboxState>(
+            StoreBuilder::persistent(INBOXES, StoreKeySerde, Framed).changelog(INBOX_CHANGELOG).cached(CACHED_INBOXES),
+        )
         .store::<Uuid, Vec<u8>>(StoreBuilder::persistent(INBOX_MEMORY, StoreKeySerde, RawBytes).expiring(memory_ms))
-        .store::<TicketKey, GatheredState>(StoreBuilder::persistent(GATHERED, StoreKeySerde, Framed))
-        .store::<DueKey, Vec<u8>>(StoreBuilder::persistent(DIGESTS_DUE, StoreKeySerde, RawBytes))
+        .store::<TicketKey, GatheredState>(
+            StoreBuilder::persistent(GATHERED, StoreKeySerde, Framed).changelog(INBOX_CHANGELOG),
+        )
+        .store::<DueKey, Vec<u8>>(
+            StoreBuilder::persistent(DIGESTS_DUE, StoreKeySerde, RawBytes).changelog(INBOX_CHANGELOG),
+        )
 }
 
 /// The fan-out's handles on its stores.
