@@ -1,0 +1,145 @@
+//! What a part of a run has left in Kafka's log for each command: how many records of what size on which topic, and how many
+//! ends of transactions. The bare client writes by it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use schemas::topics::TICKET_COMMANDS;
+use serde::{Deserialize, Serialize};
+use topology::broker::{Broker, TopicPartition};
+
+/// How far two runs may differ in records and bytes: what is coalesced depends on where commits fall.
+const ALIKE: f64 = 0.1;
+
+/// The offsets after the last record of each partition that somebody writes to.
+pub(crate) type Ends = BTreeMap<TopicPartition, i64>;
+
+/// By part of a run: topics, and what was written there.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Traffic {
+    pub(crate) parts: BTreeMap<String, BTreeMap<String, Share>>,
+}
+
+/// What a topic got for each command.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Share {
+    pub(crate) records: f64,
+    /// Mean sizes; a tombstone's value has none.
+    pub(crate) key_bytes: f64,
+    pub(crate) value_bytes: f64,
+    pub(crate) headers: f64,
+    /// Ends of transactions.
+    pub(crate) markers: f64,
+}
+
+/// The ends as they are now.
+pub(crate) fn ends(broker: &Arc<dyn Broker>) -> anyhow::Result<Ends> {
+    let mut ends = Ends::new();
+    for (topic, partitions) in broker.topics()? {
+        if &*topic == TICKET_COMMANDS || topic.starts_with("__") {
+            continue;
+        }
+        for partition in (0..partitions).map(|p| TopicPartition::new(topic.clone(), p)) {
+            let end = broker.watermarks(&partition)?.1;
+            ends.insert(partition, end);
+        }
+    }
+    Ok(ends)
+}
+
+impl Traffic {
+    /// Notes what so many commands have left between two moments.
+    pub(crate) fn note(
+        &mut self,
+        broker: &Arc<dyn Broker>,
+        part: &str,
+        (from, to): (&Ends, &Ends),
+        commands: u64,
+    ) -> anyhow::Result<()> {
+        let mut counts: BTreeMap<String, Count> = BTreeMap::new();
+        let mut left = Ends::new();
+        for (partition, end) in to {
+            let (low, first) = (broker.watermarks(partition)?.0, from.get(partition).copied().unwrap_or_default());
+            let count = counts.entry(partition.topic.to_string()).or_default();
+            count.offsets += end - first;
+            // What was processed of a repartition topic may be deleted already.
+            count.kept += end - low.clamp(first, *end);
+            if low.max(first) < *end {
+                left.insert(partition.clone(), *end);
+            }
+        }
+        let starts: Vec<_> = left.keys().map(|p| start(broker, p, from)).collect::<anyhow::Result<_>>()?;
+        let mut reader = broker.reader()?;
+        reader.assign(&starts)?;
+        while !left.is_empty() {
+            let fetched = reader.poll(Duration::from_secs(10))?;
+            anyhow::ensure!(!fetched.is_empty(), "what was written cannot be read: {left:?}");
+            for piece in fetched {
+                let Some(&end) = left.get(&piece.partition) else { continue };
+                let count = counts.get_mut(&*piece.partition.topic).context("a topic")?;
+                for record in piece.batch.iter().take_while(|r| r.offset < end) {
+                    count.records += 1;
+                    count.key_bytes += record.key.map_or(0, <[u8]>::len) as u64;
+                    count.value_bytes += record.value.map_or(0, <[u8]>::len) as u64;
+                    count.headers += record.headers.iter().count() as u64;
+                }
+                if piece.batch.next_offset() >= end {
+                    left.remove(&piece.partition);
+                }
+            }
+        }
+        let shares = counts.into_iter().filter(|(_, count)| count.records > 0);
+        self.parts.insert(part.to_owned(), shares.map(|(topic, count)| (topic, count.share(commands))).collect());
+        Ok(())
+    }
+
+    /// Records and bytes for each command in a part.
+    pub(crate) fn sum(&self, part: &str) -> (f64, f64) {
+        let shares = self.parts.get(part).into_iter().flat_map(BTreeMap::values);
+        shares.fold((0.0, 0.0), |(n, b), s| (n + s.records, b + s.records * (s.key_bytes + s.value_bytes)))
+    }
+
+    /// Fails if another run has written something else.
+    pub(crate) fn ensure_same(&self, other: &Self) -> anyhow::Result<()> {
+        for part in self.parts.keys() {
+            let (ours, theirs) = (self.sum(part), other.sum(part));
+            let alike = |a: f64, b: f64| (a - b).abs() <= ALIKE * a;
+            let same = alike(ours.0, theirs.0) && alike(ours.1, theirs.1);
+            anyhow::ensure!(same, "{part}: records and bytes a command are {ours:?} and {theirs:?}");
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Count {
+    /// Offsets of all, and of those that can still be read.
+    offsets: i64,
+    kept: i64,
+    records: u64,
+    key_bytes: u64,
+    value_bytes: u64,
+    headers: u64,
+}
+
+impl Count {
+    fn share(&self, commands: u64) -> Share {
+        let commands = commands as f64;
+        let whole = self.offsets as f64 / self.kept as f64;
+        let mean = |sum: u64| sum as f64 / self.records as f64;
+        Share {
+            records: self.records as f64 * whole / commands,
+            key_bytes: mean(self.key_bytes),
+            value_bytes: mean(self.value_bytes),
+            headers: mean(self.headers),
+            markers: (self.kept as f64 - self.records as f64) * whole / commands,
+        }
+    }
+}
+
+fn start(broker: &Arc<dyn Broker>, partition: &TopicPartition, from: &Ends) -> anyhow::Result<(TopicPartition, i64)> {
+    let first = from.get(partition).copied().unwrap_or_default();
+    Ok((partition.clone(), first.max(broker.watermarks(partition)?.0)))
+}
