@@ -27,7 +27,7 @@ impl Process {
     pub(crate) fn start(program: &Path, arguments: &[&str], dir: &Path, core: usize) -> anyhow::Result<Self> {
         let mut command = Command::new("taskset");
         command.arg("-c").arg(core.to_string()).arg(program).args(arguments).current_dir(dir);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.env("SYNCROBOARD__LOG__FILTER", "warn").stdin(Stdio::piped()).stdout(Stdio::piped());
         let begun = Instant::now();
         let mut child = command.spawn().context("taskset is needed (Debian: util-linux)")?;
         let out = BufReader::new(child.stdout.take().context("no standard output")?);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::RATES;
 use super::paced::Paced;
-use super::run::{DRAIN, Restore, Run, Subject};
+use super::run::{DRAIN, Restore, Run, Subject, paced_part};
 use super::traffic::Share;
 
 /// A figure of a run; not all runs have all figures.
@@ -92,17 +92,21 @@ fn threads(runs: &[Run], out: &mut String) {
 
 /// What the last run of the worker has left in the log.
 fn records(runs: &[Run], out: &mut String) {
-    let Some(run) = runs.iter().rfind(|r| r.subject == Subject::Engine) else { return };
-    let parts: Vec<&String> = run.traffic.parts.keys().collect();
+    let last = |subject| runs.iter().rfind(|r| r.subject == subject);
+    let Some(run) = last(Subject::Engine) else { return };
+    let parts = std::iter::once(DRAIN.to_owned()).chain(RATES.into_iter().map(paced_part));
+    let parts: Vec<String> = parts.filter(|part| run.traffic.parts.contains_key(part)).collect();
     *out += "\n| topic: records a command, ends of transactions a 1,000 |";
-    parts.iter().for_each(|part| *out += &format!(" {part} |"));
+    for part in &parts {
+        let _ = write!(out, " {part} |");
+    }
     *out += " key + value, bytes |\n|---|";
     (0..=parts.len()).for_each(|_| *out += "---|");
     let drained = run.traffic.parts.get(DRAIN);
     let topics = run.traffic.parts.values().flat_map(BTreeMap::keys).collect::<std::collections::BTreeSet<_>>();
     for topic in topics {
         let _ = write!(out, "\n| `{topic}` |");
-        let shares: Vec<Option<&Share>> = parts.iter().map(|part| run.traffic.parts[*part].get(topic)).collect();
+        let shares: Vec<Option<&Share>> = parts.iter().map(|part| run.traffic.parts[part].get(topic)).collect();
         for share in &shares {
             let _ = match share {
                 Some(s) => write!(out, " {:.3}, {:.1} |", s.records, s.markers * 1e3),
@@ -113,13 +117,17 @@ fn records(runs: &[Run], out: &mut String) {
         let size = size.map(|s| format!(" {:.0} + {:.0}", s.key_bytes, s.value_bytes)).unwrap_or_default();
         let _ = write!(out, "{size} |");
     }
-    *out += "\n| all |";
-    for part in &parts {
-        let (records, bytes) = run.traffic.sum(part);
-        let markers: f64 = run.traffic.parts[*part].values().map(|s| s.markers).sum();
-        let _ = write!(out, " {records:.2}, {:.1}; {bytes:.0} bytes |", markers * 1e3);
+    *out += "\n";
+    for (name, run) in [("all", Some(run)), ("all, bare client", last(Subject::Bare))] {
+        let Some(run) = run else { continue };
+        let _ = write!(out, "| {name} |");
+        for part in &parts {
+            let (records, bytes) = run.traffic.sum(part);
+            let markers: f64 = run.traffic.parts[part].values().map(|s| s.markers).sum();
+            let _ = write!(out, " {records:.2}, {:.1}; {bytes:.0} bytes |", markers * 1e3);
+        }
+        *out += " |\n";
     }
-    *out += " |\n";
 }
 
 fn values(runs: &[Run], subject: Subject, figure: Figure<'_>) -> Vec<f64> {

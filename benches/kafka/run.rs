@@ -278,7 +278,7 @@ impl<'a> Site<'a> {
         traffic: &mut Traffic,
         rate: u32,
     ) -> anyhow::Result<Paced> {
-        let part = format!("paced {rate}");
+        let part = paced_part(rate);
         if self.subject == Subject::Bare {
             process.tell(&part)?;
         }
@@ -290,6 +290,11 @@ impl<'a> Site<'a> {
         traffic.note(&self.broker, &part, (&before, &after), u64::from(rate) * u64::from(seconds))?;
         Ok(paced)
     }
+}
+
+/// A paced part, in [`Traffic`].
+pub(crate) fn paced_part(rate: u32) -> String {
+    format!("paced {rate}")
 }
 
 fn commands() -> impl Iterator<Item = TopicPartition> {
