@@ -48,7 +48,7 @@ bench-fan-out: setup ## One million ticket events, three notifications each
 	cargo bench --locked --profile dev --bench fan_out
 
 bench-kafka: setup setup-services ## One million commands on Apache Kafka, in turn with a bare client (COMMANDS, ROUNDS); half an hour, on a machine that does nothing else
-	SYNCROBOARD_KAFKA_HEAP=1g cargo bench --locked --profile dev --bench kafka -- --commands $(COMMANDS) --rounds $(ROUNDS)
+	cargo bench --locked --profile dev --bench kafka -- --commands $(COMMANDS) --rounds $(ROUNDS)
 
 microbench: setup ## decide, serialisation, store access, commit (criterion), restore
 	cargo bench --workspace --locked --profile dev --bench decide --bench assignment --bench serde --bench store --bench broker --bench sink --bench restore

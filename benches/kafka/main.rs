@@ -5,9 +5,8 @@
 //! A bench target and not part of `syncroboard bench`: the bare client is written on rdkafka, which the binary does not name, and it
 //! and the worker are processes of their own, so that each can be held on its core and its CPU be read.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may fail where it stands")]
-
 mod bare;
+mod broker;
 
 #[path = "../../src/bench/load.rs"]
 #[allow(dead_code, reason = "shared with `syncroboard bench`, which uses the rest")]
@@ -27,8 +26,6 @@ mod sample {
     //! Where the load looks for it.
     pub(crate) use crate::random;
 }
-#[path = "../../tests/support/services.rs"]
-mod services;
 
 use std::path::PathBuf;
 

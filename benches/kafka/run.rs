@@ -14,11 +14,11 @@ use serde::Serialize;
 use topology::StreamsConfig;
 use topology::broker::{Broker, TopicPartition};
 
+use super::broker::OwnBroker;
 use super::outcomes::{self, Outcomes};
 use super::paced::{Paced, paced};
 use super::process::Process;
 use super::sender::Sender;
-use super::services::OwnKafka;
 use super::traffic::{self, Ends, Traffic};
 use super::usage::{Reading, Used, peak_mb};
 use super::{Args, PARTITIONS, RATES, WARM_UP};
@@ -71,22 +71,20 @@ pub(crate) struct Restore {
     pub(crate) peak_mb: f64,
 }
 
-/// What a run needs. Fields that end a server come last.
+/// What a run needs. The server comes last, as it is ended when it is dropped.
 pub(crate) struct Site<'a> {
     args: &'a Args,
     subject: Subject,
     broker: Arc<dyn Broker>,
     reading: Arc<dyn Broker>,
-    broker_pid: u32,
     dir: PathBuf,
-    kafka: OwnKafka,
+    kafka: OwnBroker,
 }
 
 impl<'a> Site<'a> {
     /// A site for the worker or, if it is said what to write, for the bare client.
     pub(crate) fn new(args: &'a Args, traffic: Option<&Traffic>) -> anyhow::Result<Self> {
-        let kafka = OwnKafka::new(&[]);
-        let broker_pid = std::fs::read_to_string(kafka.dir().join("pid"))?.trim().parse()?;
+        let kafka = OwnBroker::start()?;
         let broker = KafkaBroker::open(KafkaConfig::new(kafka.bootstrap()))?;
         let mut quick = KafkaConfig::new(kafka.bootstrap());
         quick.properties.insert("fetch.wait.max.ms".to_owned(), FETCH_WAIT_MS.to_owned());
@@ -102,7 +100,7 @@ impl<'a> Site<'a> {
             broker.create_topics(&topology::internal_topics(&topology, &config, &broker.topics()?)?)?;
             std::fs::write(dir.join("traffic.json"), serde_json::to_string(traffic)?)?;
         }
-        Ok(Self { args, subject, broker, reading, broker_pid, dir, kafka })
+        Ok(Self { args, subject, broker, reading, dir, kafka })
     }
 
     pub(crate) fn run(self, round: u32) -> anyhow::Result<Run> {
@@ -185,7 +183,7 @@ impl<'a> Site<'a> {
     }
 
     fn reading(&self, process: &Process) -> anyhow::Result<Reading> {
-        Reading::now(process.id(), self.broker_pid)
+        Reading::now(process.id(), self.kafka.pid())
     }
 
     /// Waits until the log has so many commands.
@@ -232,7 +230,7 @@ impl<'a> Site<'a> {
     fn drain(&self, process: &mut Process, commands: u64) -> anyhow::Result<(Used, Used)> {
         let running = self.reading(process)?;
         let profile = self.profile(process)?;
-        let (pid, broker_pid, projects) = (process.id(), self.broker_pid, u64::from(self.args.projects));
+        let (pid, broker_pid, projects) = (process.id(), self.kafka.pid(), u64::from(self.args.projects));
         let mut warm = None;
         self.settled(process, |done| {
             let done = done.saturating_sub(projects);

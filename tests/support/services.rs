@@ -294,8 +294,7 @@ impl Own {
     fn script(&self, verb: &str) -> Command {
         let mut command = script(&format!("{}.sh", self.name));
         // It has little to keep in memory, and there may be several.
-        let heap = std::env::var("SYNCROBOARD_KAFKA_HEAP").unwrap_or_else(|_| "512m".to_owned());
-        command.args([verb, path(self.dir.path())]).env("SYNCROBOARD_KAFKA_HEAP", heap).stdin(Stdio::null());
+        command.args([verb, path(self.dir.path())]).env("SYNCROBOARD_KAFKA_HEAP", "512m").stdin(Stdio::null());
         command
     }
 }
