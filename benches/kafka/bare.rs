@@ -177,8 +177,11 @@ impl Client {
     fn work(mut self, mut parts: BTreeMap<String, Vec<Output>>, told: &mpsc::Receiver<String>) -> anyhow::Result<()> {
         let mut outputs = parts.remove(DRAIN).context("no part to begin with")?;
         loop {
-            if let Ok(part) = told.try_recv() {
-                outputs = parts.remove(&part).with_context(|| format!("no part {part}"))?;
+            match told.try_recv() {
+                Ok(part) => outputs = parts.remove(&part).with_context(|| format!("no part {part}"))?,
+                Err(mpsc::TryRecvError::Empty) => {}
+                // Whoever measures is gone.
+                Err(mpsc::TryRecvError::Disconnected) => return Ok(()),
             }
             let idle = self.read.is_empty();
             let quiet = self.take(if idle { COMMIT_INTERVAL } else { Duration::ZERO }, &mut outputs)?;

@@ -7,7 +7,6 @@
 
 mod bare;
 mod broker;
-
 #[path = "../../src/bench/load.rs"]
 #[allow(dead_code, reason = "shared with `syncroboard bench`, which uses the rest")]
 mod load;
