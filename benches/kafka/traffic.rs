@@ -4,15 +4,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use schemas::topics::TICKET_COMMANDS;
 use serde::{Deserialize, Serialize};
-use topology::broker::{Broker, TopicPartition};
+use topology::broker::{Broker, BrokerError, TopicPartition};
 
 /// How far the bare client may miss what it was told to write, a topic.
 const ALIKE: f64 = 0.01;
+
+/// How long a partition may be unknown.
+const KNOWN: Duration = Duration::from_secs(60);
 
 /// The offsets after the last record of each partition that somebody writes to.
 pub(crate) type Ends = BTreeMap<TopicPartition, i64>;
@@ -43,11 +46,24 @@ pub(crate) fn ends(broker: &Arc<dyn Broker>) -> anyhow::Result<Ends> {
             continue;
         }
         for partition in (0..partitions).map(|p| TopicPartition::new(topic.clone(), p)) {
-            let end = broker.watermarks(&partition)?.1;
+            let end = end(broker, &partition)?;
             ends.insert(partition, end);
         }
     }
     Ok(ends)
+}
+
+/// A broker that is busy may not know yet that a topic was made.
+fn end(broker: &Arc<dyn Broker>, partition: &TopicPartition) -> anyhow::Result<i64> {
+    let begun = Instant::now();
+    loop {
+        match broker.watermarks(partition) {
+            Err(BrokerError::Unavailable(_)) if begun.elapsed() < KNOWN => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            other => return Ok(other?.1),
+        }
+    }
 }
 
 impl Traffic {
