@@ -6,12 +6,14 @@ CARGO_TARGET_DIR := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/syn
 endif
 DATA_DIR ?= data
 SEEDS ?= 10000
+COMMANDS ?= 1000000
+ROUNDS ?= 3
 export CARGO_TARGET_DIR DATA_DIR
 # Where rustup puts cargo: a shell opened before it was installed does not know it.
 export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-services run test services-up services-down lint bench bench-fan-out microbench simulate clean-data
+.PHONY: help setup setup-services run test services-up services-down lint bench bench-fan-out bench-kafka microbench simulate clean-data
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +46,9 @@ bench: setup ## One million commands through the pipeline
 
 bench-fan-out: setup ## One million ticket events, three notifications each
 	cargo bench --locked --profile dev --bench fan_out
+
+bench-kafka: setup setup-services ## One million commands on Apache Kafka, in turn with a bare client (COMMANDS, ROUNDS); half an hour, on a machine that does nothing else
+	cargo bench --locked --profile dev --bench kafka -- --commands $(COMMANDS) --rounds $(ROUNDS)
 
 microbench: setup ## decide, serialisation, store access, commit (criterion), restore
 	cargo bench --workspace --locked --profile dev --bench decide --bench assignment --bench serde --bench store --bench broker --bench sink --bench restore

@@ -84,13 +84,14 @@ impl Load {
         Ok(())
     }
 
-    /// Sends one command; `id` is told its id first, unless it is a repeat.
-    pub(super) fn one(&mut self, id: impl FnOnce(Uuid)) -> anyhow::Result<()> {
+    /// Sends one command; `id` is told its id first, unless it is a repeat. Answers the partition that it is for.
+    pub(super) fn one(&mut self, id: impl FnOnce(Uuid)) -> anyhow::Result<usize> {
         let draw = self.random.below(100);
         if draw == 99
             && let Some((project, bytes)) = self.last.take()
         {
-            return self.produce(project, &bytes);
+            self.produce(project, &bytes)?;
+            return Ok(self.projects[project].partition);
         }
         let n = self.random.below(self.projects.len());
         let command_id = self.next_id();
@@ -122,7 +123,8 @@ impl Load {
                     .into()
             }
         };
-        self.send(n, &command)
+        self.send(n, &command)?;
+        Ok(self.projects[n].partition)
     }
 
     fn send(&mut self, project: usize, command: &TicketCommand) -> anyhow::Result<()> {
