@@ -1,0 +1,334 @@
+//! Bugs put in on purpose in the real binary, each with the fault that brings it to light: the checker finds it, and finds nothing in
+//! the same scene without it.
+
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use rand::SeedableRng as _;
+use rand::rngs::SmallRng;
+use schemas::topics::{COMMAND_OUTCOMES, USER_COMMANDS};
+use schemas::{RegisterUser, UserCommand, ids};
+use topology::Headers;
+use topology::broker::{NewRecord, TopicPartition, partition_for_key};
+use uuid::Uuid;
+
+use crate::PARTITIONS;
+use crate::checker::{Finding, Law, Where, findings};
+use crate::commands::Commands;
+use crate::load::seed;
+use crate::proxy::{Action, Proxy, Rule};
+use crate::site::{Site, settings, wait_until_consumed};
+use crate::support::{Home, Server};
+use crate::wire::{Request, api};
+
+/// How long something may take that must happen.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Less than a transaction may last, here.
+const PROBE: Duration = Duration::from_secs(3);
+
+/// A Kafka, and commands for it.
+struct Scene {
+    site: Site,
+    proxy: Option<Proxy>,
+    bug: Option<&'static str>,
+    random: SmallRng,
+    commands: Commands,
+    /// How long a transaction may last.
+    transaction_ms: u32,
+}
+
+impl Scene {
+    fn new(bug: Option<&'static str>) -> Self {
+        Self::on(bug, Site::new(settings("classic")), None)
+    }
+
+    fn on(bug: Option<&'static str>, site: Site, proxy: Option<Proxy>) -> Self {
+        let seed = seed();
+        println!("{bug:?}, KILL_SEED={seed}");
+        let mut random = SmallRng::seed_from_u64(seed);
+        let commands = Commands::new(&mut random);
+        Self { site, proxy, bug, random, commands, transaction_ms: 4_000 }
+    }
+
+    fn spawn(&self, arguments: &[&str], more: &[(&str, &str)]) -> Server {
+        let entrance = self.proxy.as_ref().map_or_else(|| self.site.kafka.bootstrap().to_owned(), Proxy::address);
+        let arguments = [&["worker", "--kafka", &entrance], arguments].concat();
+        let mut command = self.site.home.command(&arguments);
+        command.envs(settings("classic")).env("SYNCROBOARD__KAFKA__PARTITIONS", PARTITIONS.to_string());
+        command.env("SYNCROBOARD__KAFKA__TRANSACTION_TIMEOUT_MS", self.transaction_ms.to_string());
+        Home::spawn(command.envs(more.iter().copied()))
+    }
+
+    /// A worker as people run it.
+    fn worker(&self) -> Server {
+        let mut worker = self.spawn(&[], &[]);
+        worker.wait_until_running();
+        worker
+    }
+
+    /// A worker with the bug, if there is one, and a point at which it stays.
+    fn faulty(&self, arguments: &[&str], point: Option<&str>) -> Server {
+        let bug = self.bug.map(|bug| ("SYNCROBOARD_INJECTED_BUG", bug));
+        let point = point.map(|point| ("SYNCROBOARD_KILL_POINT", point));
+        self.spawn(arguments, &bug.into_iter().chain(point).collect::<Vec<_>>())
+    }
+
+    /// Sends so many of the simulation's commands.
+    fn send(&mut self, count: usize) {
+        let (told, written) = channel();
+        let producer = self.site.broker().producer().unwrap();
+        let mut sent = 0;
+        for _ in 0..count {
+            let message = self.commands.next(&mut self.random);
+            let (key, value, headers) = (message.key.as_deref(), message.value.as_deref(), &message.headers);
+            let record = NewRecord { timestamp: 0, key, value, headers };
+            let told = told.clone();
+            // Kafka takes less than the simulation's log.
+            let delivery = Box::new(move |result| drop(told.send(result)));
+            sent += usize::from(producer.send(&message.partition, record, delivery).is_ok());
+        }
+        for _ in 0..sent {
+            written.recv_timeout(PATIENCE).unwrap().unwrap();
+        }
+    }
+
+    fn is_consumed(&self) {
+        wait_until_consumed(&*self.site.broker());
+    }
+
+    /// What is wrong while something is still to be done.
+    fn midway(&self) -> Vec<Finding> {
+        self.found(|at| at.at_rest = false)
+    }
+
+    /// What is wrong in the end.
+    fn in_the_end(&self) -> Vec<Finding> {
+        self.found(|at| (at.flushed, at.probe) = (true, Some(PROBE)))
+    }
+
+    fn found(&self, set: impl FnOnce(&mut Where<'_>)) -> Vec<Finding> {
+        let dirs = [self.site.home.data().join("workers")];
+        let mut at = Where { state_dirs: &dirs, ..Where::new(self.site.kafka.bootstrap()) };
+        set(&mut at);
+        let begun = Instant::now();
+        let found = findings(&at);
+        println!("{:?}: {} findings in {:?}", self.bug, found.len(), begun.elapsed());
+        found.iter().take(12).for_each(|finding| println!("  {finding}"));
+        found
+    }
+
+    /// With a history, and commands that nobody has read.
+    fn prepared(&mut self) {
+        let mut worker = self.worker();
+        self.send(400);
+        self.is_consumed();
+        worker.stop();
+        self.send(150);
+    }
+
+    /// Kills a worker with SIGKILL where it stays.
+    fn killed(&self, point: &str, meanwhile: impl FnOnce(&Self)) {
+        let mut held = self.faulty(&[], Some(point));
+        held.wait_for_output("state=HELD");
+        meanwhile(self);
+        held.kill();
+    }
+
+    /// All is done by a worker without the bug.
+    fn finished(&self) -> Vec<Finding> {
+        let mut worker = self.worker();
+        self.is_consumed();
+        worker.stop();
+        self.in_the_end()
+    }
+}
+
+fn finds(found: &[Finding], law: Law) {
+    assert!(found.iter().any(|finding| finding.law == law), "{law:?}: {found:?}");
+}
+
+fn finds_nothing(found: &[Finding]) {
+    assert!(found.is_empty(), "{} findings: {:#?}", found.len(), &found[..found.len().min(12)]);
+}
+
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < end, "{what}");
+    }
+}
+
+/// Found twice: on the disk as soon as it is killed, and in what comes of it.
+fn stores_before_the_transaction(bug: Option<&'static str>) -> [Vec<Finding>; 2] {
+    let mut scene = Scene::new(bug);
+    scene.prepared();
+    scene.killed("worker:BeforeCommit", |_| {});
+    let midway = scene.midway();
+    [midway, scene.finished()]
+}
+
+#[test]
+fn should_find_stores_that_are_written_before_the_transaction() {
+    let [midway, end] = stores_before_the_transaction(Some("StoresBeforeCommit"));
+    finds(&midway, Law::Stored);
+    finds(&end, Law::Decided);
+    stores_before_the_transaction(None).iter().for_each(|found| finds_nothing(found));
+}
+
+fn offsets_outside_the_transaction(bug: Option<&'static str>) -> Vec<Finding> {
+    let mut scene = Scene::new(bug);
+    scene.prepared();
+    let commands: Vec<_> = (0..PARTITIONS).map(|p| TopicPartition::new("ticket.commands", p)).collect();
+    let committed = |scene: &Scene| scene.site.broker().committed("syncroboard", &commands).unwrap();
+    let before = committed(&scene);
+    scene.killed("worker:BeforeCommit", |scene| {
+        if bug.is_some() {
+            until("no offset is committed", || committed(scene) != before);
+        }
+    });
+    assert_eq!(committed(&scene) == before, bug.is_none());
+    scene.finished()
+}
+
+#[test]
+fn should_find_offsets_that_are_committed_before_the_transaction() {
+    finds(&offsets_outside_the_transaction(Some("OffsetsOutsideTransaction")), Law::Decided);
+    finds_nothing(&offsets_outside_the_transaction(None));
+}
+
+fn offsets_left_out(bug: Option<&'static str>) -> Vec<Finding> {
+    let mut scene = Scene::new(bug);
+    scene.prepared();
+    scene.killed("worker:AfterCommit", |_| {});
+    scene.finished()
+}
+
+#[test]
+fn should_find_offsets_that_are_not_committed() {
+    finds(&offsets_left_out(Some("OffsetsNotCommitted")), Law::Decided);
+    finds_nothing(&offsets_left_out(None));
+}
+
+/// The one that was killed has left a transaction open, which only its own id can end before its time is up.
+fn transactional_id_of_a_start(bug: Option<&'static str>) -> Vec<Finding> {
+    let mut scene = Scene::new(bug);
+    scene.transaction_ms = 60_000;
+    scene.prepared();
+    scene.killed("worker:BeforeCommit", |_| {});
+    let mut next = scene.faulty(&[], None);
+    if bug.is_none() {
+        next.wait_until_running();
+        scene.is_consumed();
+        next.stop();
+        return scene.in_the_end();
+    }
+    assert!(!next.says("state=RUNNING", Duration::from_secs(10)), "nothing hangs");
+    next.kill();
+    scene.found(|at| (at.at_rest, at.probe) = (false, Some(PROBE)))
+}
+
+#[test]
+fn should_find_transactions_that_hang_because_each_start_has_an_id_of_its_own() {
+    let found = transactional_id_of_a_start(Some("TransactionalIdPerStart"));
+    finds(&found, Law::Probe);
+    finds_nothing(&transactional_id_of_a_start(None));
+}
+
+/// Registrations each of which lies on one partition, and leads to a mail on the other.
+fn strangers() -> Vec<(TopicPartition, String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for email in (0..80).map(|n| format!("stranger{n}@example.org")) {
+        let actor_id = ids::user_id(&email);
+        let partition = partition_for_key(email.as_bytes(), PARTITIONS);
+        if partition == partition_for_key(actor_id.to_string().as_bytes(), PARTITIONS) {
+            continue;
+        }
+        let (command_id, name) = (Uuid::new_v4(), email.clone());
+        let (user_key, address) = (email.clone(), Some(email.clone()));
+        let command = RegisterUser { command_id, actor_id, user_key, email: address, name, ..RegisterUser::default() };
+        let mut value = Vec::new();
+        UserCommand::from(command).encode(&mut value).unwrap();
+        all.push((TopicPartition::new(USER_COMMANDS, partition), email, value));
+    }
+    all
+}
+
+/// Two workers, one partition each: one stays before its commit, and the other goes on.
+fn reading_what_is_not_committed(bug: Option<&'static str>) -> Vec<Finding> {
+    let scene = Scene::new(bug);
+    let mut held = scene.faulty(&["--instance", "held"], Some("worker:BeforeCommit"));
+    let mut other = scene.faulty(&["--instance", "other"], None);
+    held.wait_until_running();
+    other.wait_until_running();
+    scene.site.wait_for_members(2);
+    let broker = scene.site.broker();
+    let producer = broker.producer().unwrap();
+    let mut sent = vec![0; PARTITIONS as usize];
+    for (partition, key, value) in strangers() {
+        let (key, value) = (Some(key.as_bytes()), Some(value.as_slice()));
+        let record = NewRecord { timestamp: 0, key, value, headers: &Headers::new() };
+        producer.send(&partition, record, Box::new(|_| {})).unwrap();
+        sent[partition.partition as usize] += 1;
+    }
+    assert!(sent.iter().all(|count| *count > 10), "{sent:?}");
+    held.wait_for_output("state=HELD");
+    until("the other one does not go on", || {
+        let answered =
+            |p: u32| crate::records::read(&*broker, &TopicPartition::new(COMMAND_OUTCOMES, p)).unwrap().len();
+        (0..PARTITIONS).any(|p| answered(p) == sent[p as usize])
+    });
+    let mut found = scene.midway();
+    if bug.is_some() {
+        let end = Instant::now() + PATIENCE;
+        while found.is_empty() && Instant::now() < end {
+            found = scene.midway();
+        }
+        return found;
+    }
+    held.kill();
+    let mut next = scene.faulty(&["--instance", "held"], None);
+    next.wait_until_running();
+    scene.is_consumed();
+    next.stop();
+    other.stop();
+    found.extend(scene.in_the_end());
+    found
+}
+
+#[test]
+fn should_find_input_that_is_read_before_it_is_committed() {
+    finds(&reading_what_is_not_committed(Some("ReadsUncommitted")), Law::Caused);
+    finds_nothing(&reading_what_is_not_committed(None));
+}
+
+fn is_commit(request: &Request) -> bool {
+    request.transaction.as_ref().is_some_and(|transaction| transaction.commit == Some(true))
+}
+
+/// A commit is overtaken by its own retry, and arrives while the next transaction is open, which has not got its offsets yet.
+fn late_end_of_a_transaction(bug: Option<&'static str>) -> Vec<Finding> {
+    let (site, proxy) = Site::proxied(settings("classic"));
+    let mut scene = Scene::on(bug, site, Some(proxy));
+    let mut worker = scene.faulty(&[], None);
+    worker.wait_until_running();
+    scene.send(300);
+    scene.is_consumed();
+    let proxy = scene.proxy.take().unwrap();
+    let rule = proxy.rule(Rule::on(api::END_TXN, Action::HoldRequest { cut: true }).when(is_commit).first(1));
+    scene.send(50);
+    let late = rule.held(PATIENCE);
+    let next = proxy.rule(Rule::on(api::TXN_OFFSET_COMMIT, Action::HoldRequest { cut: false }).first(1));
+    scene.send(150);
+    let _open = next.held(PATIENCE);
+    // 47: the epoch is old.
+    assert_eq!(late.release(PATIENCE), Some(if bug.is_some() { 0 } else { 47 }));
+    worker.kill();
+    drop(proxy);
+    scene.finished()
+}
+
+#[test]
+fn should_find_a_producer_that_goes_on_after_a_suspect_commit() {
+    finds(&late_end_of_a_transaction(Some("ProducerReused")), Law::Decided);
+    finds_nothing(&late_end_of_a_transaction(None));
+}
