@@ -17,6 +17,7 @@ mod board;
 mod checker;
 #[path = "../simulation/commands.rs"]
 mod commands;
+mod installation;
 #[path = "../kill/load.rs"]
 mod load;
 #[path = "../kill/log.rs"]
@@ -31,6 +32,7 @@ mod pools;
 mod proxy;
 #[path = "../simulation/records.rs"]
 mod records;
+mod scene;
 #[cfg(all(feature = "injected-bugs", feature = "kill-points"))]
 mod scenes;
 #[path = "../kafka/site.rs"]

@@ -48,40 +48,51 @@ pub(super) fn topics(bootstrap: &str) -> Result<BTreeMap<String, u32>, String> {
     Ok(metadata.topics().iter().map(|topic| (topic.name().to_owned(), count(topic))).collect())
 }
 
-/// All of a topic that is committed and still there.
-pub(super) fn read(bootstrap: &str, topic: &str, partitions: u32) -> Result<Topic, String> {
+/// All of these topics that is committed and still there.
+pub(super) fn read<'t>(
+    bootstrap: &str,
+    topics: impl IntoIterator<Item = (&'t str, u32)>,
+) -> Result<BTreeMap<String, Topic>, String> {
     let consumer = client(bootstrap)?;
     let mut list = TopicPartitionList::new();
-    for partition in 0..partitions {
-        let number = i32::try_from(partition).unwrap_or_default();
-        list.add_partition_offset(topic, number, Offset::Beginning).map_err(|error| error.to_string())?;
+    let mut read = BTreeMap::new();
+    // The end of a partition is told with its number alone, once.
+    let mut open: BTreeMap<i32, usize> = BTreeMap::new();
+    for (topic, partitions) in topics {
+        for partition in (0..partitions).filter_map(|partition| i32::try_from(partition).ok()) {
+            list.add_partition_offset(topic, partition, Offset::Beginning).map_err(|error| error.to_string())?;
+            *open.entry(partition).or_default() += 1;
+        }
+        read.insert(topic.to_owned(), vec![Vec::new(); partitions as usize]);
     }
     consumer.assign(&list).map_err(|error| error.to_string())?;
-    let mut rows: Topic = vec![Vec::new(); partitions as usize];
-    let mut open: Vec<bool> = vec![true; partitions as usize];
     let mut end = Instant::now() + PATIENCE;
-    while open.contains(&true) {
+    while !open.is_empty() {
         match consumer.poll(Duration::from_secs(1)) {
             Some(Ok(message)) => {
+                end = Instant::now() + PATIENCE;
                 let partition = u32::try_from(message.partition()).unwrap_or_default();
-                rows[partition as usize].push(Row {
+                let Some(topic) = read.get_mut(message.topic()) else { continue };
+                topic[partition as usize].push(Row {
                     partition,
                     offset: message.offset(),
                     timestamp: message.timestamp().to_millis().unwrap_or(-1),
                     key: message.key().unwrap_or_default().to_vec(),
                     value: message.payload().map(<[u8]>::to_vec),
                 });
-                end = Instant::now() + PATIENCE;
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => {
-                open[usize::try_from(partition).unwrap_or_default()] = false;
+                let left = open.remove(&partition).unwrap_or_default();
+                if left > 1 {
+                    open.insert(partition, left - 1);
+                }
             }
-            Some(Err(error)) if !is_passing(&error) => return Err(format!("{topic}: {error}")),
-            _ if Instant::now() > end => return Err(format!("{topic} does not come to its end")),
+            Some(Err(error)) if !is_passing(&error) => return Err(error.to_string()),
+            _ if Instant::now() > end => return Err(format!("these do not come to their ends: {:?}", read.keys())),
             _ => {}
         }
     }
-    Ok(rows)
+    Ok(read)
 }
 
 /// A broker that has just been started again, and whose connections come back by themselves.

@@ -1,11 +1,8 @@
 //! Bugs put in on purpose in the real binary, each with the fault that brings it to light: the checker finds it, and finds nothing in
 //! the same scene without it.
 
-use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use rand::SeedableRng as _;
-use rand::rngs::SmallRng;
 use schemas::topics::{COMMAND_OUTCOMES, USER_COMMANDS};
 use schemas::{RegisterUser, UserCommand, ids};
 use topology::Headers;
@@ -13,150 +10,11 @@ use topology::broker::{NewRecord, TopicPartition, partition_for_key};
 use uuid::Uuid;
 
 use crate::PARTITIONS;
-use crate::checker::{Finding, Law, Where, findings};
-use crate::commands::Commands;
-use crate::load::seed;
-use crate::proxy::{Action, Proxy, Rule};
-use crate::site::{Site, settings, wait_until_consumed};
-use crate::support::{Home, Server};
+use crate::checker::{Finding, Law};
+use crate::proxy::{Action, Rule};
+use crate::scene::{PATIENCE, PROBE, Scene, finds, finds_nothing, runs, until};
+use crate::site::{Site, settings};
 use crate::wire::{Request, api};
-
-/// How long something may take that must happen.
-const PATIENCE: Duration = Duration::from_secs(90);
-/// Less than a transaction may last, here.
-const PROBE: Duration = Duration::from_secs(3);
-
-/// A Kafka, and commands for it.
-struct Scene {
-    site: Site,
-    proxy: Option<Proxy>,
-    bug: Option<&'static str>,
-    random: SmallRng,
-    commands: Commands,
-    /// How long a transaction may last.
-    transaction_ms: u32,
-}
-
-impl Scene {
-    fn new(bug: Option<&'static str>) -> Self {
-        Self::on(bug, Site::new(settings("classic")), None)
-    }
-
-    fn on(bug: Option<&'static str>, site: Site, proxy: Option<Proxy>) -> Self {
-        let seed = seed();
-        println!("{bug:?}, KILL_SEED={seed}");
-        let mut random = SmallRng::seed_from_u64(seed);
-        let commands = Commands::new(&mut random);
-        Self { site, proxy, bug, random, commands, transaction_ms: 4_000 }
-    }
-
-    fn spawn(&self, arguments: &[&str], more: &[(&str, &str)]) -> Server {
-        let entrance = self.proxy.as_ref().map_or_else(|| self.site.kafka.bootstrap().to_owned(), Proxy::address);
-        let arguments = [&["worker", "--kafka", &entrance], arguments].concat();
-        let mut command = self.site.home.command(&arguments);
-        command.envs(settings("classic")).env("SYNCROBOARD__KAFKA__PARTITIONS", PARTITIONS.to_string());
-        command.env("SYNCROBOARD__KAFKA__TRANSACTION_TIMEOUT_MS", self.transaction_ms.to_string());
-        Home::spawn(command.envs(more.iter().copied()))
-    }
-
-    /// A worker as people run it.
-    fn worker(&self) -> Server {
-        let mut worker = self.spawn(&[], &[]);
-        worker.wait_until_running();
-        worker
-    }
-
-    /// A worker with the bug, if there is one, and a point at which it stays.
-    fn faulty(&self, arguments: &[&str], point: Option<&str>) -> Server {
-        let bug = self.bug.map(|bug| ("SYNCROBOARD_INJECTED_BUG", bug));
-        let point = point.map(|point| ("SYNCROBOARD_KILL_POINT", point));
-        self.spawn(arguments, &bug.into_iter().chain(point).collect::<Vec<_>>())
-    }
-
-    /// Sends so many of the simulation's commands.
-    fn send(&mut self, count: usize) {
-        let (told, written) = channel();
-        let producer = self.site.broker().producer().unwrap();
-        let mut sent = 0;
-        for _ in 0..count {
-            let message = self.commands.next(&mut self.random);
-            let (key, value, headers) = (message.key.as_deref(), message.value.as_deref(), &message.headers);
-            let record = NewRecord { timestamp: 0, key, value, headers };
-            let told = told.clone();
-            // Kafka takes less than the simulation's log.
-            let delivery = Box::new(move |result| drop(told.send(result)));
-            sent += usize::from(producer.send(&message.partition, record, delivery).is_ok());
-        }
-        for _ in 0..sent {
-            written.recv_timeout(PATIENCE).unwrap().unwrap();
-        }
-    }
-
-    fn is_consumed(&self) {
-        wait_until_consumed(&*self.site.broker());
-    }
-
-    /// What is wrong while something is still to be done.
-    fn midway(&self) -> Vec<Finding> {
-        self.found(|at| at.at_rest = false)
-    }
-
-    /// What is wrong in the end.
-    fn in_the_end(&self) -> Vec<Finding> {
-        self.found(|at| (at.flushed, at.probe) = (true, Some(PROBE)))
-    }
-
-    fn found(&self, set: impl FnOnce(&mut Where<'_>)) -> Vec<Finding> {
-        let dirs = [self.site.home.data().join("workers")];
-        let mut at = Where { state_dirs: &dirs, ..Where::new(self.site.kafka.bootstrap()) };
-        set(&mut at);
-        let begun = Instant::now();
-        let found = findings(&at);
-        println!("{:?}: {} findings in {:?}", self.bug, found.len(), begun.elapsed());
-        found.iter().take(12).for_each(|finding| println!("  {finding}"));
-        found
-    }
-
-    /// With a history, and commands that nobody has read.
-    fn prepared(&mut self) {
-        let mut worker = self.worker();
-        self.send(400);
-        self.is_consumed();
-        worker.stop();
-        self.send(150);
-    }
-
-    /// Kills a worker with SIGKILL where it stays.
-    fn killed(&self, point: &str, meanwhile: impl FnOnce(&Self)) {
-        let mut held = self.faulty(&[], Some(point));
-        held.wait_for_output("state=HELD");
-        meanwhile(self);
-        held.kill();
-    }
-
-    /// All is done by a worker without the bug.
-    fn finished(&self) -> Vec<Finding> {
-        let mut worker = self.worker();
-        self.is_consumed();
-        worker.stop();
-        self.in_the_end()
-    }
-}
-
-fn finds(found: &[Finding], law: Law) {
-    assert!(found.iter().any(|finding| finding.law == law), "{law:?}: {found:?}");
-}
-
-fn finds_nothing(found: &[Finding]) {
-    assert!(found.is_empty(), "{} findings: {:#?}", found.len(), &found[..found.len().min(12)]);
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < end, "{what}");
-    }
-}
 
 /// Found twice: on the disk as soon as it is killed, and in what comes of it.
 fn stores_before_the_transaction(bug: Option<&'static str>) -> [Vec<Finding>; 2] {
@@ -212,12 +70,11 @@ fn should_find_offsets_that_are_not_committed() {
 /// The one that was killed has left a transaction open, which only its own id can end before its time is up.
 fn transactional_id_of_a_start(bug: Option<&'static str>) -> Vec<Finding> {
     let mut scene = Scene::new(bug);
-    scene.transaction_ms = 60_000;
     scene.prepared();
     scene.killed("worker:BeforeCommit", |_| {});
     let mut next = scene.faulty(&[], None);
     if bug.is_none() {
-        next.wait_until_running();
+        runs(&mut next);
         scene.is_consumed();
         next.stop();
         return scene.in_the_end();
@@ -258,8 +115,8 @@ fn reading_what_is_not_committed(bug: Option<&'static str>) -> Vec<Finding> {
     let scene = Scene::new(bug);
     let mut held = scene.faulty(&["--instance", "held"], Some("worker:BeforeCommit"));
     let mut other = scene.faulty(&["--instance", "other"], None);
-    held.wait_until_running();
-    other.wait_until_running();
+    runs(&mut held);
+    runs(&mut other);
     scene.site.wait_for_members(2);
     let broker = scene.site.broker();
     let producer = broker.producer().unwrap();
@@ -271,7 +128,7 @@ fn reading_what_is_not_committed(bug: Option<&'static str>) -> Vec<Finding> {
         sent[partition.partition as usize] += 1;
     }
     assert!(sent.iter().all(|count| *count > 10), "{sent:?}");
-    held.wait_for_output("state=HELD");
+    assert!(held.says("state=HELD", PATIENCE), "it does not get there");
     until("the other one does not go on", || {
         let answered =
             |p: u32| crate::records::read(&*broker, &TopicPartition::new(COMMAND_OUTCOMES, p)).unwrap().len();
@@ -287,7 +144,7 @@ fn reading_what_is_not_committed(bug: Option<&'static str>) -> Vec<Finding> {
     }
     held.kill();
     let mut next = scene.faulty(&["--instance", "held"], None);
-    next.wait_until_running();
+    runs(&mut next);
     scene.is_consumed();
     next.stop();
     other.stop();
@@ -310,7 +167,7 @@ fn late_end_of_a_transaction(bug: Option<&'static str>) -> Vec<Finding> {
     let (site, proxy) = Site::proxied(settings("classic"));
     let mut scene = Scene::on(bug, site, Some(proxy));
     let mut worker = scene.faulty(&[], None);
-    worker.wait_until_running();
+    runs(&mut worker);
     scene.send(300);
     scene.is_consumed();
     let proxy = scene.proxy.take().unwrap();

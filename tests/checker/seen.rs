@@ -38,23 +38,27 @@ pub(super) struct Seen {
 /// Reads it, effects before their causes.
 pub(super) fn read(at: &Where<'_>, found: &mut Vec<Finding>) -> Result<Seen, String> {
     let topics = reading::topics(at.bootstrap)?;
-    let read = |topic: &str| reading::read(at.bootstrap, topic, topics.get(topic).copied().unwrap_or_default());
-    let mut seen = Seen {
-        application: at.application.to_owned(),
-        results: decoded(EMAIL_RESULTS, &read(EMAIL_RESULTS)?, MailResult::decode, found),
-        mails: decoded(EMAIL_OUTBOX, &read(EMAIL_OUTBOX)?, Mail::decode, found),
-        notifications: decoded(NOTIFICATIONS, &read(NOTIFICATIONS)?, Notification::decode, found),
-        ..Seen::default()
+    let named = |names: &[&str]| {
+        let of = topics.iter().filter(|(topic, _)| names.contains(&topic.as_str()));
+        let of = of.map(|(topic, partitions)| (topic.as_str(), *partitions)).collect::<Vec<_>>();
+        reading::read(at.bootstrap, of)
     };
-    for topic in topics.keys() {
-        if let Some((application, store)) = changelog(at.application, topic) {
-            seen.changelogs.insert((application, store), read(topic)?);
-        }
+    let stores: Vec<_> = topics.keys().filter_map(|t| Some((changelog(at.application, t)?, t.as_str()))).collect();
+    let mut seen = Seen { application: at.application.to_owned(), ..Seen::default() };
+    seen.results = decoded(EMAIL_RESULTS, &named(&[EMAIL_RESULTS])?, MailResult::decode, found);
+    let mut read = named(&[EMAIL_OUTBOX, NOTIFICATIONS])?;
+    seen.mails = decoded(EMAIL_OUTBOX, &read, Mail::decode, found);
+    seen.notifications = decoded(NOTIFICATIONS, &read, Notification::decode, found);
+    read = named(&stores.iter().map(|(_, topic)| *topic).chain([COMMAND_OUTCOMES]).collect::<Vec<_>>())?;
+    seen.outcomes = decoded(COMMAND_OUTCOMES, &read, Outcome::decode, found);
+    for (store, topic) in stores {
+        seen.changelogs.insert(store, read.remove(topic).unwrap_or_default());
     }
-    seen.outcomes = decoded(COMMAND_OUTCOMES, &read(COMMAND_OUTCOMES)?, Outcome::decode, found);
-    seen.users = decoded(USER_EVENTS, &read(USER_EVENTS)?, UserEvent::decode, found);
-    seen.events = decoded(TICKET_EVENTS, &read(TICKET_EVENTS)?, TicketEvent::decode, found);
-    for row in read(TICKET_COMMANDS)?.iter().flatten() {
+    read = named(&[USER_EVENTS, TICKET_EVENTS])?;
+    seen.users = decoded(USER_EVENTS, &read, UserEvent::decode, found);
+    seen.events = decoded(TICKET_EVENTS, &read, TicketEvent::decode, found);
+    read = named(&[TICKET_COMMANDS, USER_COMMANDS])?;
+    for row in read.get(TICKET_COMMANDS).into_iter().flatten().flatten() {
         let Ok(command) = TicketCommand::decode(row.value.as_deref().unwrap_or_default()) else { continue };
         let project = command.project_id();
         if lies(row, &project.to_string(), topics[TICKET_COMMANDS]) {
@@ -62,7 +66,7 @@ pub(super) fn read(at: &Where<'_>, found: &mut Vec<Finding>) -> Result<Seen, Str
             seen.commands.push((Command { at, key }, command.type_name()));
         }
     }
-    for row in read(USER_COMMANDS)?.iter().flatten() {
+    for row in read.get(USER_COMMANDS).into_iter().flatten().flatten() {
         let Ok(command) = UserCommand::decode(row.value.as_deref().unwrap_or_default()) else { continue };
         let key = String::from_utf8_lossy(&row.key).into_owned();
         if key == command.user_key() && lies(row, &key, topics[USER_COMMANDS]) {
@@ -90,12 +94,12 @@ fn changelog(application: &str, topic: &str) -> Option<(String, String)> {
 
 fn decoded<T>(
     topic: &str,
-    rows: &Topic,
+    read: &BTreeMap<String, Topic>,
     decode: fn(&[u8]) -> Result<T, SchemaError>,
     found: &mut Vec<Finding>,
 ) -> Vec<(Place, T)> {
     let mut records = Vec::new();
-    for row in rows.iter().flatten() {
+    for row in read.get(topic).into_iter().flatten().flatten() {
         // A tombstone, which erases a user; or a probe of an earlier check.
         let Some(value) = row.value.as_deref().filter(|value| !value.is_empty()) else { continue };
         match decode(value) {
