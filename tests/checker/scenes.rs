@@ -129,16 +129,19 @@ fn reading_what_is_not_committed(bug: Option<&'static str>) -> Vec<Finding> {
     }
     assert!(sent.iter().all(|count| *count > 10), "{sent:?}");
     assert!(held.says("state=HELD", PATIENCE), "it does not get there");
+    let commands: Vec<_> = (0..PARTITIONS).map(|p| TopicPartition::new(USER_COMMANDS, p)).collect();
     until("the other one does not go on", || {
-        let answered =
-            |p: u32| crate::records::read(&*broker, &TopicPartition::new(COMMAND_OUTCOMES, p)).unwrap().len();
-        (0..PARTITIONS).any(|p| answered(p) == sent[p as usize])
+        let reached = broker.committed("syncroboard", &commands).unwrap();
+        let at_its_end = |(p, reached): (&_, &Option<i64>)| *reached == Some(broker.watermarks(p).unwrap().1);
+        commands.iter().zip(&reached).any(at_its_end)
     });
-    let mut found = scene.midway();
+    // Their stores are in use.
+    let look = || scene.found(|at| (at.at_rest, at.state_dirs) = (false, &[]));
+    let mut found = look();
     if bug.is_some() {
         let end = Instant::now() + PATIENCE;
         while found.is_empty() && Instant::now() < end {
-            found = scene.midway();
+            found = look();
         }
         return found;
     }
@@ -172,11 +175,21 @@ fn late_end_of_a_transaction(bug: Option<&'static str>) -> Vec<Finding> {
     scene.is_consumed();
     let proxy = scene.proxy.take().unwrap();
     let rule = proxy.rule(Rule::on(api::END_TXN, Action::HoldRequest { cut: true }).when(is_commit).first(1));
+    let again = proxy.rule(Rule::on(api::END_TXN, Action::HoldRequest { cut: false }).when(is_commit).first(1));
     scene.send(50);
-    let late = rule.held(PATIENCE);
+    let (late, again) = (rule.held(PATIENCE), again.held(PATIENCE));
     let next = proxy.rule(Rule::on(api::TXN_OFFSET_COMMIT, Action::HoldRequest { cut: false }).first(1));
+    let broker = scene.site.broker();
+    let written = || {
+        let end = |p| broker.watermarks(&TopicPartition::new(COMMAND_OUTCOMES, p)).unwrap().1;
+        (0..PARTITIONS).map(end).sum::<i64>()
+    };
+    let before = written();
     scene.send(150);
+    assert_eq!(again.release(PATIENCE), Some(0));
     let _open = next.held(PATIENCE);
+    // More than the marks of the end of the one before.
+    until("nothing of the next transaction is written", || written() > before + 10);
     // 47: the epoch is old.
     assert_eq!(late.release(PATIENCE), Some(if bug.is_some() { 0 } else { 47 }));
     worker.kill();
