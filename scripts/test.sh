@@ -28,5 +28,8 @@ run() {
     tests=
 }
 run cargo test --workspace --locked
-run cargo test --locked -p syncroboard --features injected-bugs --test simulation
-run cargo test --locked -p syncroboard --features kill-points --test apart kill_points
+# One build with both features for all three.
+with_bugs() { run cargo test --workspace --locked --features injected-bugs,kill-points --test "$@"; }
+with_bugs simulation
+with_bugs apart kill_points
+with_bugs checker scenes

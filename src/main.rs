@@ -11,6 +11,8 @@ mod dlq;
 mod exit;
 mod explain;
 mod import;
+#[cfg(feature = "injected-bugs")]
+mod injected_bugs;
 mod instance;
 #[cfg(feature = "kill-points")]
 mod kill_points;
@@ -107,6 +109,10 @@ fn main() -> ExitCode {
         Err(error) => return Failed::usage(error.to_string()).report(),
     };
     log::init(&config.log);
+    #[cfg(feature = "injected-bugs")]
+    if let Err(failed) = injected_bugs::switch_on() {
+        return failed.report();
+    }
     let done = match cli.command {
         Command::Dev(args) => dev::run(&args, &config),
         Command::Worker(args) => worker::run(&args, &config),

@@ -21,6 +21,8 @@
 
 pub mod accounts;
 pub mod board_cache;
+#[cfg(feature = "injected-bugs")]
+pub mod bugs;
 pub mod conformance;
 pub mod embedded;
 pub mod event_log;

@@ -202,6 +202,35 @@ fn partitions_held(line: &str) -> Option<u32> {
     words.next_back()?.parse().ok()
 }
 
+/// Waits until the group has consumed all that there is, also what it has sent itself.
+pub(crate) fn wait_until_consumed(broker: &dyn Broker) {
+    let end = Instant::now() + PATIENCE;
+    let topics = broker.topics().unwrap().into_iter();
+    let read =
+        |topic: &str| [".commands", ".events", ".assignments", "-repartition"].iter().any(|end| topic.ends_with(end));
+    let sources = topics.filter(|(topic, _)| read(topic));
+    let sources: Vec<_> = sources.flat_map(|(t, n)| (0..n).map(move |p| TopicPartition::new(t.clone(), p))).collect();
+    let behind = || {
+        let committed = broker.committed("syncroboard", &sources).unwrap();
+        let behind = sources.iter().zip(committed).find(|(partition, committed)| {
+            let (low, high) = broker.watermarks(partition).unwrap();
+            committed.unwrap_or(low) < high
+        });
+        behind.map(|(partition, committed)| format!("{partition} at {committed:?}"))
+    };
+    // Twice in a row: what is on its way from one sub-topology to the other is in no log for a moment.
+    let mut still = 0;
+    while still < 2 {
+        match behind() {
+            None => still += 1,
+            Some(partition) => {
+                still = 0;
+                assert!(Instant::now() < end, "{partition} is not consumed");
+            }
+        }
+    }
+}
+
 /// In every partition, a record that is written now is the next one that a reader of committed records gets.
 pub(crate) fn nothing_hangs(broker: &dyn Broker) {
     let producer = broker.producer().unwrap();

@@ -2,7 +2,7 @@
 //! says what must hold, without the rules: numbers, one decision a command, answers repeated.
 
 use std::sync::mpsc::channel;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use processors::{PipelineConfig, pipeline};
 use rand::rngs::SmallRng;
@@ -13,7 +13,7 @@ use topology::broker::{Broker, BrokerError, NewRecord, TopicPartition};
 use crate::commands::Commands;
 use crate::decisions::{self, Sent};
 use crate::load::seed;
-use crate::site::{Settings, Site, nothing_hangs, settings};
+use crate::site::{Settings, Site, nothing_hangs, settings, wait_until_consumed};
 use crate::support::Server;
 use crate::{PARTITIONS, records};
 
@@ -77,35 +77,6 @@ pub(crate) fn decides_each_command_once(site: &Site, workers: usize) {
     println!("{} commands to be decided, {too_large} too large", sent.len());
     decisions::check(&*broker, &stores, &sent).unwrap();
     nothing_hangs(&*broker);
-}
-
-/// Waits until the group has consumed all that there is, also what it has sent itself.
-fn wait_until_consumed(broker: &dyn Broker) {
-    let end = Instant::now() + PATIENCE;
-    let topics = broker.topics().unwrap().into_iter();
-    let read =
-        |topic: &str| [".commands", ".events", ".assignments", "-repartition"].iter().any(|end| topic.ends_with(end));
-    let sources = topics.filter(|(topic, _)| read(topic));
-    let sources: Vec<_> = sources.flat_map(|(t, n)| (0..n).map(move |p| TopicPartition::new(t.clone(), p))).collect();
-    let behind = || {
-        let committed = broker.committed("syncroboard", &sources).unwrap();
-        let behind = sources.iter().zip(committed).find(|(partition, committed)| {
-            let (low, high) = broker.watermarks(partition).unwrap();
-            committed.unwrap_or(low) < high
-        });
-        behind.map(|(partition, committed)| format!("{partition} at {committed:?}"))
-    };
-    // Twice in a row: what is on its way from one sub-topology to the other is in no log for a moment.
-    let mut still = 0;
-    while still < 2 {
-        match behind() {
-            None => still += 1,
-            Some(partition) => {
-                still = 0;
-                assert!(Instant::now() < end, "{partition} is not consumed");
-            }
-        }
-    }
 }
 
 #[test]

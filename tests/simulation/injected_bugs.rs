@@ -9,9 +9,12 @@ const SEEDS: u64 = 100;
 
 type Switch = fn(bool);
 
-const BUGS: [(&str, Switch); 7] = [
+const BUGS: [(&str, Switch); 8] = [
     ("StoresBeforeCommit", |on| topology::bugs::set(on.then_some(topology::bugs::Bug::StoresBeforeCommit))),
     ("OffsetsNotCommitted", |on| topology::bugs::set(on.then_some(topology::bugs::Bug::OffsetsNotCommitted))),
+    ("OffsetsOutsideTransaction", |on| {
+        topology::bugs::set(on.then_some(topology::bugs::Bug::OffsetsOutsideTransaction))
+    }),
     ("CheckpointAheadOfData", |on| state::bugs::set(on.then_some(state::bugs::Bug::CheckpointAheadOfData))),
     ("RollbackForgetsDeletes", |on| state::bugs::set(on.then_some(state::bugs::Bug::RollbackForgetsDeletes))),
     ("SequenceOutsideStore", |on| processors::bugs::set(on.then_some(processors::bugs::Bug::SequenceOutsideStore))),

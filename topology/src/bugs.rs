@@ -1,4 +1,4 @@
-//! Bugs put in on purpose, so that the simulation can be shown to find them. Compiled only with `injected-bugs`.
+//! Bugs put in on purpose, so that simulation and checker can be shown to find them. Compiled only with `injected-bugs`.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -10,6 +10,20 @@ pub enum Bug {
     StoresBeforeCommit = 1,
     /// Consumed offsets do not join the transaction.
     OffsetsNotCommitted = 2,
+    /// They are committed by the consumer, before the transaction and apart from it.
+    OffsetsOutsideTransaction = 3,
+    /// Each start has a transactional id of its own, so that nobody ends what the one before left open.
+    TransactionalIdPerStart = 4,
+}
+
+impl Bug {
+    /// Every bug.
+    pub const ALL: [Self; 4] = [
+        Self::StoresBeforeCommit,
+        Self::OffsetsNotCommitted,
+        Self::OffsetsOutsideTransaction,
+        Self::TransactionalIdPerStart,
+    ];
 }
 
 static BUG: AtomicU8 = AtomicU8::new(0);

@@ -148,7 +148,7 @@ impl StreamThread {
         let now = (config.clock)();
         Ok(Self {
             restorer: Restorer::new(config.steps.clone()),
-            transactional_id: format!("{}-{member}", config.application_id),
+            transactional_id: transactional_id(&config.application_id, &member),
             topology,
             config,
             plan,
@@ -397,16 +397,17 @@ impl StreamThread {
             send_full(&mut running.task, &mut self.producer, &mut self.in_transaction, 0, &self.config)?;
         }
         let offsets: Vec<_> = self.tasks.iter().flat_map(|t| t.task.offsets()).collect();
+        #[cfg(feature = "injected-bugs")]
+        let offsets = self.without_offsets(offsets)?;
         let producer = begin(&mut self.producer, &mut self.in_transaction)?;
         steps.reach(Step::BeforeOffsets)?;
-        #[cfg(feature = "injected-bugs")]
-        let offsets = if crate::bugs::is(crate::bugs::Bug::OffsetsNotCommitted) { Vec::new() } else { offsets };
         producer.send_offsets(&offsets, &self.consumer.group_metadata())?;
         steps.reach(Step::AfterOffsets)?;
         #[cfg(feature = "injected-bugs")]
         if crate::bugs::is(crate::bugs::Bug::StoresBeforeCommit) {
             for running in &mut self.tasks {
                 running.task.committed(&[], self.last_commit)?;
+                running.task.flush()?;
             }
         }
         steps.reach(Step::BeforeCommit)?;
@@ -420,6 +421,21 @@ impl StreamThread {
         }
         self.metrics.thread.commit.observe(started.elapsed());
         Ok(true)
+    }
+
+    /// What of the offsets is left to the transaction, by the bug that is on.
+    #[cfg(feature = "injected-bugs")]
+    fn without_offsets(
+        &mut self,
+        offsets: Vec<(TopicPartition, i64)>,
+    ) -> Result<Vec<(TopicPartition, i64)>, BrokerError> {
+        use crate::bugs::{Bug, is};
+        if is(Bug::OffsetsOutsideTransaction) {
+            self.consumer.commit(&offsets)?;
+        } else if !is(Bug::OffsetsNotCommitted) {
+            return Ok(offsets);
+        }
+        Ok(Vec::new())
     }
 
     fn purge(&mut self, now: i64) {
@@ -519,6 +535,15 @@ impl std::fmt::Debug for StreamThread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "StreamThread({}, {:?}, {:?})", self.transactional_id, self.state(), self.tasks())
     }
+}
+
+/// The same after each start, so that a thread that starts again ends what it left open.
+fn transactional_id(application_id: &str, member: &str) -> String {
+    #[cfg(feature = "injected-bugs")]
+    if crate::bugs::is(crate::bugs::Bug::TransactionalIdPerStart) {
+        return format!("{application_id}-{member}-{}", std::process::id());
+    }
+    format!("{application_id}-{member}")
 }
 
 type Producer = Option<Box<dyn TransactionalProducer>>;

@@ -82,7 +82,7 @@ impl KafkaConfig {
     /// A member of a group.
     pub(super) fn member(&self, group: &str, client_id: &str) -> ClientConfig {
         let mut config = self.defaults(client_id);
-        Self::fetching(&mut config, true);
+        Self::fetching(&mut config, committed_only());
         config.set("group.id", group);
         if self.static_membership {
             config.set("group.instance.id", client_id);
@@ -176,6 +176,15 @@ impl KafkaConfig {
             config.set(key, value);
         }
     }
+}
+
+/// Members are given what is committed.
+fn committed_only() -> bool {
+    #[cfg(feature = "injected-bugs")]
+    if crate::bugs::is(crate::bugs::Bug::ReadsUncommitted) {
+        return false;
+    }
+    true
 }
 
 fn millis(duration: Duration) -> String {

@@ -221,6 +221,10 @@ impl KafkaTransactionalProducer {
                 break;
             }
         }
+        #[cfg(feature = "injected-bugs")]
+        if crate::bugs::is(crate::bugs::Bug::ProducerReused) {
+            return Ok(());
+        }
         match delivered.ended {
             (1, 0) => Ok(()),
             (good, bad) => {

@@ -1,0 +1,204 @@
+//! Bugs put in on purpose in the real binary, each with the fault that brings it to light: the checker finds it, and finds nothing in
+//! the same scene without it.
+
+use std::time::{Duration, Instant};
+
+use schemas::topics::{COMMAND_OUTCOMES, USER_COMMANDS};
+use schemas::{RegisterUser, UserCommand, ids};
+use topology::Headers;
+use topology::broker::{NewRecord, TopicPartition, partition_for_key};
+use uuid::Uuid;
+
+use crate::PARTITIONS;
+use crate::checker::{Finding, Law};
+use crate::proxy::{Action, Rule};
+use crate::scene::{PATIENCE, PROBE, Scene, finds, finds_nothing, runs, until};
+use crate::site::{Site, settings};
+use crate::wire::{Request, api};
+
+/// Found twice: on the disk as soon as it is killed, and in what comes of it.
+fn stores_before_the_transaction(bug: Option<&'static str>) -> [Vec<Finding>; 2] {
+    let mut scene = Scene::new(bug);
+    scene.prepared();
+    scene.killed("worker:BeforeCommit", |_| {});
+    let midway = scene.midway();
+    [midway, scene.finished()]
+}
+
+#[test]
+fn should_find_stores_that_are_written_before_the_transaction() {
+    let [midway, end] = stores_before_the_transaction(Some("StoresBeforeCommit"));
+    finds(&midway, Law::Stored);
+    finds(&end, Law::Decided);
+    stores_before_the_transaction(None).iter().for_each(|found| finds_nothing(found));
+}
+
+fn offsets_outside_the_transaction(bug: Option<&'static str>) -> Vec<Finding> {
+    let mut scene = Scene::new(bug);
+    scene.prepared();
+    let commands: Vec<_> = (0..PARTITIONS).map(|p| TopicPartition::new("ticket.commands", p)).collect();
+    let committed = |scene: &Scene| scene.site.broker().committed("syncroboard", &commands).unwrap();
+    let before = committed(&scene);
+    scene.killed("worker:BeforeCommit", |scene| {
+        if bug.is_some() {
+            until("no offset is committed", || committed(scene) != before);
+        }
+    });
+    assert_eq!(committed(&scene) == before, bug.is_none());
+    scene.finished()
+}
+
+#[test]
+fn should_find_offsets_that_are_committed_before_the_transaction() {
+    finds(&offsets_outside_the_transaction(Some("OffsetsOutsideTransaction")), Law::Decided);
+    finds_nothing(&offsets_outside_the_transaction(None));
+}
+
+fn offsets_left_out(bug: Option<&'static str>) -> Vec<Finding> {
+    let mut scene = Scene::new(bug);
+    scene.prepared();
+    scene.killed("worker:AfterCommit", |_| {});
+    scene.finished()
+}
+
+#[test]
+fn should_find_offsets_that_are_not_committed() {
+    finds(&offsets_left_out(Some("OffsetsNotCommitted")), Law::Decided);
+    finds_nothing(&offsets_left_out(None));
+}
+
+/// The one that was killed has left a transaction open, which only its own id can end before its time is up.
+fn transactional_id_of_a_start(bug: Option<&'static str>) -> Vec<Finding> {
+    let mut scene = Scene::new(bug);
+    scene.prepared();
+    scene.killed("worker:BeforeCommit", |_| {});
+    let mut next = scene.faulty(&[], None);
+    if bug.is_none() {
+        runs(&mut next);
+        scene.is_consumed();
+        next.stop();
+        return scene.in_the_end();
+    }
+    assert!(!next.says("state=RUNNING", Duration::from_secs(10)), "nothing hangs");
+    next.kill();
+    scene.found(|at| (at.at_rest, at.probe) = (false, Some(PROBE)))
+}
+
+#[test]
+fn should_find_transactions_that_hang_because_each_start_has_an_id_of_its_own() {
+    let found = transactional_id_of_a_start(Some("TransactionalIdPerStart"));
+    finds(&found, Law::Probe);
+    finds_nothing(&transactional_id_of_a_start(None));
+}
+
+/// Registrations each of which lies on one partition, and leads to a mail on the other.
+fn strangers() -> Vec<(TopicPartition, String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for email in (0..80).map(|n| format!("stranger{n}@example.org")) {
+        let actor_id = ids::user_id(&email);
+        let partition = partition_for_key(email.as_bytes(), PARTITIONS);
+        if partition == partition_for_key(actor_id.to_string().as_bytes(), PARTITIONS) {
+            continue;
+        }
+        let (command_id, name) = (Uuid::new_v4(), email.clone());
+        let (user_key, address) = (email.clone(), Some(email.clone()));
+        let command = RegisterUser { command_id, actor_id, user_key, email: address, name, ..RegisterUser::default() };
+        let mut value = Vec::new();
+        UserCommand::from(command).encode(&mut value).unwrap();
+        all.push((TopicPartition::new(USER_COMMANDS, partition), email, value));
+    }
+    all
+}
+
+/// Two workers, one partition each: one stays before its commit, and the other goes on.
+fn reading_what_is_not_committed(bug: Option<&'static str>) -> Vec<Finding> {
+    let scene = Scene::new(bug);
+    let mut held = scene.faulty(&["--instance", "held"], Some("worker:BeforeCommit"));
+    let mut other = scene.faulty(&["--instance", "other"], None);
+    runs(&mut held);
+    runs(&mut other);
+    scene.site.wait_for_members(2);
+    let broker = scene.site.broker();
+    let producer = broker.producer().unwrap();
+    let mut sent = vec![0; PARTITIONS as usize];
+    for (partition, key, value) in strangers() {
+        let (key, value) = (Some(key.as_bytes()), Some(value.as_slice()));
+        let record = NewRecord { timestamp: 0, key, value, headers: &Headers::new() };
+        producer.send(&partition, record, Box::new(|_| {})).unwrap();
+        sent[partition.partition as usize] += 1;
+    }
+    assert!(sent.iter().all(|count| *count > 10), "{sent:?}");
+    assert!(held.says("state=HELD", PATIENCE), "it does not get there");
+    let commands: Vec<_> = (0..PARTITIONS).map(|p| TopicPartition::new(USER_COMMANDS, p)).collect();
+    until("the other one does not go on", || {
+        let reached = broker.committed("syncroboard", &commands).unwrap();
+        let at_its_end = |(p, reached): (&_, &Option<i64>)| *reached == Some(broker.watermarks(p).unwrap().1);
+        commands.iter().zip(&reached).any(at_its_end)
+    });
+    // Their stores are in use.
+    let look = || scene.found(|at| (at.at_rest, at.state_dirs) = (false, &[]));
+    let mut found = look();
+    if bug.is_some() {
+        let end = Instant::now() + PATIENCE;
+        while found.is_empty() && Instant::now() < end {
+            found = look();
+        }
+        return found;
+    }
+    held.kill();
+    let mut next = scene.faulty(&["--instance", "held"], None);
+    runs(&mut next);
+    scene.is_consumed();
+    next.stop();
+    other.stop();
+    found.extend(scene.in_the_end());
+    found
+}
+
+#[test]
+fn should_find_input_that_is_read_before_it_is_committed() {
+    finds(&reading_what_is_not_committed(Some("ReadsUncommitted")), Law::Caused);
+    finds_nothing(&reading_what_is_not_committed(None));
+}
+
+fn is_commit(request: &Request) -> bool {
+    request.transaction.as_ref().is_some_and(|transaction| transaction.commit == Some(true))
+}
+
+/// A commit is overtaken by its own retry, and arrives while the next transaction is open, which has not got its offsets yet.
+fn late_end_of_a_transaction(bug: Option<&'static str>) -> Vec<Finding> {
+    let (site, proxy) = Site::proxied(settings("classic"));
+    let mut scene = Scene::on(bug, site, Some(proxy));
+    let mut worker = scene.faulty(&[], None);
+    runs(&mut worker);
+    scene.send(300);
+    scene.is_consumed();
+    let proxy = scene.proxy.take().unwrap();
+    let rule = proxy.rule(Rule::on(api::END_TXN, Action::HoldRequest { cut: true }).when(is_commit).first(1));
+    let again = proxy.rule(Rule::on(api::END_TXN, Action::HoldRequest { cut: false }).when(is_commit).first(1));
+    scene.send(50);
+    let (late, again) = (rule.held(PATIENCE), again.held(PATIENCE));
+    let next = proxy.rule(Rule::on(api::TXN_OFFSET_COMMIT, Action::HoldRequest { cut: false }).first(1));
+    let broker = scene.site.broker();
+    let written = || {
+        let end = |p| broker.watermarks(&TopicPartition::new(COMMAND_OUTCOMES, p)).unwrap().1;
+        (0..PARTITIONS).map(end).sum::<i64>()
+    };
+    let before = written();
+    scene.send(150);
+    assert_eq!(again.release(PATIENCE), Some(0));
+    let _open = next.held(PATIENCE);
+    // More than the marks of the end of the one before.
+    until("nothing of the next transaction is written", || written() > before + 10);
+    // 47: the epoch is old.
+    assert_eq!(late.release(PATIENCE), Some(if bug.is_some() { 0 } else { 47 }));
+    worker.kill();
+    drop(proxy);
+    scene.finished()
+}
+
+#[test]
+fn should_find_a_producer_that_goes_on_after_a_suspect_commit() {
+    finds(&late_end_of_a_transaction(Some("ProducerReused")), Law::Decided);
+    finds_nothing(&late_end_of_a_transaction(None));
+}
