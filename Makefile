@@ -8,12 +8,15 @@ DATA_DIR ?= data
 SEEDS ?= 10000
 COMMANDS ?= 1000000
 ROUNDS ?= 3
+SOAK_SECONDS ?= 14400
+SOAK_KILLS ?= 1000
+SOAK_REPORT ?= $(DATA_DIR)/soak.md
 export CARGO_TARGET_DIR DATA_DIR
 # Where rustup puts cargo: a shell opened before it was installed does not know it.
 export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-services run test services-up services-down lint bench bench-fan-out bench-kafka microbench simulate clean-data
+.PHONY: help setup setup-services run test services-up services-down lint bench bench-fan-out bench-kafka microbench simulate soak clean-data
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +58,10 @@ microbench: setup ## decide, serialisation, store access, commit (criterion), re
 
 simulate: setup ## The simulation over many seeds (SEEDS, default 10000)
 	SIMULATION_SEEDS=$(SEEDS) cargo test --locked -p syncroboard --test simulation -- --nocapture
+
+soak: setup setup-services ## Faults at random for SOAK_SECONDS (four hours) or SOAK_KILLS (1000); a report into SOAK_REPORT
+	RIG_SECONDS=$(SOAK_SECONDS) RIG_KILLS=$(SOAK_KILLS) RIG_REPORT=$(SOAK_REPORT) \
+		cargo test --workspace --locked --features kill-points --test rig -- --nocapture faults_at_random
 
 clean-data: ## Delete what `make run` keeps in DATA_DIR; stop the server first
 	@scripts/clean-data.sh

@@ -31,7 +31,6 @@ mod oracle;
 mod proxy;
 mod rest;
 mod site;
-mod storm;
 #[path = "../support/mod.rs"]
 mod support;
 mod traces;

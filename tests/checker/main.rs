@@ -17,6 +17,8 @@ mod board;
 mod checker;
 #[path = "../simulation/commands.rs"]
 mod commands;
+#[path = "../kafka/hangs.rs"]
+mod hangs;
 mod installation;
 #[path = "../kill/load.rs"]
 mod load;

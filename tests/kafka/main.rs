@@ -19,6 +19,7 @@ mod commands;
 #[path = "../simulation/oracle.rs"]
 mod decisions;
 mod faults;
+mod hangs;
 #[path = "../kill/load.rs"]
 #[allow(dead_code, reason = "shared with tests/kill, which uses the rest")]
 mod load;
@@ -37,7 +38,6 @@ mod readme;
 #[path = "../simulation/records.rs"]
 mod records;
 mod site;
-mod storm;
 #[path = "../support/mod.rs"]
 mod support;
 #[allow(dead_code, reason = "whole, though the tests do not use every part of it")]

@@ -203,9 +203,11 @@ impl Proxy {
         self.shared.state().rules.clear();
     }
 
-    /// Cuts all connections that there are, now.
-    pub(crate) fn cut_connections(&self) {
-        self.shared.state().cut_connections();
+    /// Cuts all connections that there are, now; how many.
+    pub(crate) fn cut_connections(&self) -> usize {
+        let state = self.shared.state();
+        state.cut_connections();
+        state.connections.len()
     }
 
     /// How many requests of a kind have come.
@@ -220,8 +222,13 @@ impl Proxy {
 
     /// Waits until the log of a kind is as it should be; panics if it does not become so.
     pub(crate) fn wait_for_log(&self, api: i16, timeout: Duration, is_so: impl Fn(&[&Logged]) -> bool) {
+        assert!(self.logs(api, timeout, is_so), "this is all that came: {:#?}", self.log(api));
+    }
+
+    /// Whether the log of a kind becomes as it should be within this time.
+    pub(crate) fn logs(&self, api: i16, timeout: Duration, is_so: impl Fn(&[&Logged]) -> bool) -> bool {
         let logged = |state: &State| is_so(&state.log.iter().filter(|logged| logged.api == api).collect::<Vec<_>>());
-        assert!(self.shared.wait(timeout, logged), "this is all that came: {:#?}", self.log(api));
+        self.shared.wait(timeout, logged)
     }
 }
 
@@ -249,8 +256,16 @@ impl Armed {
 
     /// Waits until it has taken effect once; panics if it does not.
     pub(crate) fn wait_for_hit(&self, timeout: Duration) {
-        let hit = self.shared.wait(timeout, |state| state.counts[self.id].hits > 0);
-        assert!(hit, "the rule has not taken effect; requests by kind: {:?}", self.shared.state().seen);
+        assert!(
+            self.is_hit(timeout),
+            "the rule has not taken effect; requests by kind: {:?}",
+            self.shared.state().seen
+        );
+    }
+
+    /// Whether it takes effect within this time.
+    pub(crate) fn is_hit(&self, timeout: Duration) -> bool {
+        self.shared.wait(timeout, |state| state.counts[self.id].hits > 0)
     }
 
     /// Waits until it holds a request that nobody has released yet, and returns the oldest.

@@ -12,8 +12,9 @@ use topology::broker::{Broker, BrokerError, NewRecord, TopicPartition};
 
 use crate::commands::Commands;
 use crate::decisions::{self, Sent};
+use crate::hangs::nothing_hangs;
 use crate::load::seed;
-use crate::site::{Settings, Site, nothing_hangs, settings, wait_until_consumed};
+use crate::site::{Settings, Site, settings, wait_until_consumed};
 use crate::support::Server;
 use crate::{PARTITIONS, records};
 

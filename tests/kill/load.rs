@@ -11,8 +11,9 @@ use reqwest::{Response, StatusCode};
 use schemas::ids;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use crate::oracle::Acknowledged;
@@ -22,6 +23,8 @@ use crate::support::{ADMIN, Server, http};
 const BULK_EVERY: usize = 4;
 /// Commands in one bulk request.
 const BULK_LINES: usize = 24;
+/// Tickets of a load that goes on until it is told to end: more than there will ever be.
+const ENDLESS: usize = 1 << 40;
 /// When a request failed although no other server has come up: how long until the next try.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -69,12 +72,29 @@ struct Shared {
     in_flight: AtomicUsize,
     cut: AtomicUsize,
     acknowledged: watch::Sender<usize>,
+    /// When the next command may be sent, if they have a pace.
+    pace: Option<Mutex<Interval>>,
 }
 
 impl Load {
     /// Lets the clients loose; they wait until they are told where the server is.
     pub(crate) fn start(plan: Plan, token: String) -> Self {
+        Self::start_at_pace(plan, token, None)
+    }
+
+    /// As [`Self::start`], with so much time between two commands, and until [`Self::end`].
+    pub(crate) fn endless(plan: Plan, token: String, pace: Duration) -> Self {
+        Self::start_at_pace(Plan { tickets: ENDLESS, ..plan }, token, Some(pace))
+    }
+
+    fn start_at_pace(plan: Plan, token: String, pace: Option<Duration>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let pace = pace.map(|pace| {
+            let _runtime = runtime.enter();
+            let mut pace = interval(pace);
+            pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            Mutex::new(pace)
+        });
         let (server, address) = watch::channel(None);
         let (sender, acknowledged) = watch::channel(0);
         let shared = Arc::new(Shared {
@@ -85,6 +105,7 @@ impl Load {
             in_flight: AtomicUsize::new(0),
             cut: AtomicUsize::new(0),
             acknowledged: sender,
+            pace,
         });
         let client = |number: usize| {
             let random = SmallRng::seed_from_u64(shared.plan.seed ^ (number as u64 + 1));
@@ -131,8 +152,21 @@ impl Load {
     }
 
     /// Waits until every command is acknowledged, and tells what the clients were told.
-    pub(crate) fn finish(mut self) -> Vec<Acknowledged> {
-        self.wait_for(self.shared.plan.tickets);
+    pub(crate) fn finish(self) -> Vec<Acknowledged> {
+        let tickets = self.shared.plan.tickets;
+        self.finish_at(tickets)
+    }
+
+    /// No further command is begun; waits until those that were are acknowledged. What the clients were told, and how many tickets
+    /// they were to make.
+    pub(crate) fn end(self) -> (Vec<Acknowledged>, usize) {
+        // Whoever takes a number from now on takes one that is too high.
+        let begun = self.shared.next.fetch_add(ENDLESS, Ordering::Relaxed);
+        (self.finish_at(begun), begun)
+    }
+
+    fn finish_at(mut self, tickets: usize) -> Vec<Acknowledged> {
+        self.wait_for(tickets);
         let clients = std::mem::take(&mut self.clients);
         clients.into_iter().flat_map(|client| self.runtime.block_on(client).unwrap()).collect()
     }
@@ -140,6 +174,17 @@ impl Load {
     /// Stops the clients as they are.
     pub(crate) fn abandon(self) {
         self.runtime.shutdown_background();
+    }
+}
+
+impl Shared {
+    /// Waits until so many further commands may be sent.
+    async fn paced(&self, commands: usize) {
+        for _ in 0..commands {
+            if let Some(pace) = &self.pace {
+                pace.lock().await.tick().await;
+            }
+        }
     }
 }
 
@@ -191,6 +236,7 @@ impl Client {
             if begin >= plan.tickets {
                 return told;
             }
+            shared.paced(size).await;
             let order = |index| Order { index, project: &plan.projects[index % plan.projects.len()] };
             let orders: Vec<_> = (begin..plan.tickets.min(begin + size)).map(order).collect();
             if in_bulk {

@@ -1,4 +1,4 @@
-"""A mail server on a free port of 127.0.0.1, on aiosmtpd: prints its port, then one JSON object for each mail that it has taken.
+"""A mail server on the port of 127.0.0.1 that is given, or on a free one, on aiosmtpd: prints its port, then one JSON object for each mail that it has taken.
 
 A recipient whose name begins with "nobody" is refused for good; one whose name begins with "later" is put off the first time.
 """
@@ -8,6 +8,7 @@ import email.policy
 import json
 import signal
 import socket
+import sys
 
 from aiosmtpd.controller import Controller
 
@@ -35,7 +36,8 @@ class Handler:
 
 
 with socket.socket() as probe:
-    probe.bind(("127.0.0.1", 0))
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0))
     port = probe.getsockname()[1]
 controller = Controller(Handler(), hostname="127.0.0.1", port=port)
 controller.start()
