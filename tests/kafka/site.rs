@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use connectors::kafka::{KafkaBroker, KafkaConfig};
-use topology::broker::Broker;
+use topology::broker::{Broker, TopicPartition};
 
 use crate::hangs::nothing_hangs;
 use crate::load::{Load, Plan, make_projects};

@@ -8,7 +8,7 @@ use processors::{PipelineConfig, pipeline};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use topology::StreamsConfig;
-use topology::broker::{Broker, BrokerError, NewRecord, TopicPartition};
+use topology::broker::{BrokerError, NewRecord};
 
 use crate::commands::Commands;
 use crate::decisions::{self, Sent};

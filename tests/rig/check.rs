@@ -13,10 +13,11 @@ use crate::decisions::{self, Sent};
 use crate::feeder::Fed;
 use crate::hangs::nothing_hangs;
 use crate::kinds::Part;
+use crate::oracle::Acknowledged;
 use crate::records::{read, stores};
 use crate::rig::{Rig, wait_until_ready};
 use crate::support::text;
-use crate::{PARTITIONS, board, drained, log};
+use crate::{PARTITIONS, board, checker, drained, log};
 
 /// What there was to be checked.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,11 +63,26 @@ impl Rig {
         let restored = stores(&topology, &config, &*broker).unwrap();
         seen.notifications = decisions::check(&*broker, &restored, &sent).unwrap().told;
         seen.commands = sent.len();
-        // Here is the place of an oracle that also knows the stores as they lie on the disk: all is at rest, the workers' directories
-        // are those of `Slot::dir`.
+        self.checks(&acknowledged);
         nothing_hangs(&*broker);
         self.nobody_panicked();
         seen
+    }
+
+    /// What a reader finds who knows nothing of how it was made: topics, stores on the disk, tables, boards.
+    fn checks(&self, acknowledged: &[Acknowledged]) {
+        let workers = self.slots.iter().filter(|slot| slot.part == Part::Worker);
+        let dirs: Vec<_> = workers.map(|slot| slot.dir(&self.site)).collect();
+        let found = checker::findings(&checker::Where {
+            state_dirs: &dirs,
+            flushed: true,
+            postgres: Some(self.site.postgres.url()),
+            redis: Some(self.site.redis.url()),
+            acknowledged,
+            ..checker::Where::new(self.site.kafka.bootstrap())
+        });
+        found.iter().take(20).for_each(|finding| println!("{finding}"));
+        assert!(found.is_empty(), "the checker has {} findings", found.len());
     }
 
     fn all_live(&mut self) {

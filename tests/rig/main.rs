@@ -15,6 +15,9 @@
 #[path = "../kill/board.rs"]
 mod board;
 mod check;
+#[path = "../checker/mod.rs"]
+#[allow(dead_code, reason = "whole, though the rig does not use every part of it")]
+mod checker;
 #[path = "../simulation/commands.rs"]
 #[allow(dead_code, reason = "shared with tests/simulation, which uses the rest")]
 mod commands;
