@@ -12,6 +12,7 @@ use crate::load::{Load, Plan, make_projects};
 use crate::proxy::Proxy;
 use crate::support::services::OwnKafka;
 use crate::support::{Home, Server, text};
+use crate::wire::members;
 use crate::{board, log};
 
 /// Two cores: one site at a time.
@@ -19,6 +20,8 @@ static ONE: Mutex<()> = Mutex::new(());
 
 /// How long processes may take to agree on who does what.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// How often a group is asked who is in it: nobody tells.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How processes of a site are told to behave.
 pub(crate) type Settings = BTreeMap<&'static str, String>;
@@ -131,13 +134,14 @@ impl Site {
         let count: usize = processes * threads;
         let end = Instant::now() + PATIENCE;
         loop {
-            let tool = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-            let said = self.kafka.tool(tool, &["--describe", "--members", "--group", "syncroboard"]);
-            let held: Vec<u32> = said.lines().filter_map(partitions_held).collect();
+            let brokers = self.others.iter().chain([&self.kafka]);
+            let held = brokers.map(OwnKafka::bootstrap).find_map(|broker| members::held(broker, "syncroboard"));
+            let held = held.unwrap_or_default();
             if held.len() == count && held.iter().all(|n| *n > 0) {
                 return;
             }
-            assert!(Instant::now() < end, "there are not {count} members with partitions:\n{said}");
+            assert!(Instant::now() < end, "there are not {count} members with partitions: {held:?}");
+            std::thread::sleep(LOOK_AGAIN);
         }
     }
 
@@ -193,13 +197,6 @@ impl Scene {
         load.server_is_at(&server.url);
         Self { token, projects, tickets, load }
     }
-}
-
-/// The `#PARTITIONS` column of a member's line.
-fn partitions_held(line: &str) -> Option<u32> {
-    let mut words = line.split_whitespace();
-    (words.next()? == "syncroboard").then_some(())?;
-    words.next_back()?.parse().ok()
 }
 
 /// In every partition, a record that is written now is the next one that a reader of committed records gets.

@@ -1,6 +1,8 @@
 //! What the proxy knows of Kafka's protocol: frames, the header of a request, whose transaction it is about, and how to answer
 //! some kinds of request with an error, as of Kafka 4.
 
+pub(crate) mod members;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
