@@ -30,6 +30,7 @@ mod log;
 mod oracle;
 mod proxy;
 mod rest;
+mod servers;
 mod site;
 mod storm;
 #[path = "../support/mod.rs"]

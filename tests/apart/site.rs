@@ -146,10 +146,10 @@ impl Site {
         KafkaBroker::open(KafkaConfig::new(self.kafka.bootstrap())).unwrap()
     }
 
-    /// All that must be true once everyone has been answered: the log is sound, the boards and the tables are what it says.
+    /// All that must be true once the clients have ended and everyone has been answered: the log is sound, the boards and the tables are what it says.
     pub(crate) fn is_whole(&self, api: &Server, scene: Scene) {
-        let Scene { token, projects, tickets, load, .. } = scene;
-        let acknowledged = load.finish();
+        let Scene { token, projects, load, .. } = scene;
+        let (acknowledged, tickets) = load.end();
         let log = log::read(&*self.broker());
         log.is_sound(&acknowledged, tickets);
         board::equals(api, &token, &projects, &log);
@@ -161,13 +161,12 @@ impl Site {
 pub(crate) struct Scene {
     pub(crate) token: String,
     pub(crate) projects: Vec<String>,
-    pub(crate) tickets: usize,
     pub(crate) load: Load,
     pub(crate) proxy: RoundRobin,
 }
 
 impl Scene {
-    /// Lets 32 clients loose.
+    /// Lets 32 clients loose, for so many tickets at most.
     pub(crate) fn new(site: &Site, parts: &Parts, tickets: usize, seed: u64) -> Self {
         let proxy = RoundRobin::new(&parts.apis.each_ref().map(|api| api.url.clone()));
         let projects: Vec<String> = (0..20).map(|n| format!("P{n:03}")).collect();
@@ -176,7 +175,12 @@ impl Scene {
         let plan = Plan { projects: projects.clone(), tickets, clients: 32, seed };
         let load = Load::start(plan, token.clone());
         load.server_is_at(&proxy.url);
-        Self { token, projects, tickets, load, proxy }
+        Self { token, projects, load, proxy }
+    }
+
+    /// Waits until so many more tickets are made.
+    pub(crate) fn goes_on(&mut self, tickets: usize) {
+        self.load.wait_for(self.load.acknowledged() + tickets);
     }
 }
 

@@ -158,15 +158,15 @@ impl Site {
         }
     }
 
-    /// All that must be true once everyone has been answered: the log is sound; the stores and the read model of the
+    /// All that must be true once the clients have ended and everyone has been answered: the log is sound; the stores and the read model of the
     /// server, which has no one beside it any more, are what the events say; no transaction hangs.
     pub(crate) fn is_whole(&self, mut server: Server, scene: Scene) {
-        let Scene { token, projects, tickets, load } = scene;
-        let acknowledged = load.finish();
+        let Scene { token, projects, others, load } = scene;
+        let (acknowledged, tickets) = load.end();
         self.wait_for_members(1);
         let broker = self.broker();
         let log = log::read(&*broker);
-        log.is_sound(&acknowledged, tickets);
+        log.is_sound(&acknowledged, tickets + others);
         board::equals(&server, &token, &projects, &log);
         let verified =
             self.home.command(&["verify", "--server", &server.url]).env("SYNCROBOARD_TOKEN", &token).output();
@@ -182,12 +182,13 @@ impl Site {
 pub(crate) struct Scene {
     pub(crate) token: String,
     pub(crate) projects: Vec<String>,
-    pub(crate) tickets: usize,
+    /// Tickets in these projects that the test has made besides.
+    pub(crate) others: usize,
     pub(crate) load: Load,
 }
 
 impl Scene {
-    /// Lets 32 clients loose on a server.
+    /// Lets 32 clients loose on a server, for so many tickets at most.
     pub(crate) fn new(site: &Site, server: &Server, projects: usize, tickets: usize, seed: u64) -> Self {
         let projects: Vec<String> = (0..projects).map(|n| format!("P{n:03}")).collect();
         let token = site.home.token();
@@ -195,7 +196,12 @@ impl Scene {
         let plan = Plan { projects: projects.clone(), tickets, clients: 32, seed };
         let load = Load::start(plan, token.clone());
         load.server_is_at(&server.url);
-        Self { token, projects, tickets, load }
+        Self { token, projects, others: 0, load }
+    }
+
+    /// Waits until so many more tickets are made.
+    pub(crate) fn goes_on(&mut self, tickets: usize) {
+        self.load.wait_for(self.load.acknowledged() + tickets);
     }
 }
 

@@ -22,6 +22,8 @@ use crate::support::{ADMIN, Server, http};
 const BULK_EVERY: usize = 4;
 /// Commands in one bulk request.
 const BULK_LINES: usize = 24;
+/// Tickets of a load that goes on until it is told to end: more than there will ever be.
+pub(crate) const ENDLESS: usize = 1 << 40;
 /// When a request failed although no other server has come up: how long until the next try.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -131,8 +133,21 @@ impl Load {
     }
 
     /// Waits until every command is acknowledged, and tells what the clients were told.
-    pub(crate) fn finish(mut self) -> Vec<Acknowledged> {
-        self.wait_for(self.shared.plan.tickets);
+    pub(crate) fn finish(self) -> Vec<Acknowledged> {
+        let tickets = self.shared.plan.tickets;
+        self.finish_at(tickets)
+    }
+
+    /// No further command is begun; waits until those that were are acknowledged. What the clients were told, and how many tickets
+    /// they were to make.
+    pub(crate) fn end(self) -> (Vec<Acknowledged>, usize) {
+        // Whoever takes a number from now on takes one that is too high.
+        let begun = self.shared.next.fetch_add(ENDLESS, Ordering::Relaxed).min(self.shared.plan.tickets);
+        (self.finish_at(begun), begun)
+    }
+
+    fn finish_at(mut self, tickets: usize) -> Vec<Acknowledged> {
+        self.wait_for(tickets);
         let clients = std::mem::take(&mut self.clients);
         clients.into_iter().flat_map(|client| self.runtime.block_on(client).unwrap()).collect()
     }

@@ -20,6 +20,8 @@ pub(crate) enum Damage {
     Truncated(Part),
     /// Bits are flipped all over files.
     Flipped(Part),
+    /// Where a write-ahead log would be, which is not used, noise is written.
+    Noise,
 }
 
 /// Which of its files.
@@ -29,10 +31,11 @@ pub(crate) enum Part {
     Tables,
     Current,
     Manifest,
+    Log,
 }
 
 impl Damage {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Deleted,
         Self::Removed(Part::Tables),
         Self::Removed(Part::Current),
@@ -43,11 +46,12 @@ impl Damage {
         Self::Flipped(Part::Tables),
         Self::Flipped(Part::Current),
         Self::Flipped(Part::Manifest),
+        Self::Noise,
     ];
 
-    /// Whether it leaves something that is found out and set aside; what is gone is only restored.
+    /// Whether it is certain that something is found out and set aside. What is gone is only restored.
     pub(crate) fn is_found(self) -> bool {
-        self != Self::Deleted
+        !matches!(self, Self::Deleted | Self::Noise)
     }
 }
 
@@ -58,6 +62,7 @@ impl Part {
             Self::Tables => name.ends_with(".sst"),
             Self::Current => name == "CURRENT",
             Self::Manifest => name.starts_with("MANIFEST-"),
+            Self::Log => name.ends_with(".log"),
         }
     }
 }
@@ -65,14 +70,15 @@ impl Part {
 /// Damages a task that is drawn from those below `dir` that have what is to be damaged, and says what was done. Panics if
 /// there is none: a fault that is not there proves nothing.
 ///
-/// There is no write-ahead log to damage: stores are written without (`state/src/rocks_options.rs`).
+/// The changelog is the stores' log; RocksDB's own is not used (`state/src/rocks_options.rs`), and its file is empty.
 pub(crate) fn damage(dir: &Path, kind: Damage, random: &mut SmallRng) -> String {
     let struck = |task: &PathBuf| -> Vec<PathBuf> {
         let part = match kind {
             Damage::Deleted => return vec![task.clone()],
             Damage::Removed(part) | Damage::Truncated(part) | Damage::Flipped(part) => part,
+            Damage::Noise => Part::Log,
         };
-        children(task).into_iter().filter(|file| part.has(file) && size(file) > 0).collect()
+        children(task).into_iter().filter(|file| part.has(file) && (part == Part::Log || size(file) > 0)).collect()
     };
     let tasks = tasks(dir).into_iter().map(|task| (struck(&task), task)).filter(|(files, _)| !files.is_empty());
     let tasks: Vec<_> = tasks.collect();
@@ -88,15 +94,16 @@ pub(crate) fn damage(dir: &Path, kind: Damage, random: &mut SmallRng) -> String 
                 file.set_len(random.random_range(0..most)).unwrap();
             }
             Damage::Flipped(_) => flip(path, random),
+            Damage::Noise => fs::write(path, random.random::<[u8; 32]>().repeat(20)).unwrap(),
         }
     }
     format!("{kind:?} of {}: {} paths", task.file_name().unwrap().to_string_lossy(), files.len())
 }
 
-/// One bit in each 512 bytes, and at least one: whatever is read of it is damaged, but not all of what is looked at first.
+/// One bit in each 64 bytes: whatever is read of it is damaged.
 fn flip(path: &Path, random: &mut SmallRng) {
     let mut bytes = fs::read(path).unwrap();
-    for piece in bytes.chunks_mut(512) {
+    for piece in bytes.chunks_mut(64) {
         let at = random.random_range(0..piece.len());
         piece[at] ^= 1 << random.random_range(0..8);
     }
@@ -117,8 +124,10 @@ fn tasks(dir: &Path) -> Vec<PathBuf> {
 
 /// Directories that were set aside below `dir`.
 pub(crate) fn set_aside(dir: &Path) -> Vec<PathBuf> {
-    let (aside, other): (Vec<_>, Vec<_>) =
-        children(dir).into_iter().filter(|child| child.is_dir()).partition(|c| c.to_string_lossy().contains(".corrupt-"));
+    let (aside, other): (Vec<_>, Vec<_>) = children(dir)
+        .into_iter()
+        .filter(|child| child.is_dir())
+        .partition(|c| c.to_string_lossy().contains(".corrupt-"));
     other.iter().flat_map(|child| set_aside(child)).chain(aside).collect()
 }
 
