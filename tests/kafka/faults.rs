@@ -9,7 +9,7 @@ use topology::broker::{Broker, TopicPartition};
 use topology::{BatchBuilder, Headers};
 
 use crate::load::{ENDLESS, seed};
-use crate::site::{Scene, Site, settings};
+use crate::site::{Scene, Site, settings, settings_for_three};
 use crate::support::services::OwnKafka;
 use crate::support::{Home, STOPPED, Server, http};
 
@@ -80,7 +80,7 @@ fn should_refuse_a_second_process_with_the_stores_of_the_first() {
 
 #[test]
 fn should_go_on_through_a_rolling_restart_under_load() {
-    let site = Site::new(settings("classic"));
+    let site = Site::new(settings_for_three("classic"));
     let mut server = site.dev();
     let mut workers = [site.worker(&[]), site.worker(&[])];
     workers.iter_mut().for_each(Server::wait_until_running);

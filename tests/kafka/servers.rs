@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::load::{ENDLESS, seed};
 use crate::proxy::{Action, Rule};
-use crate::site::{Scene, Site, nothing_hangs, settings};
+use crate::site::{Scene, Site, nothing_hangs, settings, settings_for_three};
 use crate::support::services::{Own, OwnRegistry};
 use crate::support::text;
 use crate::wire::api;
@@ -20,7 +20,7 @@ const OUTAGE: Duration = Duration::from_secs(70);
 /// load skips markers (decision 25).
 #[test]
 fn should_live_through_seventy_seconds_without_a_broker_and_start_meanwhile() {
-    let (site, proxy) = Site::proxied(settings("classic"));
+    let (site, proxy) = Site::proxied(settings_for_three("classic"));
     let server = site.dev();
     let mut worker = site.worker(&["--instance", "lives"]);
     let mut other = site.worker(&["--instance", "dies"]);

@@ -6,7 +6,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use crate::load::seed;
-use crate::site::{Scene, Settings, Site, settings};
+use crate::site::{Scene, Settings, Site, settings, settings_for_three};
 use crate::support::Server;
 
 /// Kills `kills` times one of `workers` workers or the server, which is a worker too, and starts it again.
@@ -57,18 +57,19 @@ fn should_number_without_gaps_through_kills_of_the_only_worker() {
 
 #[test]
 fn should_number_without_gaps_through_kills_of_three_workers() {
-    hold_through(settings("classic"), 2, 8, 3_000);
+    hold_through(settings_for_three("classic"), 2, 8, 3_000);
 }
 
 #[test]
 fn should_number_without_gaps_through_kills_of_three_workers_whom_the_server_assigns() {
-    hold_through(settings("consumer"), 2, 8, 3_000);
+    hold_through(settings_for_three("consumer"), 2, 8, 3_000);
 }
 
 #[test]
 fn should_number_without_gaps_through_kills_of_workers_with_several_threads() {
     let mut settings = settings("classic");
     settings.insert("SYNCROBOARD__WORKER__THREADS", "2".to_owned());
+    settings.insert("SYNCROBOARD__KAFKA__PARTITIONS", "4".to_owned());
     settings.insert("SYNCROBOARD__KAFKA__STATIC_MEMBERSHIP", "false".to_owned());
     hold_through(settings, 1, 6, 2_500);
 }
