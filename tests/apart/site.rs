@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use connectors::kafka::{KafkaBroker, KafkaConfig};
 use topology::broker::Broker;
 
-use crate::load::{Load, Plan, make_projects};
+use crate::load::{ENDLESS, Load, Plan, make_projects};
 use crate::proxy::RoundRobin;
 use crate::support::services::{OwnKafka, OwnPostgres, OwnRedis, psql};
 use crate::support::{Home, Server, http, text};
@@ -18,6 +18,8 @@ static ONE: Mutex<()> = Mutex::new(());
 
 /// How long a process may take to have what it needs.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// Between two commands of a load that goes on for as long as it is needed: what it leaves is to be looked through.
+const PACE: Duration = Duration::from_millis(3);
 
 /// What tokens are signed with.
 pub(crate) const SECRET: &str = "3f0c9d5be8a14c6eb2d7f1a09c5e4d3b8f6a7c2e1d0b9a8f7e6d5c4b3a291807";
@@ -166,14 +168,17 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Lets 32 clients loose, for so many tickets at most.
+    /// Lets 32 clients loose, for so many tickets, or, at a pace, until they are told to end.
     pub(crate) fn new(site: &Site, parts: &Parts, tickets: usize, seed: u64) -> Self {
         let proxy = RoundRobin::new(&parts.apis.each_ref().map(|api| api.url.clone()));
         let projects: Vec<String> = (0..20).map(|n| format!("P{n:03}")).collect();
         let token = site.token();
         make_projects(&parts.apis[0], &token, &projects);
         let plan = Plan { projects: projects.clone(), tickets, clients: 32, seed };
-        let load = Load::start(plan, token.clone());
+        let load = match tickets {
+            ENDLESS => Load::endless(plan, token.clone(), PACE),
+            _ => Load::start(plan, token.clone()),
+        };
         load.server_is_at(&proxy.url);
         Self { token, projects, load, proxy }
     }

@@ -8,7 +8,7 @@ use connectors::kafka::{KafkaBroker, KafkaConfig};
 use topology::Headers;
 use topology::broker::{Broker, NewRecord, TopicPartition};
 
-use crate::load::{Load, Plan, make_projects};
+use crate::load::{ENDLESS, Load, Plan, make_projects};
 use crate::proxy::Proxy;
 use crate::support::services::OwnKafka;
 use crate::support::{Home, Server, text};
@@ -20,6 +20,8 @@ static ONE: Mutex<()> = Mutex::new(());
 
 /// How long processes may take to agree on who does what.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// Between two commands of a load that goes on for as long as it is needed: what it leaves is to be looked through.
+const PACE: Duration = Duration::from_millis(3);
 /// How often a group is asked who is in it: nobody tells.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -195,13 +197,16 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Lets 32 clients loose on a server, for so many tickets at most.
+    /// Lets 32 clients loose on a server, for so many tickets, or, at a pace, until they are told to end.
     pub(crate) fn new(site: &Site, server: &Server, projects: usize, tickets: usize, seed: u64) -> Self {
         let projects: Vec<String> = (0..projects).map(|n| format!("P{n:03}")).collect();
         let token = site.home.token();
         make_projects(server, &token, &projects);
         let plan = Plan { projects: projects.clone(), tickets, clients: 32, seed };
-        let load = Load::start(plan, token.clone());
+        let load = match tickets {
+            ENDLESS => Load::endless(plan, token.clone(), PACE),
+            _ => Load::start(plan, token.clone()),
+        };
         load.server_is_at(&server.url);
         Self { token, projects, load }
     }

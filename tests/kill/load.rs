@@ -11,8 +11,9 @@ use reqwest::{Response, StatusCode};
 use schemas::ids;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use crate::oracle::Acknowledged;
@@ -71,12 +72,29 @@ struct Shared {
     in_flight: AtomicUsize,
     cut: AtomicUsize,
     acknowledged: watch::Sender<usize>,
+    /// When the next command may be sent, if they have a pace.
+    pace: Option<Mutex<Interval>>,
 }
 
 impl Load {
     /// Lets the clients loose; they wait until they are told where the server is.
     pub(crate) fn start(plan: Plan, token: String) -> Self {
+        Self::start_at_pace(plan, token, None)
+    }
+
+    /// As [`Self::start`], with so much time between two commands, and until [`Self::end`].
+    pub(crate) fn endless(plan: Plan, token: String, pace: Duration) -> Self {
+        Self::start_at_pace(Plan { tickets: ENDLESS, ..plan }, token, Some(pace))
+    }
+
+    fn start_at_pace(plan: Plan, token: String, pace: Option<Duration>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let pace = pace.map(|pace| {
+            let _runtime = runtime.enter();
+            let mut pace = interval(pace);
+            pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            Mutex::new(pace)
+        });
         let (server, address) = watch::channel(None);
         let (sender, acknowledged) = watch::channel(0);
         let shared = Arc::new(Shared {
@@ -87,6 +105,7 @@ impl Load {
             in_flight: AtomicUsize::new(0),
             cut: AtomicUsize::new(0),
             acknowledged: sender,
+            pace,
         });
         let client = |number: usize| {
             let random = SmallRng::seed_from_u64(shared.plan.seed ^ (number as u64 + 1));
@@ -158,6 +177,17 @@ impl Load {
     }
 }
 
+impl Shared {
+    /// Waits until so many further commands may be sent.
+    async fn paced(&self, commands: usize) {
+        for _ in 0..commands {
+            if let Some(pace) = &self.pace {
+                pace.lock().await.tick().await;
+            }
+        }
+    }
+}
+
 /// One command.
 #[derive(Debug, Clone, Copy)]
 struct Order<'a> {
@@ -206,6 +236,7 @@ impl Client {
             if begin >= plan.tickets {
                 return told;
             }
+            shared.paced(size).await;
             let order = |index| Order { index, project: &plan.projects[index % plan.projects.len()] };
             let orders: Vec<_> = (begin..plan.tickets.min(begin + size)).map(order).collect();
             if in_bulk {
