@@ -16,7 +16,8 @@
 #   kafka.sh tool CLASS ARGUMENT...
 #       runs one of Kafka's own programs by its class, such as org.apache.kafka.tools.TopicCommand
 #
-# The log is DIR/kafka.log, or in SYNCROBOARD_LOG_DIR. SYNCROBOARD_KAFKA_HEAP is the most it may take (default 1g).
+# The log is DIR/kafka.log, or in SYNCROBOARD_LOG_DIR. SYNCROBOARD_KAFKA_HEAP is the most it may take (default 1g), SYNCROBOARD_KAFKA_JAVA
+# has more options of Java's.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=services/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/services/common.sh"
@@ -78,8 +79,40 @@ write_properties() {
     } >"$dir/server.properties"
 }
 
-kafka_java() {
-    "$(java_program)" -Xmx256m -cp "$kafka_home/*" "-Dlog4j2.configurationFile=$source_dir/log4j2.properties" "$@"
+# For those that run for a moment: less is compiled, and less thoroughly.
+short_lived=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1)
+
+# What the first start makes, once for each Java: Kafka's classes as Java has them in memory, with which a broker starts with half
+# the work, and what a formatted directory holds beside its ids. Where it cannot be made, everything takes longer.
+prepare_kafka() {
+    prepared=$kafka_home-$(ls -lL "$(command -v "$(java_program)")" | cksum | cut -d ' ' -f 1)
+    if [ -d "$prepared" ] || [ -n "${SYNCROBOARD_KAFKA_PREPARES:-}" ]; then return; fi
+    (
+        touch "$cache/.lock"
+        lock "$cache/.lock"
+        if [ -d "$prepared" ]; then exit 0; fi
+        say "preparing Apache Kafka, for quicker starts, in $prepared"
+        partial=$(mktemp -d "$cache/.partial-XXXXXX")
+        mkdir "$partial/done"
+        unset SYNCROBOARD_LOG_DIR
+        export SYNCROBOARD_KAFKA_PREPARES=$partial/done/classes.jsa SYNCROBOARD_KAFKA_JAVA="${short_lived[*]}"
+        if "${BASH_SOURCE[0]}" start "$partial/broker" >/dev/null; then
+            "${BASH_SOURCE[0]}" stop "$partial/broker"
+            cp "$partial/broker/data/bootstrap.checkpoint" "$partial/done"
+        fi
+        mv "$partial/done" "$prepared"
+        rm -rf "$partial"
+    )
+}
+
+# Sets `classes` to how Java is told of them.
+use_classes() {
+    classes=()
+    if [ -n "${SYNCROBOARD_KAFKA_PREPARES:-}" ]; then
+        classes=("-XX:ArchiveClassesAtExit=$SYNCROBOARD_KAFKA_PREPARES")
+    elif [ -s "$prepared/classes.jsa" ]; then
+        classes=("-XX:SharedArchiveFile=$prepared/classes.jsa" '-Xlog:cds*=off')
+    fi
 }
 
 # The directory's first start: what it keeps for good. `node.id` is written last and says that it is done.
@@ -101,8 +134,16 @@ prepare() {
 
 format() {
     if [ -e "$dir/data/meta.properties" ]; then return; fi
-    kafka_java kafka.tools.StorageTool format --ignore-formatted -t "$(cat "$dir/cluster.id")" -c "$dir/server.properties" \
-        >>"$log" 2>&1 || fail "Apache Kafka's directory could not be formatted; the end of $log:" "$(tail -n 10 "$log")"
+    if [ -e "$prepared/bootstrap.checkpoint" ]; then
+        mkdir -p "$dir/data"
+        cp "$prepared/bootstrap.checkpoint" "$dir/data"
+        write_lines version=1 "cluster.id=$(cat "$dir/cluster.id")" "node.id=$(cat "$dir/node.id")" "directory.id=$(random_id)" \
+            >"$dir/data/meta.properties.new"
+        mv "$dir/data/meta.properties.new" "$dir/data/meta.properties"
+        return
+    fi
+    "$(java_program)" -Xmx256m "${short_lived[@]}" -cp "$kafka_home/*" "-Dlog4j2.configurationFile=$source_dir/log4j2.properties" \
+        kafka.tools.StorageTool format --ignore-formatted -t "$(cat "$dir/cluster.id")" -c "$dir/server.properties" >>"$log" 2>&1 || fail "Apache Kafka's directory could not be formatted; the end of $log:" "$(tail -n 10 "$log")"
 }
 
 has_started() { [[ $(log_since "$log" "$begin") == *"Kafka Server started"* ]] && answers; }
@@ -127,8 +168,11 @@ run() {
     write_properties
     format
     begin=$(log_size "$log")
+    use_classes
+    local options
+    read -ra options <<<"${SYNCROBOARD_KAFKA_JAVA:-}"
     launch "$dir" "$log" "$(java_program)" "-Dsyncroboard.service=$dir" "-Xmx${SYNCROBOARD_KAFKA_HEAP:-1g}" -Djava.awt.headless=true \
-        -XX:+ExitOnOutOfMemoryError "-Dlog4j2.configurationFile=$source_dir/log4j2.properties" -cp "$kafka_home/*" \
+        ${options[@]+"${options[@]}"} ${classes[@]+"${classes[@]}"} -XX:+ExitOnOutOfMemoryError "-Dlog4j2.configurationFile=$source_dir/log4j2.properties" -cp "$kafka_home/*" \
         kafka.Kafka "$dir/server.properties"
     wait_for "$dir" 120 has_started
 }
@@ -136,6 +180,7 @@ run() {
 start() {
     if is_up; then return; fi
     fetch_kafka
+    prepare_kafka
     local fresh=
     if [ ! -e "$dir/node.id" ]; then
         fresh=yes
@@ -178,7 +223,9 @@ if [ "${1:-}" = tool ]; then
     if [ $# -lt 2 ]; then usage; fi
     shift
     fetch_kafka
-    exec "$(java_program)" -Xmx256m -cp "$kafka_home/*" "$@"
+    prepare_kafka
+    use_classes
+    exec "$(java_program)" -Xmx256m "${short_lived[@]}" ${classes[@]+"${classes[@]}"} -cp "$kafka_home/*" "$@"
 fi
 asked "$@"
 take_options ${rest[@]+"${rest[@]}"}

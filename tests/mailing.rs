@@ -24,19 +24,38 @@ struct MailServer {
     child: Child,
     lines: Receiver<String>,
     url: String,
+    port: String,
 }
 
 impl MailServer {
     fn start() -> Self {
+        Self::start_at(None)
+    }
+
+    /// At the port that one before it had.
+    fn start_at(port: Option<&str>) -> Self {
         let python = succeeded(&script("python.sh").output().unwrap(), "python.sh");
         let mut command = Command::new(python.trim());
         let program = clone().join("tests/python/smtp.py");
-        let mut child = command.arg(program).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.arg(program).args(port).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let (send, lines) = channel();
         let output = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(|line| drop(send.send(line))));
         let port = lines.recv_timeout(PATIENCE).unwrap();
-        Self { child, lines, url: format!("smtp://127.0.0.1:{port}?tls=none") }
+        Self { child, lines, url: format!("smtp://127.0.0.1:{port}?tls=none"), port }
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Ends it by this signal; the mails that it has taken and nobody has asked for yet.
+    fn end(mut self, signal: &str) -> Vec<Value> {
+        self.signal(signal);
+        self.child.wait().unwrap();
+        let lines = std::mem::replace(&mut self.lines, channel().1);
+        lines.iter().map(|line| serde_json::from_str(&line).unwrap()).collect()
     }
 
     /// The next mail that it takes.
@@ -336,6 +355,104 @@ fn should_mail_everything_on_kafka_while_a_mailer_of_its_own_is_killed() {
     // Everybody is welcomed too.
     take(tickets + members.len() + 1);
     mailer.stop();
+}
+
+/// What was taken, by its Message-ID: the subject, and how often.
+#[derive(Default)]
+struct Taken(BTreeMap<String, (String, usize)>);
+
+impl Taken {
+    fn note(&mut self, mail: &Value) {
+        let (id, subject) = (text(mail, "/headers/message-id").to_owned(), text(mail, "/headers/subject").to_owned());
+        let (known, times) = self.0.entry(id).or_insert((subject.clone(), 0));
+        assert_eq!(*known, subject, "one id, one mail");
+        *times += 1;
+    }
+
+    fn note_all(&mut self, mails: &[Value]) {
+        mails.iter().for_each(|mail| self.note(mail));
+    }
+
+    fn until(&mut self, count: usize, post: &MailServer) {
+        let end = Instant::now() + PATIENCE;
+        while self.0.len() < count {
+            assert!(Instant::now() < end, "{} of {count} mails came", self.0.len());
+            self.note(&post.next());
+        }
+    }
+}
+
+#[test]
+fn should_mail_everything_whatever_becomes_of_the_mail_server_while_worker_and_mailer_are_killed() {
+    let mut post = MailServer::start();
+    let port = post.port.clone();
+    let kafka = OwnKafka::new(&[]);
+    let settings = BTreeMap::from([
+        ("SYNCROBOARD__MAIL__URL", post.url.clone()),
+        ("SYNCROBOARD__MAIL__TIMEOUT_MS", "2000".to_owned()),
+        ("SYNCROBOARD__MAIL__RETRY_AFTER_MS", "200".to_owned()),
+        ("SYNCROBOARD__KAFKA__BOOTSTRAP_SERVERS", kafka.bootstrap().to_owned()),
+        ("SYNCROBOARD__KAFKA__SESSION_TIMEOUT_MS", "3000".to_owned()),
+        ("SYNCROBOARD__KAFKA__TRANSACTION_TIMEOUT_MS", "4000".to_owned()),
+    ]);
+    let home = Home::new();
+    let dev = ["dev", "--listen", "127.0.0.1:0", "--kafka", kafka.bootstrap()];
+    let mut server = Home::spawn(home.command(&dev).envs(&settings));
+    server.wait_until_running();
+    let board = Board { home, server, settings: settings.clone() };
+    let start = |part: &str| Home::spawn(board.home.command(&[part]).envs(&settings));
+    let mut parts = ["worker", "mailer"].map(|part| start(part));
+    parts.iter_mut().for_each(Server::wait_until_running);
+    let members: Vec<String> = (0..12).map(|n| format!("cut{n}@example.org")).collect();
+    let ada = board.project(&members.iter().map(String::as_str).collect::<Vec<_>>());
+    // Everybody is welcomed; of each of these mails the server's answer is lost once.
+    let mut expected = members.len() + 1;
+    let mut taken = Taken::default();
+    taken.until(expected, &post);
+    let mut tickets = |how: &str| {
+        for (n, member) in members.iter().enumerate() {
+            board.ticket(&ada, &format!("Ticket {how} {n}"), member);
+        }
+        expected += members.len();
+        expected
+    };
+    for how in ["stopped", "killed", "frozen"] {
+        let frozen = if how == "frozen" {
+            post.signal("STOP");
+            Some(post)
+        } else {
+            taken.note_all(&post.end(if how == "stopped" { "TERM" } else { "KILL" }));
+            None
+        };
+        let all = tickets(how);
+        println!("{how}: {}", parts[1].wait_for_log("a mail is tried again later"));
+        for (process, part) in parts.iter_mut().zip(["worker", "mailer"]) {
+            process.kill();
+            *process = start(part);
+            process.wait_until_running();
+        }
+        post = frozen.unwrap_or_else(|| MailServer::start_at(Some(&port)));
+        // Nothing to one that is new.
+        post.signal("CONT");
+        taken.until(all, &post);
+    }
+    // Restarted in the midst of it, and the mailer with it.
+    let all = tickets("restarted");
+    taken.until(all - members.len() + 3, &post);
+    parts[1].kill();
+    taken.note_all(&post.end("TERM"));
+    assert!(taken.0.len() < all, "everything had been taken");
+    post = MailServer::start_at(Some(&port));
+    parts[1] = start("mailer");
+    parts[1].wait_until_running();
+    taken.until(all, &post);
+    parts.iter_mut().for_each(Server::stop);
+    taken.note_all(&post.end("TERM"));
+    assert_eq!(taken.0.len(), all);
+    let repeated = taken.0.values().filter(|(_, times)| *times > 1).count();
+    println!("{all} mails, of which {repeated} came again");
+    // Each server cuts the first that each of the members gets.
+    assert!(repeated >= members.len(), "{repeated}");
 }
 
 #[test]

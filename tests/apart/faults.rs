@@ -7,7 +7,7 @@ use serde_json::json;
 use topology::broker::TopicPartition;
 
 use crate::exposition::scrape;
-use crate::load::seed;
+use crate::load::{ENDLESS, seed};
 use crate::site::{Parts, Scene, Site, wait_until};
 use crate::support::services::psql;
 use crate::support::{Home, Server, http, text};
@@ -254,13 +254,13 @@ fn should_find_a_damage_in_the_tables_and_nothing_before() {
 fn should_make_the_tables_anew_while_clients_read_and_write() {
     let site = Site::new();
     let parts = site.start();
-    let mut scene = Scene::new(&site, &parts, 3_000, seed());
-    scene.load.wait_for(500);
+    let mut scene = Scene::new(&site, &parts, ENDLESS, seed());
+    scene.goes_on(500);
     psql(site.postgres.url(), "UPDATE read_model.tickets SET title = 'Forged'");
     let rebuilt = site.run(&["sink", "rebuild"]);
     assert_eq!(rebuilt.status.code(), Some(0), "{}", text(&rebuilt));
     assert!(text(&rebuilt).contains("was made anew"), "{}", text(&rebuilt));
-    scene.load.wait_for(3_000);
+    scene.goes_on(300);
     site.is_whole(&parts.apis[0], scene);
 }
 

@@ -134,6 +134,33 @@ fn should_write_each_record_once_though_a_sink_is_killed_at_each_of_its_points()
 }
 
 #[test]
+fn should_write_each_record_once_though_postgres_dies_in_mid_commit_and_the_sink_and_a_worker_with_it() {
+    let site = Site::new();
+    let Parts { mut worker, sinks: [mut sink, mut other], apis } = site.start();
+    other.stop();
+    let mut writer = Writer::new(&site, &apis[0]);
+    for point in ["BeforeCommit", "AfterCommit"] {
+        writer.settle();
+        sink.stop();
+        let point = format!("sink:{point}:1");
+        let mut held = site.launch_with(&["sink"], &[("SYNCROBOARD_KILL_POINT", &point)]);
+        held.wait_until_running();
+        while !held.says("state=HELD", MOMENT) {
+            writer.pour();
+        }
+        site.postgres.kill();
+        worker.kill();
+        kill_held(&mut held, &point);
+        site.postgres.start();
+        worker = site.launch(&["worker"]);
+        worker.wait_until_running();
+        sink = site.sink();
+    }
+    writer.settle();
+    writer.is_whole(&site);
+}
+
+#[test]
 fn should_do_each_command_once_though_a_worker_is_killed_at_each_of_its_steps() {
     let site = Site::new();
     let Parts { mut worker, sinks: _sinks, apis } = site.start();

@@ -30,6 +30,7 @@ mod log;
 mod oracle;
 mod proxy;
 mod rest;
+mod servers;
 mod site;
 #[path = "../support/mod.rs"]
 mod support;

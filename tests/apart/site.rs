@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use connectors::kafka::{KafkaBroker, KafkaConfig};
 use topology::broker::Broker;
 
-use crate::load::{Load, Plan, make_projects};
+use crate::load::{ENDLESS, Load, Plan, make_projects};
 use crate::proxy::RoundRobin;
 use crate::support::services::{OwnKafka, OwnPostgres, OwnRedis, psql};
 use crate::support::{Home, Server, http, text};
@@ -18,6 +18,8 @@ static ONE: Mutex<()> = Mutex::new(());
 
 /// How long a process may take to have what it needs.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// Between two commands of a load that goes on for as long as it is needed: what it leaves is to be looked through.
+const PACE: Duration = Duration::from_millis(3);
 
 /// What tokens are signed with.
 pub(crate) const SECRET: &str = "3f0c9d5be8a14c6eb2d7f1a09c5e4d3b8f6a7c2e1d0b9a8f7e6d5c4b3a291807";
@@ -146,10 +148,10 @@ impl Site {
         KafkaBroker::open(KafkaConfig::new(self.kafka.bootstrap())).unwrap()
     }
 
-    /// All that must be true once everyone has been answered: the log is sound, the boards and the tables are what it says.
+    /// All that must be true once the clients have ended and everyone has been answered: the log is sound, the boards and the tables are what it says.
     pub(crate) fn is_whole(&self, api: &Server, scene: Scene) {
-        let Scene { token, projects, tickets, load, .. } = scene;
-        let acknowledged = load.finish();
+        let Scene { token, projects, load, .. } = scene;
+        let (acknowledged, tickets) = load.end();
         let log = log::read(&*self.broker());
         log.is_sound(&acknowledged, tickets);
         board::equals(api, &token, &projects, &log);
@@ -161,22 +163,29 @@ impl Site {
 pub(crate) struct Scene {
     pub(crate) token: String,
     pub(crate) projects: Vec<String>,
-    pub(crate) tickets: usize,
     pub(crate) load: Load,
     pub(crate) proxy: RoundRobin,
 }
 
 impl Scene {
-    /// Lets 32 clients loose.
+    /// Lets 32 clients loose, for so many tickets, or, at a pace, until they are told to end.
     pub(crate) fn new(site: &Site, parts: &Parts, tickets: usize, seed: u64) -> Self {
         let proxy = RoundRobin::new(&parts.apis.each_ref().map(|api| api.url.clone()));
         let projects: Vec<String> = (0..20).map(|n| format!("P{n:03}")).collect();
         let token = site.token();
         make_projects(&parts.apis[0], &token, &projects);
         let plan = Plan { projects: projects.clone(), tickets, clients: 32, seed };
-        let load = Load::start(plan, token.clone());
+        let load = match tickets {
+            ENDLESS => Load::endless(plan, token.clone(), PACE),
+            _ => Load::start(plan, token.clone()),
+        };
         load.server_is_at(&proxy.url);
-        Self { token, projects, tickets, load, proxy }
+        Self { token, projects, load, proxy }
+    }
+
+    /// Waits until so many more tickets are made.
+    pub(crate) fn goes_on(&mut self, tickets: usize) {
+        self.load.wait_for(self.load.acknowledged() + tickets);
     }
 }
 

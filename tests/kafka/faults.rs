@@ -8,8 +8,8 @@ use connectors::kafka::{KafkaBroker, KafkaConfig};
 use topology::broker::{Broker, TopicPartition};
 use topology::{BatchBuilder, Headers};
 
-use crate::load::seed;
-use crate::site::{Scene, Site, settings};
+use crate::load::{ENDLESS, seed};
+use crate::site::{Scene, Site, settings, settings_for_three};
 use crate::support::services::OwnKafka;
 use crate::support::{Home, STOPPED, Server, http};
 
@@ -22,18 +22,16 @@ fn frozen_past_its_session_is_fenced(protocol: &str) {
     let mut worker = site.worker(&[]);
     worker.wait_until_running();
     site.wait_for_members(2);
-    let mut scene = Scene::new(&site, &server, 20, 2_500, seed());
-    scene.load.wait_for(1_000);
+    let mut scene = Scene::new(&site, &server, 20, ENDLESS, seed());
+    scene.goes_on(300);
     worker.signal("STOP");
     // The other one takes everything over, and goes on.
     site.wait_for_members(1);
-    let before = scene.load.acknowledged();
-    // The session of the one that is frozen may have lasted until the load was nearly done.
-    scene.load.wait_for(2_500.min(before + 500));
+    scene.goes_on(300);
     worker.signal("CONT");
     worker.wait_for_log("were lost to other members");
     site.wait_for_members(2);
-    scene.load.wait_for(2_500);
+    scene.goes_on(300);
     worker.stop();
     site.is_whole(server, scene);
 }
@@ -55,15 +53,15 @@ fn should_end_the_first_of_two_workers_with_one_id() {
     let mut first = site.worker(&["--instance", "twin", "--state-dir", "one"]);
     first.wait_until_running();
     site.wait_for_members(2);
-    let mut scene = Scene::new(&site, &server, 20, 2_500, seed());
-    scene.load.wait_for(1_000);
+    let mut scene = Scene::new(&site, &server, 20, ENDLESS, seed());
+    scene.goes_on(300);
     let mut second = site.worker(&["--instance", "twin", "--state-dir", "two"]);
     let ended = first.wait_until_ended(NOTICED);
     assert_eq!(ended.code(), Some(3));
     let said = first.logged().join("\n");
     assert!(said.contains("give each instance an id of its own"), "{said}");
     second.wait_until_running();
-    scene.load.wait_for(2_500);
+    scene.goes_on(300);
     second.stop();
     site.is_whole(server, scene);
 }
@@ -82,25 +80,25 @@ fn should_refuse_a_second_process_with_the_stores_of_the_first() {
 
 #[test]
 fn should_go_on_through_a_rolling_restart_under_load() {
-    let site = Site::new(settings("classic"));
+    let site = Site::new(settings_for_three("classic"));
     let mut server = site.dev();
     let mut workers = [site.worker(&[]), site.worker(&[])];
     workers.iter_mut().for_each(Server::wait_until_running);
     site.wait_for_members(3);
-    let mut scene = Scene::new(&site, &server, 20, 4_000, seed());
-    for (n, worker) in workers.iter_mut().enumerate() {
-        scene.load.wait_for(500 + n * 1_000);
+    let mut scene = Scene::new(&site, &server, 20, ENDLESS, seed());
+    for worker in &mut workers {
+        scene.goes_on(300);
         worker.stop();
         *worker = site.worker(&[]);
         worker.wait_until_running();
     }
-    scene.load.wait_for(2_500);
+    scene.goes_on(300);
     server.terminate();
     assert_eq!(server.wait_until_ended(Duration::from_secs(30)).code(), Some(0), "{:?}", server.logged());
     scene.load.server_is_gone();
     server = site.dev();
     scene.load.server_is_at(&server.url);
-    scene.load.wait_for(4_000);
+    scene.goes_on(300);
     workers.iter_mut().for_each(Server::stop);
     site.is_whole(server, scene);
 }
@@ -112,18 +110,16 @@ fn outlives_brokers(end: impl Fn(&OwnKafka)) {
     let mut worker = site.worker(&[]);
     worker.wait_until_running();
     site.wait_for_members(2);
-    // Replicas take their time to catch up, and the load goes on meanwhile.
-    let mut scene = Scene::new(&site, &server, 20, 12_000, seed());
-    for (n, broker) in site.others.iter().enumerate() {
-        scene.load.wait_for(500 + n * 2_500);
+    let mut scene = Scene::new(&site, &server, 20, ENDLESS, seed());
+    for broker in &site.others {
+        scene.goes_on(300);
         assert!(scene.load.in_flight() > 0);
         end(broker);
-        let before = scene.load.acknowledged();
-        scene.load.wait_for(before + 500);
+        scene.goes_on(300);
         broker.start();
         site.wait_for_replicas();
     }
-    scene.load.wait_for(12_000);
+    scene.goes_on(300);
     assert!(worker.is_alive(), "{:?}", worker.logged());
     worker.stop();
     site.is_whole(server, scene);
@@ -150,13 +146,13 @@ fn should_go_on_when_kafka_was_silent_for_longer_than_sessions_and_transactions_
     let mut worker = site.worker(&[]);
     worker.wait_until_running();
     site.wait_for_members(2);
-    let mut scene = Scene::new(&site, &server, 20, 2_500, seed());
-    scene.load.wait_for(1_000);
+    let mut scene = Scene::new(&site, &server, 20, ENDLESS, seed());
+    scene.goes_on(300);
     assert!(scene.load.in_flight() > 0);
     site.kafka.signal("STOP");
     worker.wait_for_log("Consumer group session timed out");
     site.kafka.signal("CONT");
-    scene.load.wait_for(2_500);
+    scene.goes_on(300);
     assert!(worker.is_alive(), "{:?}", worker.logged());
     worker.stop();
     site.is_whole(server, scene);
@@ -171,8 +167,8 @@ fn should_end_when_it_is_stopped_while_no_broker_answers() {
     let mut worker = site.worker(&[]);
     worker.wait_until_running();
     site.wait_for_members(2);
-    let mut scene = Scene::new(&site, &server, 20, 4_000, seed());
-    scene.load.wait_for(1_000);
+    let mut scene = Scene::new(&site, &server, 20, ENDLESS, seed());
+    scene.goes_on(300);
     assert!(scene.load.in_flight() > 0);
     let brokers = || site.others.iter().chain([&site.kafka]);
     brokers().for_each(|broker| broker.signal("STOP"));
@@ -182,7 +178,7 @@ fn should_end_when_it_is_stopped_while_no_broker_answers() {
     println!("ended {:?} after it was asked to", asked.elapsed());
     brokers().for_each(|broker| broker.signal("CONT"));
     assert_eq!(ended.code(), Some(0), "{:?}", worker.logged());
-    scene.load.wait_for(4_000);
+    scene.goes_on(300);
     site.is_whole(server, scene);
 }
 

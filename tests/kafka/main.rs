@@ -16,6 +16,8 @@ mod board;
 #[path = "../simulation/commands.rs"]
 #[allow(dead_code, reason = "shared with tests/simulation, which uses the rest")]
 mod commands;
+#[path = "../support/damage.rs"]
+mod damage;
 #[path = "../simulation/oracle.rs"]
 mod decisions;
 mod faults;
@@ -37,7 +39,11 @@ mod proxy;
 mod readme;
 #[path = "../simulation/records.rs"]
 mod records;
+mod servers;
 mod site;
+#[path = "../support/small_disk.rs"]
+mod small_disk;
+mod state_directory;
 #[path = "../support/mod.rs"]
 mod support;
 #[allow(dead_code, reason = "whole, though the tests do not use every part of it")]

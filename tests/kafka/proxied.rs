@@ -6,7 +6,7 @@ use connectors::kafka::{KafkaBroker, KafkaConfig};
 use topology::broker::{BrokerError, TopicPartition, TransactionalProducer};
 use topology::{BatchBuilder, Headers};
 
-use crate::load::seed;
+use crate::load::{ENDLESS, seed};
 use crate::proxy::{Action, Logged, Proxy, Rule};
 use crate::site::{Scene, Site, settings};
 use crate::wire::{Request, Transaction, api};
@@ -45,8 +45,8 @@ fn producers(proxy: &Proxy, id: &str) -> usize {
 fn should_not_let_a_late_end_of_a_transaction_end_the_next_one() {
     let (site, proxy) = Site::proxied(settings("classic"));
     let server = site.dev();
-    let mut scene = Scene::new(&site, &server, 20, 2_500, seed());
-    scene.load.wait_for(500);
+    let mut scene = Scene::new(&site, &server, 20, ENDLESS, seed());
+    scene.goes_on(200);
     let rule = proxy.rule(Rule::on(api::END_TXN, Action::HoldRequest { cut: true }).when(is_commit).first(1));
     // The first that passes the other rule is the retry, the second ends the next transaction, which so stays open.
     let next = proxy.rule(Rule::on(api::END_TXN, Action::HoldRequest { cut: false }).when(is_commit).nth(2));
@@ -64,7 +64,7 @@ fn should_not_let_a_late_end_of_a_transaction_end_the_next_one() {
     assert_eq!((id, epoch), (old.id.clone(), old.epoch + 1));
     assert_eq!(open.release(SOON), Some(0));
     assert_eq!((rule.hits(), next.hits(), producers(&proxy, &old.id)), (1, 1, before + 1));
-    scene.load.wait_for(2_500);
+    scene.goes_on(300);
     site.is_whole(server, scene);
 }
 
@@ -126,12 +126,12 @@ impl Fault {
 }
 
 /// One after the other under load, each once, and the load goes on.
-fn goes_on_through(faults: &[Fault], tickets: usize) {
+fn goes_on_through(faults: &[Fault]) {
     let (site, proxy) = Site::proxied(settings("classic"));
     let server = site.dev();
-    let mut scene = Scene::new(&site, &server, 20, tickets, seed());
+    let mut scene = Scene::new(&site, &server, 20, ENDLESS, seed());
     let begun = Instant::now();
-    scene.load.wait_for(200);
+    scene.goes_on(200);
     for fault in faults {
         let armed = proxy.rule(fault.rule());
         if fault.needs_a_new_producer {
@@ -141,11 +141,10 @@ fn goes_on_through(faults: &[Fault], tickets: usize) {
         armed.wait_for_hit(SOON);
         // Outcomes of the transactions before may still be on their way to the clients.
         let before = scene.load.acknowledged();
-        scene.load.wait_for(tickets.min(before + 100));
+        scene.goes_on(100);
         println!("{:?}: {} {:?}, {before} before", begun.elapsed(), fault.api, fault.action);
         assert_eq!(armed.hits(), 1);
     }
-    scene.load.wait_for(tickets);
     site.is_whole(server, scene);
 }
 
@@ -164,7 +163,7 @@ fn should_go_on_when_an_answer_or_a_request_is_lost_or_late() {
         Action::Delay(Duration::from_secs(5)),
     ];
     let faults: Vec<_> = actions.iter().flat_map(|action| ASKED.map(|api| Fault::new(api, *action))).collect();
-    goes_on_through(&faults, 8_000);
+    goes_on_through(&faults);
 }
 
 #[test]
@@ -183,7 +182,7 @@ fn should_go_on_when_the_broker_refuses_a_request_once() {
     ];
     let refused =
         CODES.iter().flat_map(|(api, codes)| codes.iter().map(|code| Fault::new(*api, Action::Answer(*code))));
-    goes_on_through(&refused.collect::<Vec<_>>(), 10_000);
+    goes_on_through(&refused.collect::<Vec<_>>());
 }
 
 /// The broker has done what it was asked, and says otherwise.
@@ -198,7 +197,7 @@ fn should_go_on_when_the_broker_denies_what_it_has_done() {
     ];
     let denied =
         CODES.iter().flat_map(|(api, codes)| codes.iter().map(|code| Fault::new(*api, Action::MutateResponse(*code))));
-    goes_on_through(&denied.collect::<Vec<_>>(), 4_000);
+    goes_on_through(&denied.collect::<Vec<_>>());
 }
 
 /// librdkafka tries twice and then never again, and waits for the answer past its own timeout.
@@ -206,8 +205,8 @@ fn should_go_on_when_the_broker_denies_what_it_has_done() {
 fn should_go_on_when_the_coordinator_of_the_group_is_not_found_three_times() {
     let (site, proxy) = Site::proxied(settings("classic"));
     let mut server = site.dev();
-    let mut scene = Scene::new(&site, &server, 20, 2_500, seed());
-    scene.load.wait_for(500);
+    let mut scene = Scene::new(&site, &server, 20, ENDLESS, seed());
+    scene.goes_on(200);
     let worker = |logged: &Logged| logged.transaction.as_ref().map(|t| t.id.clone()).filter(|id| is_a_worker(id));
     let id = proxy.log(api::END_TXN).iter().find_map(worker).unwrap();
     // A request for the coordinator of transactions ends in another byte.
@@ -220,6 +219,6 @@ fn should_go_on_when_the_coordinator_of_the_group_is_not_found_three_times() {
     server.wait_for_log("are not taken in time");
     println!("given up after {:?}", begun.elapsed());
     assert_eq!(unknown.hits(), 3);
-    scene.load.wait_for(2_500);
+    scene.goes_on(300);
     site.is_whole(server, scene);
 }

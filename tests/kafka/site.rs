@@ -8,10 +8,11 @@ use connectors::kafka::{KafkaBroker, KafkaConfig};
 use topology::broker::{Broker, TopicPartition};
 
 use crate::hangs::nothing_hangs;
-use crate::load::{Load, Plan, make_projects};
+use crate::load::{ENDLESS, Load, Plan, make_projects};
 use crate::proxy::Proxy;
 use crate::support::services::OwnKafka;
 use crate::support::{Home, Server, text};
+use crate::wire::members;
 use crate::{board, log};
 
 /// Two cores: one site at a time.
@@ -19,6 +20,10 @@ static ONE: Mutex<()> = Mutex::new(());
 
 /// How long processes may take to agree on who does what.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// Between two commands of a load that goes on for as long as it is needed: what it leaves is to be looked through.
+const PACE: Duration = Duration::from_millis(3);
+/// How often a group is asked who is in it: nobody tells.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How processes of a site are told to behave.
 pub(crate) type Settings = BTreeMap<&'static str, String>;
@@ -28,12 +33,21 @@ pub(crate) fn settings(protocol: &str) -> Settings {
     let setting = |(key, value): (&'static str, &str)| (key, value.to_owned());
     [
         ("SYNCROBOARD__KAFKA__GROUP_PROTOCOL", protocol),
+        // A broker is busy with every partition, and a commit costs by those that it touches.
+        ("SYNCROBOARD__KAFKA__PARTITIONS", "2"),
         ("SYNCROBOARD__KAFKA__SESSION_TIMEOUT_MS", "3000"),
         ("SYNCROBOARD__KAFKA__TRANSACTION_TIMEOUT_MS", "4000"),
         ("SYNCROBOARD__LOG__FILTER", "warn,syncroboard=info,topology=info,connectors=info"),
     ]
     .map(setting)
     .into()
+}
+
+/// As [`settings`], with partitions for three processes.
+pub(crate) fn settings_for_three(protocol: &str) -> Settings {
+    let mut settings = settings(protocol);
+    settings.insert("SYNCROBOARD__KAFKA__PARTITIONS", "3".to_owned());
+    settings
 }
 
 /// What brokers of a cluster are set to whose every partition has three replicas.
@@ -131,13 +145,14 @@ impl Site {
         let count: usize = processes * threads;
         let end = Instant::now() + PATIENCE;
         loop {
-            let tool = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-            let said = self.kafka.tool(tool, &["--describe", "--members", "--group", "syncroboard"]);
-            let held: Vec<u32> = said.lines().filter_map(partitions_held).collect();
+            let brokers = self.others.iter().chain([&self.kafka]);
+            let held = brokers.map(OwnKafka::bootstrap).find_map(|broker| members::held(broker, "syncroboard"));
+            let held = held.unwrap_or_default();
             if held.len() == count && held.iter().all(|n| *n > 0) {
                 return;
             }
-            assert!(Instant::now() < end, "there are not {count} members with partitions:\n{said}");
+            assert!(Instant::now() < end, "there are not {count} members with partitions: {held:?}");
+            std::thread::sleep(LOOK_AGAIN);
         }
     }
 
@@ -154,11 +169,11 @@ impl Site {
         }
     }
 
-    /// All that must be true once everyone has been answered: the log is sound; the stores and the read model of the
+    /// All that must be true once the clients have ended and everyone has been answered: the log is sound; the stores and the read model of the
     /// server, which has no one beside it any more, are what the events say; no transaction hangs.
     pub(crate) fn is_whole(&self, mut server: Server, scene: Scene) {
-        let Scene { token, projects, tickets, load } = scene;
-        let acknowledged = load.finish();
+        let Scene { token, projects, load } = scene;
+        let (acknowledged, tickets) = load.end();
         self.wait_for_members(1);
         let broker = self.broker();
         let log = log::read(&*broker);
@@ -178,28 +193,28 @@ impl Site {
 pub(crate) struct Scene {
     pub(crate) token: String,
     pub(crate) projects: Vec<String>,
-    pub(crate) tickets: usize,
     pub(crate) load: Load,
 }
 
 impl Scene {
-    /// Lets 32 clients loose on a server.
+    /// Lets 32 clients loose on a server, for so many tickets, or, at a pace, until they are told to end.
     pub(crate) fn new(site: &Site, server: &Server, projects: usize, tickets: usize, seed: u64) -> Self {
         let projects: Vec<String> = (0..projects).map(|n| format!("P{n:03}")).collect();
         let token = site.home.token();
         make_projects(server, &token, &projects);
         let plan = Plan { projects: projects.clone(), tickets, clients: 32, seed };
-        let load = Load::start(plan, token.clone());
+        let load = match tickets {
+            ENDLESS => Load::endless(plan, token.clone(), PACE),
+            _ => Load::start(plan, token.clone()),
+        };
         load.server_is_at(&server.url);
-        Self { token, projects, tickets, load }
+        Self { token, projects, load }
     }
-}
 
-/// The `#PARTITIONS` column of a member's line.
-fn partitions_held(line: &str) -> Option<u32> {
-    let mut words = line.split_whitespace();
-    (words.next()? == "syncroboard").then_some(())?;
-    words.next_back()?.parse().ok()
+    /// Waits until so many more tickets are made.
+    pub(crate) fn goes_on(&mut self, tickets: usize) {
+        self.load.wait_for(self.load.acknowledged() + tickets);
+    }
 }
 
 /// Waits until the group has consumed all that there is, also what it has sent itself.

@@ -1,6 +1,9 @@
 //! What the proxy knows of Kafka's protocol: frames, the header of a request, whose transaction it is about, and how to answer
 //! some kinds of request with an error, as of Kafka 4.
 
+#[path = "wire/members.rs"]
+pub(crate) mod members;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const MESSAGES: usize = 3_000;
 const KILLS: usize = 5;
 
-/// The settings of workers, with so few partitions that one worker has little to do for each transaction.
+/// The settings of workers, whose topics have as many partitions as the workload expects.
 pub(crate) fn workers_settings() -> Settings {
     let mut settings = settings("classic");
     settings.insert("SYNCROBOARD__KAFKA__PARTITIONS", PARTITIONS.to_string());

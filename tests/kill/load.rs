@@ -24,7 +24,7 @@ const BULK_EVERY: usize = 4;
 /// Commands in one bulk request.
 const BULK_LINES: usize = 24;
 /// Tickets of a load that goes on until it is told to end: more than there will ever be.
-const ENDLESS: usize = 1 << 40;
+pub(crate) const ENDLESS: usize = 1 << 40;
 /// When a request failed although no other server has come up: how long until the next try.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -161,7 +161,7 @@ impl Load {
     /// they were to make.
     pub(crate) fn end(self) -> (Vec<Acknowledged>, usize) {
         // Whoever takes a number from now on takes one that is too high.
-        let begun = self.shared.next.fetch_add(ENDLESS, Ordering::Relaxed);
+        let begun = self.shared.next.fetch_add(ENDLESS, Ordering::Relaxed).min(self.shared.plan.tickets);
         (self.finish_at(begun), begun)
     }
 

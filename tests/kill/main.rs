@@ -14,6 +14,7 @@ mod board;
 mod command_line;
 mod dlq;
 mod lag;
+#[allow(dead_code, reason = "shared with tests/kafka and others, which use the rest")]
 mod load;
 mod log;
 mod oracle;

@@ -1,6 +1,8 @@
-"""A mail server on the port of 127.0.0.1 that is given, or on a free one, on aiosmtpd: prints its port, then one JSON object for each mail that it has taken.
+"""A mail server on a free port of 127.0.0.1, or the given one, on aiosmtpd: prints its port, then one JSON object for each mail that it
+has taken.
 
-A recipient whose name begins with "nobody" is refused for good; one whose name begins with "later" is put off the first time.
+A recipient whose name begins with "nobody" is refused for good; one whose name begins with "later" is put off the first time; of the
+first mail to one whose name begins with "cut" the connection is cut after the final dot, when it has been taken.
 """
 
 import email
@@ -16,6 +18,7 @@ from aiosmtpd.controller import Controller
 class Handler:
     def __init__(self):
         self.put_off = set()
+        self.cut = set()
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("nobody"):
@@ -32,6 +35,10 @@ class Handler:
         headers = {name.lower(): str(value) for name, value in mail.items()}
         taken = {"from": envelope.mail_from, "to": envelope.rcpt_tos, "headers": headers, "bodies": bodies}
         print(json.dumps(taken), flush=True)
+        cut = {address for address in envelope.rcpt_tos if address.startswith("cut")} - self.cut
+        if cut:
+            self.cut |= cut
+            server.transport.abort()
         return "250 taken"
 
 

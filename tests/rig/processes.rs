@@ -6,7 +6,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use topology::Step;
 
-use crate::damage::damage;
+use crate::damage::{damage, delete};
 use crate::kinds::Part;
 use crate::pace::{last, pause};
 use crate::rig::{PATIENCE, Rig};
@@ -50,7 +50,7 @@ impl Rig {
         } else {
             let step = *Step::ALL.choose(&mut self.random).unwrap();
             if matches!(step, Step::BeforeRestore | Step::AfterRestore) {
-                damage(&self.slots[victim].dir(&self.site), &mut self.random);
+                delete(&self.slots[victim].dir(&self.site));
             }
             format!("worker:{step:?}:{times}")
         };
@@ -116,10 +116,10 @@ impl Rig {
         let victim = self.one_of(Part::Worker);
         let killed = self.kill(victim);
         let dir = self.slots[victim].dir(&self.site);
-        let there = dir.is_dir();
         let done = damage(&dir, &mut self.random);
-        self.says(&format!("stores of {}: {done}", self.slots[victim].name));
+        let what = done.as_deref().unwrap_or("NOTHING TO DAMAGE");
+        self.says(&format!("stores of {}: {what}", self.slots[victim].name));
         self.slots[victim].start(&self.site);
-        killed && there
+        killed && done.is_some()
     }
 }

@@ -37,13 +37,17 @@ pub(crate) fn read(broker: &dyn Broker, partition: &TopicPartition) -> Result<Ve
     Ok(records)
 }
 
+/// The names of all stores.
+pub(crate) fn store_names() -> impl Iterator<Item = &'static str> {
+    let of_tasks = PROJECT_STORES.into_iter().chain(POOL_STORES).chain(FAN_OUT_STORES).chain(INBOX_STORES);
+    of_tasks.chain([COMMAND_MEMORY, USERS, USER_COMMAND_MEMORY])
+}
+
 /// Every store as it stands on the disk after what its changelog adds.
 pub(crate) fn stores(topology: &Topology, config: &StreamsConfig, broker: &dyn Broker) -> Result<Stores> {
     let inspection = Inspection::open(topology, config, broker)?;
     let mut stores = Stores::new();
-    let all = PROJECT_STORES.into_iter().chain(POOL_STORES).chain(FAN_OUT_STORES).chain(INBOX_STORES);
-    let all = all.chain([COMMAND_MEMORY, USERS, USER_COMMAND_MEMORY]);
-    for name in all {
+    for name in store_names() {
         let entries = stores.entry(name).or_default();
         let mut twice = None;
         inspection.entries(name, &mut |key, value| {

@@ -93,6 +93,9 @@ pub(crate) fn postgres_program(name: &str) -> PathBuf {
     PROGRAMS.get_or_init(programs).join(name)
 }
 
+/// How Java is to run what does not live long enough for its best code to be worth making.
+const SHORT_LIVED: &str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1";
+
 /// An Apache Kafka of a test's own, which ends with it. What it keeps survives [`Own::kill`] and [`Own::start`].
 pub(crate) struct OwnKafka {
     own: Own,
@@ -294,7 +297,8 @@ impl Own {
     fn script(&self, verb: &str) -> Command {
         let mut command = script(&format!("{}.sh", self.name));
         // It has little to keep in memory, and there may be several.
-        command.args([verb, path(self.dir.path())]).env("SYNCROBOARD_KAFKA_HEAP", "512m").stdin(Stdio::null());
+        command.args([verb, path(self.dir.path())]).stdin(Stdio::null());
+        command.env("SYNCROBOARD_KAFKA_HEAP", "512m").env("SYNCROBOARD_KAFKA_JAVA", SHORT_LIVED);
         command
     }
 }

@@ -161,7 +161,7 @@ async fn should_go_on_after_postgres_was_killed_under_load() {
 #[tokio::test]
 async fn should_wait_for_room_when_postgres_disk_is_full() {
     let server = OwnPostgres::new(&[]);
-    let disk = SmallDisk::new();
+    let disk = SmallDisk::for_postgres(64);
     let mut db = connect(server.url()).await;
     run(&mut db, &format!("CREATE TABLESPACE small LOCATION '{}'", disk.path().display())).await;
     let database = OwnDatabase::on(server.url()).await;

@@ -20,6 +20,7 @@ mod mails;
 mod oracle;
 mod proxy;
 mod replaced;
+#[path = "../../../tests/support/small_disk.rs"]
 mod small_disk;
 #[path = "../support/mod.rs"]
 mod support;

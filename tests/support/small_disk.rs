@@ -1,5 +1,8 @@
 //! A file system with little room, in memory. Making one takes root, or `sudo` without a password.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::expect_used, reason = "a helper of tests")]
+
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,20 +10,26 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// Room for an empty database, and a little more.
-const SIZE: &str = "size=64m,mode=0700";
-
 pub(crate) struct SmallDisk {
     dir: TempDir,
 }
 
 impl SmallDisk {
-    pub(crate) fn new() -> Self {
+    /// For whoever runs the test.
+    pub(crate) fn new(megabytes: u32) -> Self {
+        Self::of(&id(&[]), megabytes)
+    }
+
+    /// For a Postgres, which runs as a user of its own where the tests run as root.
+    pub(crate) fn for_postgres(megabytes: u32) -> Self {
+        Self::of(&if id(&[]) == "0" { id(&["postgres"]) } else { id(&[]) }, megabytes)
+    }
+
+    fn of(user: &str, megabytes: u32) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        // The server runs as this user where the tests run as root.
-        let user = if id(&[]) == "0" { id(&["postgres"]) } else { id(&[]) };
         let path = dir.path().display().to_string();
-        privileged(&["mount", "-t", "tmpfs", "-o", &format!("{SIZE},uid={user}"), "tmpfs", &path]);
+        let options = format!("size={megabytes}m,mode=0700,uid={user}");
+        privileged(&["mount", "-t", "tmpfs", "-o", &options, "tmpfs", &path]);
         Self { dir }
     }
 
