@@ -164,7 +164,7 @@ pub(crate) struct Scene {
     pub(crate) token: String,
     pub(crate) projects: Vec<String>,
     pub(crate) load: Load,
-    pub(crate) proxy: RoundRobin,
+    _proxy: RoundRobin,
 }
 
 impl Scene {
@@ -180,7 +180,7 @@ impl Scene {
             _ => Load::start(plan, token.clone()),
         };
         load.server_is_at(&proxy.url);
-        Self { token, projects, load, proxy }
+        Self { token, projects, load, _proxy: proxy }
     }
 
     /// Waits until so many more tickets are made.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use crate::hangs::nothing_hangs;
 use crate::load::{ENDLESS, seed};
 use crate::proxy::{Action, Rule};
-use crate::site::{Scene, Site, nothing_hangs, settings, settings_for_three};
+use crate::site::{Scene, Site, settings, settings_for_three};
 use crate::support::services::{Own, OwnRegistry};
 use crate::support::text;
 use crate::wire::api;
