@@ -31,7 +31,8 @@ const OUTSIDE: [&str; 4] = ["rdkafka", "sqlx", "redis", "lettre"];
 /// Above this a file has more than one concept in it.
 const MAX_LINES: usize = 600;
 /// Tests that kill at random moments have to sleep until then.
-const MAY_SLEEP: [&str; 2] = ["tests/kill/storm.rs", "tests/rig/pace.rs"];
+const MAY_SLEEP: [&str; 4] =
+    ["tests/kill/storm.rs", "tests/kafka/storm.rs", "tests/apart/storm.rs", "tests/rig/pace.rs"];
 /// The only place that dependencies come from, as Cargo.lock writes it.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 

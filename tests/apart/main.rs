@@ -32,6 +32,7 @@ mod proxy;
 mod rest;
 mod servers;
 mod site;
+mod storm;
 #[path = "../support/mod.rs"]
 mod support;
 mod traces;

@@ -18,7 +18,7 @@ pub(crate) struct RoundRobin {
 }
 
 struct Shared {
-    backends: Vec<String>,
+    backends: Mutex<Vec<String>>,
     served: Mutex<Vec<usize>>,
     next: AtomicUsize,
     http: reqwest::Client,
@@ -29,7 +29,7 @@ impl RoundRobin {
     pub(crate) fn new(backends: &[String]) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let shared = Arc::new(Shared {
-            backends: backends.to_vec(),
+            backends: Mutex::new(backends.to_vec()),
             served: Mutex::new(vec![0; backends.len()]),
             next: AtomicUsize::new(0),
             http: reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
@@ -39,6 +39,11 @@ impl RoundRobin {
         let url = format!("http://{}", listener.local_addr().unwrap());
         runtime.spawn(async move { axum::serve(listener, router).await });
         Self { url, shared, _runtime: runtime }
+    }
+
+    /// One of the processes is at another address now.
+    pub(crate) fn replace(&self, index: usize, url: &str) {
+        url.clone_into(&mut lock(&self.shared.backends)[index]);
     }
 
     /// How many requests each has answered.
@@ -53,7 +58,7 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let first = shared.next.fetch_add(1, Ordering::Relaxed);
-    let backends = &shared.backends;
+    let backends = lock(&shared.backends).clone();
     let mut body = Some(body);
     for turn in 0..backends.len() {
         let index = (first + turn) % backends.len();

@@ -164,7 +164,7 @@ pub(crate) struct Scene {
     pub(crate) token: String,
     pub(crate) projects: Vec<String>,
     pub(crate) load: Load,
-    _proxy: RoundRobin,
+    pub(crate) proxy: RoundRobin,
 }
 
 impl Scene {
@@ -180,7 +180,7 @@ impl Scene {
             _ => Load::start(plan, token.clone()),
         };
         load.server_is_at(&proxy.url);
-        Self { token, projects, load, _proxy: proxy }
+        Self { token, projects, load, proxy }
     }
 
     /// Waits until so many more tickets are made.

@@ -44,6 +44,7 @@ mod site;
 #[path = "../support/small_disk.rs"]
 mod small_disk;
 mod state_directory;
+mod storm;
 #[path = "../support/mod.rs"]
 mod support;
 #[allow(dead_code, reason = "whole, though the tests do not use every part of it")]
