@@ -37,8 +37,7 @@ fn should_live_through_seventy_seconds_without_a_broker_and_start_meanwhile() {
     other.kill();
     other = site.worker(&["--instance", "dies"]);
     other.wait_for_log("cannot be reached, trying again");
-    // Nobody tells when it has lasted long enough.
-    std::thread::sleep(OUTAGE.saturating_sub(begun.elapsed()));
+    assert!(!worker.says("state=NOT_RUNNING", OUTAGE.saturating_sub(begun.elapsed())));
     let before = scene.load.acknowledged();
     proxy.clear();
     println!("{} requests did not reach the broker, {before} were acknowledged", outage.hits());
@@ -69,8 +68,8 @@ fn should_do_again_what_was_in_a_transaction_that_ran_into_its_timeout() {
     let rule = rule.when(move |request| request.transaction.as_ref().is_some_and(|t| of_it(&t.id)));
     let open = proxy.rule(rule.first(1)).held(SOON);
     worker.signal("STOP");
-    // Kafka looks once a second.
-    std::thread::sleep(Duration::from_secs(6));
+    // Kafka looks once a second. The other one goes on.
+    assert!(!server.says("state=NOT_RUNNING", Duration::from_secs(6)));
     let code = open.release(SOON);
     assert!(code.is_some_and(|code| code != 0), "the transaction was still open: {code:?}");
     worker.signal("CONT");

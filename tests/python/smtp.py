@@ -2,7 +2,8 @@
 has taken.
 
 A recipient whose name begins with "nobody" is refused for good; one whose name begins with "later" is put off the first time; of the
-first mail to one whose name begins with "cut" the connection is cut after the final dot, when it has been taken.
+first mail to one whose name begins with "cut" the connection is cut after the final dot, when it has been taken; not by one that comes
+back at a given port, as who fails again and again is left alone ever longer.
 """
 
 import email
@@ -36,7 +37,7 @@ class Handler:
         taken = {"from": envelope.mail_from, "to": envelope.rcpt_tos, "headers": headers, "bodies": bodies}
         print(json.dumps(taken), flush=True)
         cut = {address for address in envelope.rcpt_tos if address.startswith("cut")} - self.cut
-        if cut:
+        if cut and len(sys.argv) == 1:
             self.cut |= cut
             server.transport.abort()
         return "250 taken"

@@ -49,6 +49,11 @@ impl Damage {
         Self::Noise,
     ];
 
+    /// Whether there must be tables: a task that was restored has none before it stops in order.
+    pub(crate) fn needs_tables(self) -> bool {
+        matches!(self, Self::Removed(Part::Tables) | Self::Truncated(Part::Tables) | Self::Flipped(Part::Tables))
+    }
+
     /// Whether it is certain that something is found out and set aside. What is gone is only restored.
     pub(crate) fn is_found(self) -> bool {
         !matches!(self, Self::Deleted | Self::Noise)
