@@ -116,7 +116,8 @@ mod tests {
 
     fn found(sequence: i64, reached: i64, board: &Value) -> Vec<String> {
         let mut ticket = Ticket::default();
-        ("OPEN".clone_into(&mut ticket.state.status), "T".clone_into(&mut ticket.state.title));
+        "OPEN".clone_into(&mut ticket.state.status);
+        "T".clone_into(&mut ticket.state.title);
         let project = Project { sequence: 4, tickets: [(1, ticket)].into(), ..Project::default() };
         let held = Held { sequence, body: Some(board.to_string().into_bytes()) };
         let row = json!({"project_id": ID, "sequence": reached});

@@ -165,7 +165,7 @@ impl Stores<'_> {
                 match (Outcome::decode(value), answer) {
                     (Ok(remembered), Some(answer)) if remembered == *answer => {}
                     (Ok(remembered), answer) => {
-                        wrong.push(format!("{remembered:?} is remembered, the answer {answer:?}"))
+                        wrong.push(format!("{remembered:?} is remembered, the answer {answer:?}"));
                     }
                     (Err(_), answer) if value == PENDING => {
                         wrong.push(format!("{} is still being decided, the answer {answer:?}", shown(key)));

@@ -98,7 +98,7 @@ fn mailed(seen: &Seen, delivered: &BTreeSet<String>, found: &mut Vec<Finding>) {
                 found.push(Finding::new(Law::Told, format!("the mail at {at:?} is said to be sent, but is not there")));
             }
             (None, false) => {
-                found.push(Finding::new(Law::Told, format!("the mail at {at:?} is neither decided nor there")))
+                found.push(Finding::new(Law::Told, format!("the mail at {at:?} is neither decided nor there")));
             }
             _ => {}
         }
