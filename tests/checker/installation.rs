@@ -40,6 +40,10 @@ impl Installation {
         command
     }
 
+    fn sql(&self, sql: &str) -> String {
+        psql(self.postgres.url(), &format!("SET search_path = read_model;\n{sql}"))
+    }
+
     fn part(&self, name: &str) -> Server {
         let mut server = Home::spawn(&mut self.command(&[name]));
         server.wait_until_running();
@@ -51,7 +55,7 @@ impl Installation {
         let said = self.command(&["token", "--user", ADMIN, "--admin"]).output().unwrap();
         let said = String::from_utf8(said.stdout).unwrap();
         let token = said.lines().last().unwrap().trim();
-        let keys = psql(self.postgres.url(), "SELECT key FROM projects");
+        let keys = self.sql("SELECT key FROM projects");
         assert!(keys.lines().count() > 1, "{keys}");
         for key in keys.lines() {
             let board = http().get(format!("{}/projects/{key}/board", api.url)).bearer_auth(token).send().unwrap();
@@ -62,7 +66,7 @@ impl Installation {
     /// Whether the sink has still something to do.
     fn lags(&self) -> bool {
         let broker = self.scene.site.broker();
-        let next = psql(self.postgres.url(), "SELECT topic, partition, next_offset FROM sink_offsets");
+        let next = self.sql("SELECT topic, partition, next_offset FROM sink_offsets");
         let next: Vec<Vec<&str>> = next.lines().map(|line| line.split('|').collect()).collect();
         ["ticket.events", "user.events", "notifications", "email.outbox", "command.outcomes"].iter().any(|topic| {
             (0..crate::PARTITIONS).any(|partition| {
@@ -89,7 +93,7 @@ impl Installation {
     }
 
     fn finds(&self, law: Law, spoil: &str) {
-        psql(self.postgres.url(), spoil);
+        self.sql(spoil);
         let found = self.found(None);
         println!("{spoil}: {}", found[0]);
         finds(&found, law);

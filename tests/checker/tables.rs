@@ -33,7 +33,12 @@ pub(super) type Tables = BTreeMap<&'static str, Vec<Value>>;
 pub(super) fn read(url: &str) -> Tables {
     let select = |name: &&str| format!("SELECT json_build_array('{name}', row_to_json(t)) FROM {name} t;\n");
     let selects: String = NAMES.iter().map(select).collect();
-    let printed = psql(url, &format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n{selects}COMMIT;"));
+    let printed = psql(
+        url,
+        &format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET LOCAL search_path = read_model;\n{selects}COMMIT;"
+        ),
+    );
     let mut tables: Tables = NAMES.iter().map(|name| (*name, Vec::new())).collect();
     for line in printed.lines() {
         let Ok(Value::Array(mut pair)) = serde_json::from_str(line) else { continue };

@@ -13,6 +13,7 @@ use state::{StateError, StoreId};
 use crate::broker::{Broker, BrokerError, Fetched, Reader, TopicPartition};
 use crate::changelog::Logged;
 use crate::errors::StreamsError;
+use crate::metrics::StoreMetrics;
 use crate::progress::Pace;
 use crate::record::TaskId;
 use crate::step::{Step, Steps};
@@ -60,11 +61,11 @@ impl Restorer {
             let (mut tail, end) = (Vec::new(), watermarks.1);
             for logged in stores {
                 let from = start(task, logged.store, &partition, watermarks)?;
-                task.metrics().stores[logged.store.0].restore_remaining.set(end - from);
                 tail.push((logged, from));
             }
             let next = tail.iter().map(|(_, from)| *from).min().unwrap_or(end);
             if next < end {
+                show(task, &tail).restore_remaining.set(end - next);
                 // Wherever the reader is in it, it is not there.
                 self.assigned.remove(&partition);
                 self.tails.insert(partition, Tail { task: task.id().clone(), stores: tail, next, end });
@@ -200,12 +201,10 @@ impl Restorer {
         restored.map_err(|source| StreamsError::State { task: tail.task.clone(), source })?;
         tail.next = next;
         let done = (next - start).cast_unsigned();
-        let shown = task.metrics();
-        for (store, reached) in checkpoints {
-            shown.stores[store.0].restored.add(done);
-            shown.stores[store.0].restore_remaining.set(tail.end - reached);
-        }
-        shown.thread.restored.add(done);
+        let shown = show(task, &tail.stores);
+        shown.restored.add(done);
+        shown.restore_remaining.set(tail.end - next);
+        task.metrics().thread.restored.add(done);
         let written = piece.batch.len().min(limit);
         if next >= tail.end {
             self.tails.remove(&piece.partition);
@@ -224,6 +223,11 @@ impl Tail {
         let (logged, key, from) = self.stores.iter().find_map(|(l, from)| Some((l, l.key(key)?, *from)))?;
         (offset >= from).then_some((logged.store, key))
     }
+}
+
+/// Where it is shown how far a changelog is restored: with the first of its stores, so that each offset counts once.
+fn show<'t>(task: &'t Task, stores: &[(Logged, i64)]) -> &'t StoreMetrics {
+    &task.metrics().stores[stores[0].0.store.0]
 }
 
 /// From where on a store's changelog is to be read, which has these watermarks.
