@@ -86,7 +86,7 @@ impl Rig {
     }
 
     fn all_live(&mut self) {
-        self.slots.iter_mut().for_each(|slot| _ = slot.server());
+        self.slots.iter_mut().filter(|slot| slot.is_filled()).for_each(|slot| _ = slot.server());
     }
 
     fn end(&mut self, parts: &[Part]) {

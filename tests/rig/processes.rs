@@ -11,8 +11,8 @@ use crate::kinds::Part;
 use crate::pace::{last, pause};
 use crate::rig::{PATIENCE, Rig};
 
-/// Longer than a session lasts.
-const PAST_SESSION: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(7)];
+/// How much longer than a session lasts.
+const PAST_SESSION: Duration = Duration::from_millis(1_500);
 /// How long a process may take to get to a point at which it is to be killed.
 const REACHED: Duration = Duration::from_secs(20);
 
@@ -100,7 +100,7 @@ impl Rig {
         self.progresses();
         let mark = self.slots[victim].mark();
         self.slots[victim].signal("STOP");
-        last(PAST_SESSION[usize::from(self.site.shape.server_assigns)]);
+        last(self.site.shape.session() + PAST_SESSION);
         self.slots[victim].signal("CONT");
         self.slots[victim].logs("were lost to other members", mark, REACHED)
     }

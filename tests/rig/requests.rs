@@ -11,7 +11,9 @@ use crate::rig::Rig;
 use crate::wire::{Request, api};
 
 /// How long a rule may wait for the request that it is about, or a retry may take.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(10);
+/// How often it is tried.
+const TRIES: usize = 3;
 
 /// The broker's answer to a producer that has been succeeded.
 const PRODUCER_FENCED: i16 = 90;
@@ -63,6 +65,11 @@ impl Rig {
             Wire::Denied => Action::MutateResponse(*denials(kind).choose(&mut self.random).unwrap()),
         };
         self.says(&format!("request {kind}: {action:?}"));
+        (0..TRIES).any(|_| self.meet(kind, action))
+    }
+
+    /// Whether a request of a kind comes soon and that happens to it. The one that it was about to happen to may die with its process.
+    fn meet(&mut self, kind: i16, action: Action) -> bool {
         let rule = Rule::on(kind, action).first(1);
         // A producer asks where its coordinator is without saying that it has transactions.
         let rule = if kind == api::FIND_COORDINATOR { rule } else { rule.when(is_transactional) };
@@ -82,12 +89,16 @@ impl Rig {
     /// The end of a worker's transaction is held and its connection cut; its retry, on another connection, is answered; then the first one
     /// arrives. It must be refused, or it would end what has come since.
     pub(crate) fn late_end(&mut self) -> bool {
+        (0..TRIES).any(|_| self.hold_end())
+    }
+
+    /// Of a worker at random; it may have nothing to do.
+    fn hold_end(&mut self) -> bool {
         self.all_run();
         let worker = self.one_of(Part::Worker);
-        let name = self.slots[worker].name.clone();
-        let prefix = format!("-{name}-");
+        let name = format!("-{}-", self.slots[worker].name);
         let is_commit = move |request: &Request| {
-            request.transaction.as_ref().is_some_and(|t| t.commit == Some(true) && t.id.contains(&prefix))
+            request.transaction.as_ref().is_some_and(|t| t.commit == Some(true) && t.id.contains(&name))
         };
         let armed =
             self.proxy().rule(Rule::on(api::END_TXN, Action::HoldRequest { cut: true }).when(is_commit).first(1));

@@ -109,7 +109,7 @@ impl Rig {
             });
             last(Duration::from_millis(20));
         }
-        last(Duration::from_secs(4).saturating_sub(begun.elapsed()));
+        last((self.site.shape.session() + Duration::from_secs(1)).saturating_sub(begun.elapsed()));
         self.site.kafka.signal("CONT");
         silent && missed
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::process::Output;
 use std::sync::Arc;
+use std::time::Duration;
 
 use connectors::kafka::{KafkaBroker, KafkaConfig};
 use rand::Rng;
@@ -25,7 +26,9 @@ const SECRET: &str = "3f0c9d5be8a14c6eb2d7f1a09c5e4d3b8f6a7c2e1d0b9a8f7e6d5c4b3a
 const ALONE: [(&str, &str); 1] = [("broker.session.timeout.ms", "60000")];
 
 /// What brokers of a cluster are set to whose every partition has three replicas.
-const REPLICATED: [(&str, &str); 5] = [
+const REPLICATED: [(&str, &str); 6] = [
+    // Three of them on two cores are late now and then.
+    ("broker.session.timeout.ms", "6000"),
     ("default.replication.factor", "3"),
     ("min.insync.replicas", "2"),
     ("offsets.topic.replication.factor", "3"),
@@ -53,6 +56,11 @@ impl Shape {
             return Self { cluster, server_assigns: false, static_members: true, threads: 1 };
         }
         Self { cluster, server_assigns, static_members, threads }
+    }
+
+    /// How long a worker's session lasts. Where the server assigns it is the brokers' setting (`scripts/services/kafka.properties`).
+    pub(crate) fn session(self) -> Duration {
+        Duration::from_secs(if self.cluster || self.server_assigns { 6 } else { 3 })
     }
 
     /// Whether one of two workers with one id ends, as the group has told it that the other has come.
@@ -105,7 +113,7 @@ impl Site {
                 if shape.server_assigns { "consumer" } else { "classic" }.to_owned(),
             ),
             ("SYNCROBOARD__KAFKA__STATIC_MEMBERSHIP", shape.static_members.to_string()),
-            ("SYNCROBOARD__KAFKA__SESSION_TIMEOUT_MS", "3000".to_owned()),
+            ("SYNCROBOARD__KAFKA__SESSION_TIMEOUT_MS", shape.session().as_millis().to_string()),
             ("SYNCROBOARD__KAFKA__TRANSACTION_TIMEOUT_MS", "4000".to_owned()),
             ("SYNCROBOARD__WORKER__THREADS", shape.threads.to_string()),
             ("SYNCROBOARD__POSTGRES__URL", format!("postgres://writer:w@{server}")),
@@ -134,7 +142,7 @@ impl Site {
     /// A process that has not said anything yet.
     pub(crate) fn launch(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Server {
         let mut command = self.home.command(arguments);
-        Home::spawn(command.envs(&self.settings).envs(environment.iter().copied()))
+        Home::spawn(command.envs(&self.settings).env("NO_COLOR", "1").envs(environment.iter().copied()))
     }
 
     /// Runs a command to its end.
