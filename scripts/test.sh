@@ -28,8 +28,7 @@ run() {
     tests=
 }
 run cargo test --workspace --locked
-# One build with both features for all three.
+# One build with both features.
 with_bugs() { run cargo test --workspace --locked --features injected-bugs,kill-points --test "$@"; }
 with_bugs simulation
 with_bugs apart kill_points
-with_bugs checker scenes
