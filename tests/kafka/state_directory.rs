@@ -103,6 +103,9 @@ fn should_stop_at_a_full_disk_and_go_on_where_it_was_when_there_is_room() {
     disk.fill();
     scene.goes_on(100);
     let mut third = site.worker(&["--instance", "third"]);
+    third.wait_until_running();
+    // What was committed is in memory; when it ends it is to be written.
+    worker.terminate();
     let ended = worker.wait_until_ended(NOTICED);
     let said = worker.logged().join("\n");
     assert_eq!(ended.code(), Some(3), "{said}");
