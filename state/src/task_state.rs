@@ -75,19 +75,24 @@ impl TaskState {
         if families.is_empty() {
             return Ok((state, report));
         }
+        // What it has reached is read at once, so that damage there shows here too.
+        let open = || {
+            let rocks = Rocks::open(dir, &families, memory)?;
+            let stream_time = rocks.stream_time()?.unwrap_or(NO_STREAM_TIME);
+            Ok((rocks, stream_time))
+        };
         let opened = match damage_without_current(dir) {
             Some(message) => Err(StateError::Corrupt { store: "*".to_owned(), path: dir.to_owned(), message }),
-            None => Rocks::open(dir, &families, memory),
+            None => open(),
         };
-        let rocks = match opened {
+        let (rocks, stream_time) = match opened {
             Err(StateError::Corrupt { message, .. }) => {
                 report.set_aside = Some(set_aside(dir)?);
                 report.reason = Some(message);
-                Rocks::open(dir, &families, memory)?
+                open()?
             }
             opened => opened?,
         };
-        let stream_time = rocks.stream_time()?.unwrap_or(NO_STREAM_TIME);
         state.rocks = Some(rocks);
         state.stream_time = stream_time;
         state.committed_stream_time = stream_time;

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use state::{OpenReport, StateError, StateMemory, StoreId, StoreSpec, StoreStep, TaskState};
+use state::{NO_STREAM_TIME, OpenReport, StateError, StateMemory, StoreId, StoreSpec, StoreStep, TaskState};
 
 const TICKETS: StoreId = StoreId(0);
 
@@ -94,6 +94,28 @@ fn should_set_aside_a_database_with_a_damaged_table() {
             fs::write(&table, vec![0xa5; len]).expect("damages");
         }
     });
+}
+
+/// It is no part of a store, and read before any is.
+#[test]
+fn should_set_aside_a_database_whose_stream_time_cannot_be_read() {
+    let home = Home::new();
+    let specs = [StoreSpec::new("memory").expiring(1_000)];
+    let mut state = home.open(&specs);
+    state.set_stream_time(5_000);
+    state.put(StoreId(0), b"a", b"1");
+    state.commit(&[(StoreId(0), 1)]).expect("commit");
+    state.flush().expect("flush");
+    drop(state);
+    for table in home.files(".sst") {
+        let mut bytes = fs::read(&table).expect("a table");
+        // Tables begin with data; index and filter, which are read with the table, stay whole.
+        bytes[..16].iter_mut().for_each(|byte| *byte ^= 0xff);
+        fs::write(&table, bytes).expect("damages");
+    }
+    let (state, report) = home.try_open(&specs).expect("open");
+    assert!(report.set_aside.is_some() && report.reason.is_some_and(|reason| reason.contains("Corruption")));
+    assert_eq!((state.checkpoint(StoreId(0)).expect("checkpoint"), state.stream_time()), (None, NO_STREAM_TIME));
 }
 
 #[test]
