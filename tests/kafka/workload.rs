@@ -98,9 +98,9 @@ fn wait_until_consumed(broker: &dyn Broker) {
         });
         behind.map(|(partition, committed)| format!("{partition} at {committed:?}"))
     };
-    // Many times in a row: what is on its way from one sub-topology to the other is in no log for a moment.
+    // Twice in a row: what is on its way from one sub-topology to the other is in no log for a moment.
     let mut still = 0;
-    while still < 40 {
+    while still < 2 {
         match behind() {
             None => still += 1,
             Some(partition) => {
