@@ -39,13 +39,8 @@ pub(crate) struct Plan {
 
 /// The seed in `KILL_SEED`, or one of its own each time.
 pub(crate) fn seed() -> u64 {
-    seed_or(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())
-}
-
-/// The seed in `KILL_SEED`, or that one.
-pub(crate) fn seed_or(other: u64) -> u64 {
     let given = std::env::var("KILL_SEED").ok().map(|seed| seed.parse().expect("KILL_SEED is a number"));
-    given.unwrap_or(other)
+    given.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())
 }
 
 /// Makes projects, all at once.
