@@ -104,18 +104,20 @@ fn should_not_let_a_late_abort_end_the_next_transaction() {
     producer.commit().unwrap();
 }
 
-/// A rule, and what must happen first for its request to come at all.
+/// What happens once to a kind of request.
 struct Fault {
     api: i16,
     action: Action,
-    /// The worker's producer is to be replaced.
-    needs_a_new_producer: bool,
 }
 
 impl Fault {
     const fn new(api: i16, action: Action) -> Self {
-        let needs_a_new_producer = matches!(api, api::INIT_PRODUCER_ID | api::FIND_COORDINATOR);
-        Self { api, action, needs_a_new_producer }
+        Self { api, action }
+    }
+
+    /// Whether the request comes only when the worker's producer is replaced.
+    const fn needs_a_new_producer(&self) -> bool {
+        matches!(self.api, api::INIT_PRODUCER_ID | api::FIND_COORDINATOR)
     }
 
     fn rule(&self) -> Rule {
@@ -134,7 +136,7 @@ fn goes_on_through(faults: &[Fault]) {
     scene.goes_on(200);
     for fault in faults {
         let armed = proxy.rule(fault.rule());
-        if fault.needs_a_new_producer {
+        if fault.needs_a_new_producer() {
             let fenced = Rule::on(api::TXN_OFFSET_COMMIT, Action::Answer(PRODUCER_FENCED)).when(is_of_the_worker);
             proxy.rule(fenced.first(1)).wait_for_hit(SOON);
         }

@@ -74,11 +74,6 @@ impl Request {
         let transaction = Transaction::parse(api, version, bytes);
         Some(Self { api, version, correlation, client, connection, transaction, frame, body })
     }
-
-    /// Whether this stands somewhere in it, such as a topic's name.
-    pub(crate) fn mentions(&self, text: &str) -> bool {
-        self.frame.windows(text.len()).any(|bytes| bytes == text.as_bytes())
-    }
 }
 
 impl Transaction {

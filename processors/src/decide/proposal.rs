@@ -14,7 +14,8 @@ use crate::workflow;
 /// Unix epoch.
 ///
 /// It counts only in the ticket's round that it was made for, so whatever was done by hand since wins, and only if it was
-/// made by the pool that the project is in.
+/// made by the pool that the project is in. Where it can be given to nobody, the ticket of whoever has left is taken from
+/// them all the same.
 ///
 /// # Errors
 /// The state cannot be read.
@@ -33,47 +34,53 @@ pub fn decide_proposal(
     let stamp = stamp(view, proposal, &ticket, at)?;
     let TicketState { ticket_id, version: ticket_version, round, .. } = *ticket;
     let (number, round) = (proposal.number, round + 1);
-    let Some(assignee_id) = proposal.assignee_id else {
-        let unassigned = ticket.assignee_id.map(|previous_assignee_id| {
-            event!(
-                &stamp,
-                0,
-                TicketUnassigned {
-                    ticket_id,
-                    number,
-                    previous_assignee_id,
-                    unassigned_by: Uuid::nil(),
-                    unassigned_at: at,
-                    ticket_version,
-                    automatic: true,
-                    round,
-                }
-            )
-        });
-        return Ok(unassigned);
-    };
-    match guard::assignee(view, assignee_id) {
-        Ok(()) if Policy::of_stored(&project.assignment_policy) != Policy::Manual => {}
-        Err(Refused::Fault(fault)) => return Err(fault),
-        Ok(()) | Err(Refused::Rejected(_)) => return Ok(None),
+    if let Some(assignee_id) = proposal.assignee_id
+        && Policy::of_stored(&project.assignment_policy) != Policy::Manual
+        && may_have(view, assignee_id)?
+    {
+        return Ok(Some(event!(
+            &stamp,
+            0,
+            TicketAssigned {
+                ticket_id,
+                number,
+                assignee_id,
+                previous_assignee_id: ticket.assignee_id,
+                assigned_by: Uuid::nil(),
+                assigned_at: at,
+                // People have edited nothing.
+                ticket_version,
+                automatic: true,
+                round,
+                reason: Some(proposal.reason.clone()),
+            }
+        )));
     }
-    Ok(Some(event!(
-        &stamp,
-        0,
-        TicketAssigned {
-            ticket_id,
-            number,
-            assignee_id,
-            previous_assignee_id: ticket.assignee_id,
-            assigned_by: Uuid::nil(),
-            assigned_at: at,
-            // People have edited nothing.
-            ticket_version,
-            automatic: true,
-            round,
-            reason: Some(proposal.reason.clone()),
-        }
-    )))
+    // For a ticket that somebody has, a pool proposes another only because they have left.
+    Ok(ticket.assignee_id.map(|previous_assignee_id| {
+        event!(
+            &stamp,
+            0,
+            TicketUnassigned {
+                ticket_id,
+                number,
+                previous_assignee_id,
+                unassigned_by: Uuid::nil(),
+                unassigned_at: at,
+                ticket_version,
+                automatic: true,
+                round,
+            }
+        )
+    }))
+}
+
+fn may_have(view: &impl ProjectView, assignee_id: Uuid) -> Result<bool, Fault> {
+    match guard::assignee(view, assignee_id) {
+        Ok(()) => Ok(true),
+        Err(Refused::Rejected(_)) => Ok(false),
+        Err(Refused::Fault(fault)) => Err(fault),
+    }
 }
 
 fn stamp(

@@ -152,8 +152,7 @@ fn should_give_it_all_the_same_when_the_chosen_has_gone_away_meanwhile() {
 
 #[test]
 fn should_assign_nothing_any_more_when_the_policy_has_become_manual_meanwhile() {
-    let manual = |_: &Scene, _| vec![configure_assignment(OWNER, |c| c.policy = Some("manual".to_owned()))];
-    crosses(true, manual, |_| None);
+    crosses(true, |_, _| vec![go_manual()], |_| None);
 }
 
 #[test]
@@ -166,6 +165,14 @@ fn should_assign_all_the_same_when_the_policy_was_manual_for_a_moment() {
 fn should_count_the_new_weight_when_the_priority_changes_meanwhile() {
     let edited = |_: &Scene, n| vec![edit(OWNER, |c| (c.number, c.priority) = (n, Some("URGENT".to_owned())))];
     crosses(true, edited, |s| Some(s.ann));
+}
+
+fn go_manual() -> TicketCommand {
+    configure_assignment(OWNER, |c| c.policy = Some("manual".to_owned()))
+}
+
+fn come_back() -> TicketCommand {
+    add_member(OWNER, |c| ("ann@example.org".clone_into(&mut c.user_key), c.capacity = Some(1_000)).1)
 }
 
 /// Ann has a ticket and leaves; when the pool has proposed who is to have it, the commands come.
@@ -216,9 +223,7 @@ fn should_leave_what_is_done_meanwhile_with_whoever_did_it() {
 
 #[test]
 fn should_be_right_when_whoever_left_comes_back_meanwhile() {
-    let back = |_: &Scene| {
-        vec![add_member(OWNER, |c| ("ann@example.org".clone_into(&mut c.user_key), c.capacity = Some(1_000)).1)]
-    };
+    let back = |_: &Scene| vec![come_back()];
     // Bob was proposed, and keeps it.
     leaves(true, back, |s| Some(s.bob));
     // It was taken from ann, waited, and she has room.
@@ -229,4 +234,31 @@ fn should_be_right_when_whoever_left_comes_back_meanwhile() {
 fn should_be_right_when_somebody_gains_room_while_a_ticket_is_being_taken_from_whoever_leaves() {
     let room = |s: &Scene| vec![update_member(OWNER, |c| (c.user_id, c.capacity) = (s.bob, Some(50)))];
     leaves(false, room, |s| Some(s.bob));
+}
+
+#[test]
+fn should_take_the_tickets_from_whoever_leaves_also_when_the_policy_has_become_manual_meanwhile() {
+    for free in [true, false] {
+        leaves(free, |_| vec![go_manual()], |_| None);
+    }
+}
+
+#[test]
+fn should_take_the_tickets_from_whoever_left_and_came_back_when_the_policy_has_become_manual_meanwhile() {
+    for free in [true, false] {
+        leaves(free, |_| vec![come_back(), go_manual()], |_| None);
+        leaves(free, |_| vec![go_manual(), come_back()], |_| None);
+    }
+}
+
+#[test]
+fn should_take_the_tickets_from_whoever_leaves_also_when_the_chosen_cannot_have_them_any_more() {
+    leaves(true, |s| vec![remove_member(OWNER, |c| c.user_id = s.bob)], |_| None);
+    let lower = |s: &Scene| vec![update_member(OWNER, |c| (c.user_id, c.role) = (s.bob, Some("viewer".to_owned())))];
+    leaves(true, lower, |_| None);
+}
+
+#[test]
+fn should_choose_again_for_the_tickets_of_whoever_leaves_when_the_chosen_has_left_and_another_has_come_meanwhile() {
+    leaves(true, |s| vec![come_back(), remove_member(OWNER, |c| c.user_id = s.bob)], |s| Some(s.ann));
 }
