@@ -353,7 +353,7 @@ fn should_mail_everything_whatever_becomes_of_the_mail_server_while_worker_and_m
     server.wait_until_running();
     let board = Board { home, server, settings: settings.clone() };
     let start = |part: &str| Home::spawn(board.home.command(&[part]).envs(&settings));
-    let mut parts = ["worker", "mailer"].map(|part| start(part));
+    let mut parts = ["worker", "mailer"].map(&start);
     parts.iter_mut().for_each(Server::wait_until_running);
     let members: Vec<String> = (0..12).map(|n| format!("cut{n}@example.org")).collect();
     let ada = board.project(&members.iter().map(String::as_str).collect::<Vec<_>>());

@@ -114,9 +114,9 @@ fn keys(broker: &Arc<dyn Broker>, topic: &str) -> BTreeSet<String> {
 
 #[test]
 fn should_restore_each_store_what_is_its_own_of_a_changelog_that_they_share() {
+    const STORES: [&str; 4] = ["persistent", "other", "expiring", "volatile"];
     let dir = tempfile::tempdir().unwrap();
     let broker = open(dir.path(), None);
-    const STORES: [&str; 4] = ["persistent", "other", "expiring", "volatile"];
     let topology = keeper(&STORES, &STORES[..2], true)
         .store(StoreBuilder::persistent("expiring", Utf8, Utf8).expiring(1_000_000))
         .store(StoreBuilder::in_memory("volatile", Utf8, Utf8));
