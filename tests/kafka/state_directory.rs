@@ -113,6 +113,8 @@ fn should_stop_at_a_full_disk_and_go_on_where_it_was_when_there_is_room() {
     // The others take everything over, and go on.
     site.wait_for_members(2);
     scene.goes_on(200);
+    // What it had begun to write is given up when it ends or starts: that is room again.
+    disk.fill();
     let mut on_a_full_disk = start();
     assert_eq!(on_a_full_disk.wait_until_ended(NOTICED).code(), Some(3));
     let said = on_a_full_disk.logged().join("\n");

@@ -37,9 +37,9 @@ impl SmallDisk {
         self.dir.path()
     }
 
-    /// Leaves no room.
+    /// Leaves no room, also where some has come back since.
     pub(crate) fn fill(&self) {
-        let mut ballast = File::create(self.ballast()).expect("a file");
+        let mut ballast = File::options().create(true).append(true).open(self.ballast()).expect("a file");
         while ballast.write_all(&[0; 4 << 10]).is_ok() {}
     }
 
