@@ -122,7 +122,7 @@ impl<'a> Site<'a> {
         self.written(u64::from(self.args.projects) + commands)?;
         self.say(round, "draining");
         let mut process = self.start()?;
-        let (drain, drain_whole) = self.drain(&mut process, commands)?;
+        let (drain, drain_whole) = self.drain(&mut process, &mut traffic, commands)?;
         let peak_mb = peak_mb(process.id())?;
         let drained = traffic::ends(&self.broker)?;
         traffic.note(&self.broker, DRAIN, (&first, &drained), commands)?;
@@ -227,7 +227,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn drain(&self, process: &mut Process, commands: u64) -> anyhow::Result<(Used, Used)> {
+    fn drain(&self, process: &mut Process, traffic: &mut Traffic, commands: u64) -> anyhow::Result<(Used, Used)> {
         let running = self.reading(process)?;
         let profile = self.profile(process)?;
         let (pid, broker_pid, projects) = (process.id(), self.kafka.pid(), u64::from(self.args.projects));
@@ -235,6 +235,9 @@ impl<'a> Site<'a> {
         self.settled(process, |done| {
             let done = done.saturating_sub(projects);
             if warm.is_none() && done * 100 >= commands * WARM_UP {
+                if self.subject == Subject::Engine {
+                    traffic.sample(&self.broker)?;
+                }
                 warm = Some((done, Reading::now(pid, broker_pid)?));
             }
             Ok(())

@@ -14,6 +14,13 @@ use topology::broker::{Broker, BrokerError, TopicPartition};
 /// How far the bare client may miss what it was told to write, a topic.
 const ALIKE: f64 = 0.01;
 
+/// What the worker deletes again when it was processed.
+const REPARTITION: &str = "-repartition";
+/// Records of a sample, a partition.
+const SAMPLED: i64 = 500;
+/// How often a sample is taken again that was deleted meanwhile.
+const AGAIN: usize = 5;
+
 /// How long a partition may be unknown.
 const KNOWN: Duration = Duration::from_secs(60);
 
@@ -24,6 +31,9 @@ pub(crate) type Ends = BTreeMap<TopicPartition, i64>;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Traffic {
     pub(crate) parts: BTreeMap<String, BTreeMap<String, Share>>,
+    /// Topics of which little can be read in the end; their parts are like what was seen of them in between.
+    #[serde(skip)]
+    sample: BTreeMap<String, Share>,
 }
 
 /// What a topic got for each command.
@@ -73,6 +83,28 @@ impl Traffic {
         Ok(serde_json::from_value(run["traffic"].clone())?)
     }
 
+    /// Looks at what the worker is about to delete, while it works.
+    pub(crate) fn sample(&mut self, broker: &Arc<dyn Broker>) -> anyhow::Result<()> {
+        for left in (0..AGAIN).rev() {
+            let (mut from, mut to) = (Ends::new(), Ends::new());
+            for partition in ends(broker)?.into_keys().filter(|partition| partition.topic.ends_with(REPARTITION)) {
+                let (low, end) = broker.watermarks(&partition)?;
+                from.insert(partition.clone(), low);
+                to.insert(partition, end.min(low + SAMPLED));
+            }
+            match read(broker, (&from, &to)) {
+                Ok(counts) => {
+                    let seen = counts.into_iter().filter(|(_, count)| count.records > 0);
+                    self.sample = seen.map(|(topic, count)| (topic, count.share(1))).collect();
+                    return Ok(());
+                }
+                Err(error) if left == 0 => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Notes what so many commands have left between two moments.
     pub(crate) fn note(
         &mut self,
@@ -81,57 +113,30 @@ impl Traffic {
         (from, to): (&Ends, &Ends),
         commands: u64,
     ) -> anyhow::Result<()> {
-        let mut counts: BTreeMap<String, Count> = BTreeMap::new();
-        let mut left = Ends::new();
-        for (partition, end) in to {
-            let (low, first) = (broker.watermarks(partition)?.0, from.get(partition).copied().unwrap_or_default());
-            let count = counts.entry(partition.topic.to_string()).or_default();
-            count.offsets += end - first;
-            // What was processed of a repartition topic may be deleted already.
-            count.kept += end - low.clamp(first, *end);
-            if low.max(first) < *end {
-                left.insert(partition.clone(), *end);
-            }
-        }
-        let starts: Vec<_> = left.keys().map(|p| start(broker, p, from)).collect::<anyhow::Result<_>>()?;
-        let mut reader = broker.reader()?;
-        reader.assign(&starts)?;
-        while !left.is_empty() {
-            let fetched = reader.poll(Duration::from_secs(10))?;
-            anyhow::ensure!(!fetched.is_empty(), "what was written cannot be read: {left:?}");
-            for piece in fetched {
-                let Some(&end) = left.get(&piece.partition) else { continue };
-                let count = counts.get_mut(&*piece.partition.topic).context("a topic")?;
-                for record in piece.batch.iter().take_while(|r| r.offset < end) {
-                    count.records += 1;
-                    count.key_bytes += record.key.map_or(0, <[u8]>::len) as u64;
-                    count.value_bytes += record.value.map_or(0, <[u8]>::len) as u64;
-                    count.headers += record.headers.iter().count() as u64;
-                }
-                if piece.batch.next_offset() >= end {
-                    left.remove(&piece.partition);
-                }
-            }
+        let (gone, kept): (Ends, Ends) = to.clone().into_iter().partition(|(p, _)| self.sample.contains_key(&*p.topic));
+        let mut counts = read(broker, (from, &kept))?;
+        for (partition, end) in gone {
+            let first = from.get(&partition).copied().unwrap_or_default();
+            counts.entry(partition.topic.to_string()).or_default().offsets += end - first;
         }
         let mut shares = BTreeMap::new();
         for (topic, count) in counts.into_iter().filter(|(_, count)| count.offsets > 0) {
             let share = match count.records {
-                0 => self.like_before(&topic, count.offsets as f64 / commands as f64),
+                0 => self.like_the_sample(&topic, count.offsets as f64 / commands as f64),
                 _ => Some(count.share(commands)),
             };
-            let share =
-                share.with_context(|| format!("what was written to {topic} is deleted already: run it again"))?;
+            let share = share.with_context(|| format!("what was written to {topic} is deleted already"))?;
             shares.insert(topic, share);
         }
         self.parts.insert(part.to_owned(), shares);
         Ok(())
     }
 
-    /// What a topic got of which nothing can be read any more, by what it got in another part.
-    fn like_before(&self, topic: &str, offsets: f64) -> Option<Share> {
-        let before = self.parts.values().find_map(|shares| shares.get(topic))?;
-        let scale = offsets / (before.records + before.markers);
-        Some(Share { records: before.records * scale, markers: before.markers * scale, ..before.clone() })
+    /// What a topic got that has so many offsets for each command.
+    fn like_the_sample(&self, topic: &str, offsets: f64) -> Option<Share> {
+        let seen = self.sample.get(topic)?;
+        let scale = offsets / (seen.records + seen.markers);
+        Some(Share { records: seen.records * scale, markers: seen.markers * scale, ..seen.clone() })
     }
 
     /// Records and bytes for each command in a part.
@@ -154,6 +159,42 @@ impl Traffic {
         }
         Ok(())
     }
+}
+
+/// What lies in the log between two moments.
+fn read(broker: &Arc<dyn Broker>, (from, to): (&Ends, &Ends)) -> anyhow::Result<BTreeMap<String, Count>> {
+    let mut counts: BTreeMap<String, Count> = BTreeMap::new();
+    let mut left = Ends::new();
+    for (partition, end) in to {
+        let (low, first) = (broker.watermarks(partition)?.0, from.get(partition).copied().unwrap_or_default());
+        let count = counts.entry(partition.topic.to_string()).or_default();
+        count.offsets += end - first;
+        count.kept += end - low.clamp(first, *end);
+        if low.max(first) < *end {
+            left.insert(partition.clone(), *end);
+        }
+    }
+    let starts: Vec<_> = left.keys().map(|p| start(broker, p, from)).collect::<anyhow::Result<_>>()?;
+    let mut reader = broker.reader()?;
+    reader.assign(&starts)?;
+    while !left.is_empty() {
+        let fetched = reader.poll(Duration::from_secs(10))?;
+        anyhow::ensure!(!fetched.is_empty(), "what was written cannot be read: {left:?}");
+        for piece in fetched {
+            let Some(&end) = left.get(&piece.partition) else { continue };
+            let count = counts.get_mut(&*piece.partition.topic).context("a topic")?;
+            for record in piece.batch.iter().take_while(|r| r.offset < end) {
+                count.records += 1;
+                count.key_bytes += record.key.map_or(0, <[u8]>::len) as u64;
+                count.value_bytes += record.value.map_or(0, <[u8]>::len) as u64;
+                count.headers += record.headers.iter().count() as u64;
+            }
+            if piece.batch.next_offset() >= end {
+                left.remove(&piece.partition);
+            }
+        }
+    }
+    Ok(counts)
 }
 
 #[derive(Default)]
