@@ -46,11 +46,11 @@ fn offsets_outside_the_transaction(bug: Option<&'static str>) -> Vec<Finding> {
     let committed = |scene: &Scene| scene.site.broker().committed("syncroboard", &commands).unwrap();
     let before = committed(&scene);
     scene.killed("worker:BeforeCommit", |scene| {
+        // Without the bug they are in the open transaction, and nobody is told of any until it has ended.
         if bug.is_some() {
             until("no offset is committed", || committed(scene) != before);
         }
     });
-    assert_eq!(committed(&scene) == before, bug.is_none());
     scene.finished()
 }
 
