@@ -16,7 +16,7 @@ export CARGO_TARGET_DIR DATA_DIR
 export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-services run test services-up services-down lint bench bench-fan-out bench-kafka microbench simulate soak clean-data
+.PHONY: help setup setup-services run test services-up services-down lint bench bench-fan-out bench-kafka microbench simulate find-bugs soak clean-data
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +58,9 @@ microbench: setup ## decide, serialisation, store access, commit (criterion), re
 
 simulate: setup ## The simulation over many seeds (SEEDS, default 10000)
 	SIMULATION_SEEDS=$(SEEDS) cargo test --locked -p syncroboard --test simulation -- --nocapture
+
+find-bugs: setup setup-services ## Bugs put in on purpose into the real binary, on Kafka: the checker finds each, and nothing without them
+	cargo test --workspace --locked --features injected-bugs,kill-points --test checker scenes -- --nocapture
 
 soak: setup setup-services ## Faults at random for SOAK_SECONDS (four hours) or SOAK_KILLS (1000); a report into SOAK_REPORT
 	RIG_SECONDS=$(SOAK_SECONDS) RIG_KILLS=$(SOAK_KILLS) RIG_REPORT=$(SOAK_REPORT) \
