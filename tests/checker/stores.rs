@@ -27,6 +27,9 @@ pub(super) struct Disk {
     pub(super) entries: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
+/// In the name of a directory that was set aside as corrupt.
+const SET_ASIDE: &str = ".corrupt-";
+
 /// Every store below these directories. What was set aside as corrupt is left out.
 pub(super) fn read(dirs: &[PathBuf], found: &mut Vec<Finding>) -> Vec<Disk> {
     let mut disks = Vec::new();
@@ -35,6 +38,9 @@ pub(super) fn read(dirs: &[PathBuf], found: &mut Vec<Finding>) -> Vec<Disk> {
         if dir.join("CURRENT").is_file() {
             let name = |path: Option<&Path>| path.and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
             let task = name(Some(&dir)).unwrap_or_default();
+            if task.contains(SET_ASIDE) {
+                continue;
+            }
             let Some(partition) = task.rsplit_once('-').and_then(|(_, number)| number.parse().ok()) else { continue };
             let task = Disk {
                 application: name(dir.parent()).unwrap_or_default(),

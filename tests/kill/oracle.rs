@@ -157,6 +157,7 @@ fn causes(log: &Log, findings: &mut Vec<Finding>) {
     for command in &log.commands {
         first.entry(command.key).or_insert(command.at);
     }
+    let asked: HashSet<Uuid> = first.keys().map(|(_, command)| *command).collect();
     let mut last: HashMap<Uuid, i64> = HashMap::new();
     for event in &log.events {
         match first.get(&(Some(event.project), event.causation)) {
@@ -168,6 +169,8 @@ fn causes(log: &Log, findings: &mut Vec<Finding>) {
                 }
                 *reached = offset;
             }
+            // Whatever frees somebody of a pool gives them a ticket of any project that shares it.
+            None if event.automatic && asked.contains(&event.causation) => {}
             _ => findings.push(Finding::NoCause { event: event.at }),
         }
     }
@@ -335,6 +338,19 @@ mod tests {
         });
         assert!(found.contains(&Finding::NoCause { event: (1, 3) }), "{found:?}");
         assert!(found.contains(&Finding::Unasked { outcome: (1, 3) }), "{found:?}");
+    }
+
+    #[test]
+    fn should_know_the_cause_of_an_automatic_event_in_another_project_and_of_no_other_event() {
+        let moved = |automatic| {
+            move |log: &mut Log, _: &mut Vec<Acknowledged>| {
+                let other = log.commands.iter().find(|c| c.key.0 != Some(log.events[0].project)).unwrap().key.1;
+                (log.events[0].causation, log.events[0].automatic, log.events[0].created) = (other, automatic, None);
+            }
+        };
+        let no_cause = Finding::NoCause { event: (1, 0) };
+        assert!(!spoilt(moved(true)).contains(&no_cause));
+        assert!(spoilt(moved(false)).contains(&no_cause));
     }
 
     #[test]
