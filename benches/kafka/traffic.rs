@@ -164,7 +164,7 @@ impl Traffic {
 /// What lies in the log between two moments.
 fn read(broker: &Arc<dyn Broker>, (from, to): (&Ends, &Ends)) -> anyhow::Result<BTreeMap<String, Count>> {
     let mut counts: BTreeMap<String, Count> = BTreeMap::new();
-    let mut left = Ends::new();
+    let (mut left, mut starts) = (Ends::new(), Vec::new());
     for (partition, end) in to {
         let (low, first) = (broker.watermarks(partition)?.0, from.get(partition).copied().unwrap_or_default());
         let count = counts.entry(partition.topic.to_string()).or_default();
@@ -172,9 +172,9 @@ fn read(broker: &Arc<dyn Broker>, (from, to): (&Ends, &Ends)) -> anyhow::Result<
         count.kept += end - low.clamp(first, *end);
         if low.max(first) < *end {
             left.insert(partition.clone(), *end);
+            starts.push((partition.clone(), low.max(first)));
         }
     }
-    let starts: Vec<_> = left.keys().map(|p| start(broker, p, from)).collect::<anyhow::Result<_>>()?;
     let mut reader = broker.reader()?;
     reader.assign(&starts)?;
     while !left.is_empty() {
@@ -221,9 +221,4 @@ impl Count {
             markers: (self.kept as f64 - self.records as f64) * whole / commands,
         }
     }
-}
-
-fn start(broker: &Arc<dyn Broker>, partition: &TopicPartition, from: &Ends) -> anyhow::Result<(TopicPartition, i64)> {
-    let first = from.get(partition).copied().unwrap_or_default();
-    Ok((partition.clone(), first.max(broker.watermarks(partition)?.0)))
 }

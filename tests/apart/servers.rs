@@ -2,7 +2,6 @@
 
 use crate::load::{ENDLESS, seed};
 use crate::site::{Parts, Scene, Site, wait_until};
-use crate::support::Server;
 use crate::support::services::Own;
 
 /// How a server goes away and comes back.
@@ -34,16 +33,13 @@ impl Absence {
     }
 }
 
-/// Another worker takes the killed one's place.
-fn kill_worker(site: &Site, parts: &mut Parts) {
+/// Others take the places of a worker and of a sink.
+fn kill_a_worker_and_a_sink(site: &Site, parts: &mut Parts) {
     parts.worker.kill();
     parts.worker = site.launch(&["worker"]);
     parts.worker.wait_until_running();
-}
-
-fn kill(site: &Site, process: &mut Server, part: &str) {
-    process.kill();
-    *process = site.launch(&[part]);
+    parts.sinks[0].kill();
+    parts.sinks[0] = site.launch(&["sink"]);
 }
 
 #[test]
@@ -58,8 +54,7 @@ fn should_write_each_event_once_whatever_becomes_of_postgres_while_a_worker_and_
         // It holds partitions: the two share them.
         let said = parts.sinks[1].wait_for_log("the sink tries again");
         println!("{absence:?}: {said}");
-        kill_worker(&site, &mut parts);
-        kill(&site, &mut parts.sinks[0], "sink");
+        kill_a_worker_and_a_sink(&site, &mut parts);
         absence.end(&site.postgres);
         parts.sinks[0].wait_until_running();
         wait_until(&parts.apis[0], 200);
@@ -79,8 +74,7 @@ fn should_show_no_stale_board_whatever_becomes_of_redis_while_a_worker_and_a_sin
         absence.begin(&site.redis);
         let said = parts.sinks[1].wait_for_log("redis does not answer: going on without it");
         println!("{absence:?}: {said}");
-        kill_worker(&site, &mut parts);
-        kill(&site, &mut parts.sinks[0], "sink");
+        kill_a_worker_and_a_sink(&site, &mut parts);
         // Nobody waits for Redis.
         scene.goes_on(100);
         absence.end(&site.redis);

@@ -54,9 +54,7 @@ fn log(seen: &Seen, two_steps: impl Fn(&CommandKey) -> bool) -> Log {
         }
     }
     for (at, event) in &seen.events {
-        let automatic = matches!(event, TicketEvent::TicketAssigned(e) if e.automatic)
-            || matches!(event, TicketEvent::TicketUnassigned(e) if e.automatic)
-            || two_steps(&(Some(event.project_id()), event.causation_id()));
+        let automatic = is_automatic(event) || two_steps(&(Some(event.project_id()), event.causation_id()));
         log.events.push(oracle::Event {
             at: *at,
             project: event.project_id(),
@@ -69,15 +67,18 @@ fn log(seen: &Seen, two_steps: impl Fn(&CommandKey) -> bool) -> Log {
     log
 }
 
+fn is_automatic(event: &TicketEvent) -> bool {
+    matches!(event, TicketEvent::TicketAssigned(e) if e.automatic)
+        || matches!(event, TicketEvent::TicketUnassigned(e) if e.automatic)
+}
+
 /// A command's events end with the sequence that its answer tells; what was refused has none.
 fn whole(seen: &Seen, found: &mut Vec<Finding>) {
     let mut last: BTreeMap<Uuid, i64> = BTreeMap::new();
     let mut caused: HashMap<CommandKey, i64> = HashMap::new();
     for (_, event) in &seen.events {
         last.insert(event.project_id(), event.sequence());
-        let automatic = matches!(event, TicketEvent::TicketAssigned(e) if e.automatic)
-            || matches!(event, TicketEvent::TicketUnassigned(e) if e.automatic);
-        if !automatic {
+        if !is_automatic(event) {
             caused.insert((Some(event.project_id()), event.causation_id()), event.sequence());
         }
     }

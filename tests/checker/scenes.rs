@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use schemas::topics::{COMMAND_OUTCOMES, USER_COMMANDS, USER_EVENTS};
+use schemas::topics::{COMMAND_OUTCOMES, TICKET_COMMANDS, USER_COMMANDS, USER_EVENTS};
 use schemas::{RegisterUser, UserCommand, ids};
 use topology::Headers;
 use topology::broker::{Broker, NewRecord, TopicPartition, partition_for_key};
@@ -21,6 +21,15 @@ use crate::wire::{Request, api};
 const MOST_COMMITS: usize = 5;
 /// How long what was written may be on its way to Kafka.
 const DELIVERED: Duration = Duration::from_secs(5);
+
+fn partitions(topic: &str) -> Vec<TopicPartition> {
+    (0..PARTITIONS).map(|p| TopicPartition::new(topic, p)).collect()
+}
+
+/// Offsets of a topic, ends of transactions among them.
+fn written(broker: &dyn Broker, topic: &str) -> i64 {
+    partitions(topic).iter().map(|partition| broker.watermarks(partition).unwrap().1).sum()
+}
 
 /// Found twice: on the disk as soon as it is killed, and in what comes of it.
 fn stores_before_the_transaction(bug: Option<&'static str>) -> [Vec<Finding>; 2] {
@@ -42,7 +51,7 @@ fn should_find_stores_that_are_written_before_the_transaction() {
 fn offsets_outside_the_transaction(bug: Option<&'static str>) -> Vec<Finding> {
     let mut scene = Scene::new(bug);
     scene.prepared();
-    let commands: Vec<_> = (0..PARTITIONS).map(|p| TopicPartition::new("ticket.commands", p)).collect();
+    let commands = partitions(TICKET_COMMANDS);
     let committed = |scene: &Scene| scene.site.broker().committed("syncroboard", &commands).unwrap();
     let before = committed(&scene);
     scene.killed("worker:BeforeCommit", |scene| {
@@ -118,9 +127,9 @@ fn strangers() -> Vec<(TopicPartition, String, Vec<u8>)> {
 
 /// A worker that stays at a commit after it has written events of users: its first ones may tell no more than how far it is.
 fn held_with_events(scene: &Scene, broker: &dyn Broker) -> Server {
-    let events = || (0..PARTITIONS).map(|p| broker.watermarks(&TopicPartition::new(USER_EVENTS, p)).unwrap().1).sum();
+    let events = || written(broker, USER_EVENTS);
     for commit in 1..=MOST_COMMITS {
-        let before: i64 = events();
+        let before = events();
         let mut held = scene.faulty(&["--instance", "held"], Some(&format!("worker:BeforeOffsets:{commit}")));
         assert!(held.says("state=HELD", PATIENCE), "it does not get there");
         let end = Instant::now() + DELIVERED;
@@ -154,7 +163,7 @@ fn reading_what_is_not_committed(bug: Option<&'static str>) -> Vec<Finding> {
         sent[partition.partition as usize] += 1;
     }
     assert!(sent.iter().all(|count| *count > 10), "{sent:?}");
-    let commands: Vec<_> = (0..PARTITIONS).map(|p| TopicPartition::new(USER_COMMANDS, p)).collect();
+    let commands = partitions(USER_COMMANDS);
     // Whatever is written from now on is of the one that is held.
     until("the other one does not go on", || {
         let reached = broker.committed("syncroboard", &commands).unwrap();
@@ -207,10 +216,7 @@ fn late_end_of_a_transaction(bug: Option<&'static str>) -> Vec<Finding> {
     let (late, again) = (rule.held(PATIENCE), again.held(PATIENCE));
     let next = proxy.rule(Rule::on(api::TXN_OFFSET_COMMIT, Action::HoldRequest { cut: false }).first(1));
     let broker = scene.site.broker();
-    let written = || {
-        let end = |p| broker.watermarks(&TopicPartition::new(COMMAND_OUTCOMES, p)).unwrap().1;
-        (0..PARTITIONS).map(end).sum::<i64>()
-    };
+    let written = || written(&*broker, COMMAND_OUTCOMES);
     let before = written();
     scene.send(150);
     assert_eq!(again.release(PATIENCE), Some(0));

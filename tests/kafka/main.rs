@@ -39,6 +39,7 @@ mod proxy;
 mod readme;
 #[path = "../simulation/records.rs"]
 mod records;
+mod refusals;
 mod servers;
 mod site;
 #[path = "../support/small_disk.rs"]

@@ -8,6 +8,7 @@ use topology::{BatchBuilder, Headers};
 
 use crate::load::{ENDLESS, seed};
 use crate::proxy::{Action, Logged, Proxy, Rule};
+use crate::refusals::{DENIALS, PRODUCER_FENCED, REFUSALS};
 use crate::site::{Scene, Site, settings};
 use crate::wire::{Request, Transaction, api};
 
@@ -16,9 +17,6 @@ const SOON: Duration = Duration::from_secs(30);
 
 /// The broker's answer to a transaction of an epoch that is over.
 const INVALID_PRODUCER_EPOCH: i16 = 47;
-/// And to one of a producer that has been succeeded. librdkafka only says that the transaction must be aborted, where it concerns
-/// offsets.
-const PRODUCER_FENCED: i16 = 90;
 
 /// Of the worker's thread: the mailer and the deliverer of webhooks in the same process have ids of their own.
 fn is_of_the_worker(request: &Request) -> bool {
@@ -170,35 +168,17 @@ fn should_go_on_when_an_answer_or_a_request_is_lost_or_late() {
 
 #[test]
 fn should_go_on_when_the_broker_refuses_a_request_once() {
-    // Kafka's codes: 6 not the leader; 7 timed out; 14 the coordinator loads, 15 is not available, 16 is another; 22 another generation
-    // of the group; 25 not a member; 29 not allowed; 47 an old epoch; 48 not in this state; 51 the last transaction is not over;
-    // 82 another has the instance's id; 90 a newer producer has the transactional id.
-    const CODES: [(i16, &[i16]); 7] = [
-        (api::PRODUCE, &[6, 7, 29, 47, 48]),
-        (api::ADD_PARTITIONS_TO_TXN, &[14, 15, 29, 48, 51, PRODUCER_FENCED]),
-        (api::ADD_OFFSETS_TO_TXN, &[14, 15, 16, 48, 51, PRODUCER_FENCED]),
-        (api::TXN_OFFSET_COMMIT, &[14, 15, 16, 22, 25, 82, PRODUCER_FENCED]),
-        (api::END_TXN, &[14, 15, 16, 47, 48, 51, PRODUCER_FENCED]),
-        (api::INIT_PRODUCER_ID, &[14, 15, 16, 51, PRODUCER_FENCED]),
-        (api::FIND_COORDINATOR, &[15]),
-    ];
     let refused =
-        CODES.iter().flat_map(|(api, codes)| codes.iter().map(|code| Fault::new(*api, Action::Answer(*code))));
+        REFUSALS.iter().flat_map(|(api, codes)| codes.iter().map(|code| Fault::new(*api, Action::Answer(*code))));
     goes_on_through(&refused.collect::<Vec<_>>());
 }
 
 /// The broker has done what it was asked, and says otherwise.
 #[test]
 fn should_go_on_when_the_broker_denies_what_it_has_done() {
-    const CODES: [(i16, &[i16]); 5] = [
-        (api::PRODUCE, &[7]),
-        (api::ADD_PARTITIONS_TO_TXN, &[51, PRODUCER_FENCED]),
-        (api::ADD_OFFSETS_TO_TXN, &[51, PRODUCER_FENCED]),
-        (api::TXN_OFFSET_COMMIT, &[14, 25, PRODUCER_FENCED]),
-        (api::END_TXN, &[14, 47, 48, 51, PRODUCER_FENCED]),
-    ];
-    let denied =
-        CODES.iter().flat_map(|(api, codes)| codes.iter().map(|code| Fault::new(*api, Action::MutateResponse(*code))));
+    let denied = DENIALS
+        .iter()
+        .flat_map(|(api, codes)| codes.iter().map(|code| Fault::new(*api, Action::MutateResponse(*code))));
     goes_on_through(&denied.collect::<Vec<_>>());
 }
 

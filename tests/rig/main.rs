@@ -50,6 +50,8 @@ mod processes;
 mod proxy;
 #[path = "../simulation/records.rs"]
 mod records;
+#[path = "../kafka/refusals.rs"]
+mod refusals;
 mod report;
 mod requests;
 mod rig;

@@ -7,6 +7,7 @@ use rand::seq::IndexedRandom;
 
 use crate::kinds::{Part, Wire};
 use crate::proxy::{Action, Logged, Proxy, Rule};
+use crate::refusals::{DENIALS, REFUSALS};
 use crate::rig::Rig;
 use crate::wire::{Request, api};
 
@@ -15,31 +16,9 @@ const SOON: Duration = Duration::from_secs(10);
 /// How often it is tried.
 const TRIES: usize = 3;
 
-/// The broker's answer to a producer that has been succeeded.
-const PRODUCER_FENCED: i16 = 90;
-
-/// Errors that a broker may answer with, by kind of request: those after which one tries again, and those that end something. What
-/// they mean is said in `tests/kafka/proxied.rs`.
-fn refusals(kind: i16) -> &'static [i16] {
-    match kind {
-        api::PRODUCE => &[6, 7, 29, 47, 48],
-        api::ADD_PARTITIONS_TO_TXN => &[14, 15, 29, 48, 51, PRODUCER_FENCED],
-        api::ADD_OFFSETS_TO_TXN => &[14, 15, 16, 48, 51, PRODUCER_FENCED],
-        api::TXN_OFFSET_COMMIT => &[14, 15, 16, 22, 25, 82, PRODUCER_FENCED],
-        api::END_TXN => &[14, 15, 16, 47, 48, 51, PRODUCER_FENCED],
-        api::INIT_PRODUCER_ID => &[14, 15, 16, 51, PRODUCER_FENCED],
-        _ => &[15],
-    }
-}
-
-/// Errors for what was done.
-fn denials(kind: i16) -> &'static [i16] {
-    match kind {
-        api::PRODUCE => &[7],
-        api::TXN_OFFSET_COMMIT => &[14, 25, PRODUCER_FENCED],
-        api::END_TXN => &[14, 47, 48, 51, PRODUCER_FENCED],
-        _ => &[51, PRODUCER_FENCED],
-    }
+/// The errors of a table for a kind of request.
+fn codes(table: &[(i16, &'static [i16])], kind: i16) -> &'static [i16] {
+    table.iter().find(|(api, _)| *api == kind).unwrap().1
 }
 
 /// Of whoever has transactions: workers, mailer, deliverer.
@@ -61,8 +40,8 @@ impl Rig {
             Wire::Late => Action::Delay(Duration::from_millis(self.random.random_range(100..1_500))),
             Wire::TooLate => Action::Delay(Duration::from_secs(5)),
             Wire::Cut => Action::CutConnections,
-            Wire::Refused => Action::Answer(*refusals(kind).choose(&mut self.random).unwrap()),
-            Wire::Denied => Action::MutateResponse(*denials(kind).choose(&mut self.random).unwrap()),
+            Wire::Refused => Action::Answer(*codes(&REFUSALS, kind).choose(&mut self.random).unwrap()),
+            Wire::Denied => Action::MutateResponse(*codes(&DENIALS, kind).choose(&mut self.random).unwrap()),
         };
         self.says(&format!("request {kind}: {action:?}"));
         (0..TRIES).any(|_| self.meet(kind, action))
