@@ -1,6 +1,7 @@
 //! Bugs put in on purpose in the real binary, each with the fault that brings it to light: the checker finds it, and finds nothing in
 //! the same scene without it.
 
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use schemas::topics::{COMMAND_OUTCOMES, TICKET_COMMANDS, USER_COMMANDS, USER_EVENTS};
@@ -156,13 +157,18 @@ fn reading_what_is_not_committed(bug: Option<&'static str>) -> Vec<Finding> {
     let broker = scene.site.broker();
     let producer = broker.producer().unwrap();
     let mut sent = vec![0; PARTITIONS as usize];
+    let (told, delivered) = channel();
     for (partition, key, value) in strangers() {
         let (key, value) = (Some(key.as_bytes()), Some(value.as_slice()));
         let record = NewRecord { timestamp: 0, key, value, headers: &Headers::new() };
-        producer.send(&partition, record, Box::new(|_| {})).unwrap();
+        let told = told.clone();
+        producer.send(&partition, record, Box::new(move |result| drop(told.send(result)))).unwrap();
         sent[partition.partition as usize] += 1;
     }
     assert!(sent.iter().all(|count| *count > 10), "{sent:?}");
+    for _ in 0..sent.iter().sum() {
+        delivered.recv_timeout(PATIENCE).unwrap().unwrap();
+    }
     let commands = partitions(USER_COMMANDS);
     // Whatever is written from now on is of the one that is held.
     until("the other one does not go on", || {
