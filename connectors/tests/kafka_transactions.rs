@@ -11,7 +11,7 @@ use rdkafka::mocking::{MockCluster, MockCoordinator};
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka_sys::types::{RDKafkaApiKey, RDKafkaRespErr};
 use topology::broker::{Broker, BrokerError, GroupMetadata, TopicPartition, TransactionalProducer};
-use topology::{BatchBuilder, Headers};
+use topology::{BatchBuilder, Headers, RecordBatch};
 
 /// How long a transaction may last.
 const TRANSACTION: Duration = Duration::from_secs(2);
@@ -50,11 +50,15 @@ impl Scene {
 
     /// A transaction with a record in it, up to the commit.
     fn transaction(&self, producer: &mut dyn TransactionalProducer) {
-        let mut batch = BatchBuilder::new();
-        batch.push(1, None, Some(b"v"), &Headers::new());
         producer.begin().unwrap();
-        producer.send(&self.to, batch.finish()).unwrap();
+        producer.send(&self.to, record()).unwrap();
     }
+}
+
+fn record() -> RecordBatch {
+    let mut batch = BatchBuilder::new();
+    batch.push(1, None, Some(b"v"), &Headers::new());
+    batch.finish()
 }
 
 /// Offsets of a member of the group.
@@ -142,6 +146,27 @@ fn should_tell_a_fenced_producer_from_a_suspect_one() {
     scene.cluster.request_errors(RDKafkaApiKey::EndTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
     let committed = producer.commit();
     assert!(matches!(committed, Err(BrokerError::Fenced(_))), "{committed:?}");
+}
+
+/// Between two records librdkafka may learn that another has taken over; from then on it takes none, for whatever topic.
+#[test]
+fn should_call_a_producer_fenced_that_takes_no_more_records() {
+    let scene = Scene::new();
+    let mut producer = scene.producer();
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED;
+    scene.cluster.request_errors(RDKafkaApiKey::AddPartitionsToTxn, &[refused]);
+    producer.begin().unwrap();
+    let end = Instant::now() + SLACK;
+    let sent = loop {
+        let sent = producer.send(&scene.to, record());
+        if sent.is_err() || Instant::now() > end {
+            break sent;
+        }
+    };
+    assert!(matches!(sent, Err(BrokerError::Fenced(_))), "{sent:?}");
+    let mut next = scene.producer();
+    scene.transaction(next.as_mut());
+    next.commit().unwrap();
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -256,11 +257,22 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            let logged = self.logged();
-            let last = logged.len().saturating_sub(40);
-            eprintln!("the server's log ends:\n{}", logged[last..].join("\n"));
+            keep_log("server", &self.logged().join("\n"));
         }
     }
+}
+
+/// Keeps the log of what ran in a test that failed, and shows its end: the whole would hide why the test failed.
+fn keep_log(what: &str, log: &str) {
+    static KEPT: AtomicUsize = AtomicUsize::new(0);
+    let test = std::thread::current().name().unwrap_or_default().replace("::", "-");
+    let file = format!("{test}-{what}-{}.log", KEPT.fetch_add(1, Ordering::Relaxed));
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("failed");
+    let path = directory.join(file);
+    let kept = std::fs::create_dir_all(directory).and_then(|()| std::fs::write(&path, log));
+    let lines: Vec<&str> = log.lines().collect();
+    let end = lines[lines.len().saturating_sub(6)..].join("\n");
+    eprintln!("the {what}'s log ends as follows; all of it: {} ({kept:?})\n{end}", path.display());
 }
 
 fn wait_for(lines: &Receiver<String>, part: &str, within: Duration) -> Result<String, RecvTimeoutError> {

@@ -309,8 +309,7 @@ impl Drop for Own {
         let _ = self.script("kill").status();
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.dir.path().join(format!("{}.log", self.name))).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            eprintln!("the log of {} ends:\n{}", self.name, lines[lines.len().saturating_sub(20)..].join("\n"));
+            super::keep_log(self.name, &log);
         }
     }
 }

@@ -190,10 +190,21 @@ impl KafkaTransactionalProducer {
                     let count = self.state.inner.lock().count;
                     self.await_deliveries(count + (self.sent - count) / 2, Instant::now() + self.timeout)?;
                 }
+                // librdkafka has found out meanwhile that nothing more can be done with this producer.
+                Err(Code::Fatal) => return Err(self.over(&format!("produce to {partition}"))),
                 Err(code) => {
                     return Err(self.topics.error_at(&KafkaError::MessageProduction(code), "produce to", partition));
                 }
             }
+        }
+    }
+
+    /// What ended the producer. A new one can go on.
+    fn over(&self, what: &str) -> BrokerError {
+        match self.producer.client().fatal_error() {
+            Some((code, why)) if errors::is_fenced(code) => BrokerError::Fenced(format!("{what}: {why}")),
+            Some((_, why)) => BrokerError::Suspect(format!("{what}: {why}")),
+            None => BrokerError::Suspect(format!("{what}: {}", Code::Fatal)),
         }
     }
 
