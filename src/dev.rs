@@ -298,12 +298,13 @@ fn state(streams: &Shared) -> State {
 fn announce(streams: &Shared, address: SocketAddr) {
     let wait = || {
         let held = streams.lock().unwrap_or_else(PoisonError::into_inner);
-        held.as_ref().map(|s| (s.wait_for(State::Running, Duration::from_millis(20)), s.state()))
+        // One answer: asked a second time the state might be another one already.
+        held.as_ref().map(|streams| streams.wait_while(State::Rebalancing, Duration::from_millis(20)))
     };
     loop {
         match wait() {
-            Some((true, _)) => return println!("state=RUNNING listen=http://{address}/"),
-            Some((false, State::Rebalancing)) => {}
+            Some(State::Running) => return println!("state=RUNNING listen=http://{address}/"),
+            Some(State::Rebalancing) => {}
             _ => return,
         }
     }

@@ -1,7 +1,7 @@
 //! Servers of a test's own, and the processes on them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connectors::kafka::{KafkaBroker, KafkaConfig};
@@ -10,11 +10,9 @@ use topology::broker::Broker;
 use crate::load::{ENDLESS, Load, Plan, make_projects};
 use crate::proxy::RoundRobin;
 use crate::support::services::{OwnKafka, OwnPostgres, OwnRedis, psql};
+use crate::support::turn::Turn;
 use crate::support::{Home, Server, http, text};
 use crate::{board, log};
-
-/// Two cores: one site at a time.
-static ONE: Mutex<()> = Mutex::new(());
 
 /// How long a process may take to have what it needs.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -31,7 +29,7 @@ pub(crate) struct Site {
     pub(crate) redis: OwnRedis,
     pub(crate) home: Home,
     settings: BTreeMap<&'static str, String>,
-    _one: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 /// A worker, two sinks and two API processes.
@@ -43,7 +41,7 @@ pub(crate) struct Parts {
 
 impl Site {
     pub(crate) fn new() -> Self {
-        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = Turn::wait();
         let (kafka, postgres, redis) = (OwnKafka::new(&[]), OwnPostgres::new(&[]), OwnRedis::new(&[]));
         // A role each, so that a part that does more than it should is found.
         psql(postgres.url(), "CREATE ROLE writer LOGIN PASSWORD 'w'");
@@ -60,12 +58,12 @@ impl Site {
             ("SYNCROBOARD__REDIS__URL", redis.url()),
             ("SYNCROBOARD__API__SECRET", SECRET),
             ("SYNCROBOARD__API__LISTEN", "127.0.0.1:0"),
-            ("SYNCROBOARD__LOG__FILTER", "warn,syncroboard=info,topology=info,connectors=info"),
+            ("SYNCROBOARD__LOG__FILTER", "warn,syncroboard=info,topology=debug,connectors=debug"),
             ("SYNCROBOARD__LOG__JSON", "true"),
         ];
         let settings = settings.map(|(key, value)| (key, value.to_owned())).into();
         let home = Home::new();
-        Self { kafka, postgres, redis, home, settings, _one: one }
+        Self { kafka, postgres, redis, home, settings, _turn: turn }
     }
 
     /// One more setting of the processes that are started from now on.

@@ -1,7 +1,7 @@
 //! A Kafka of a test's own, processes on it, clients that write, and what must be true in the end.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connectors::kafka::{KafkaBroker, KafkaConfig};
@@ -11,12 +11,10 @@ use crate::hangs::nothing_hangs;
 use crate::load::{ENDLESS, Load, Plan, make_projects};
 use crate::proxy::Proxy;
 use crate::support::services::OwnKafka;
+use crate::support::turn::Turn;
 use crate::support::{Home, Server, text};
 use crate::wire::members;
 use crate::{board, log};
-
-/// Two cores: one site at a time.
-static ONE: Mutex<()> = Mutex::new(());
 
 /// How long processes may take to agree on who does what.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -37,7 +35,7 @@ pub(crate) fn settings(protocol: &str) -> Settings {
         ("SYNCROBOARD__KAFKA__PARTITIONS", "2"),
         ("SYNCROBOARD__KAFKA__SESSION_TIMEOUT_MS", "3000"),
         ("SYNCROBOARD__KAFKA__TRANSACTION_TIMEOUT_MS", "4000"),
-        ("SYNCROBOARD__LOG__FILTER", "warn,syncroboard=info,topology=info,connectors=info"),
+        ("SYNCROBOARD__LOG__FILTER", "warn,syncroboard=info,topology=debug,connectors=debug"),
     ]
     .map(setting)
     .into()
@@ -68,7 +66,7 @@ pub(crate) struct Site {
     /// Where the processes are told that Kafka is.
     entrance: String,
     settings: Settings,
-    _one: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 impl Site {
@@ -98,10 +96,10 @@ impl Site {
 
     /// On a Kafka that is started when it is this site's turn, and that processes enter there.
     fn on(start: impl FnOnce() -> OwnKafka, entrance: impl FnOnce(&OwnKafka) -> &str, settings: Settings) -> Self {
-        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = Turn::wait();
         let kafka = start();
         let entrance = entrance(&kafka).to_owned();
-        Self { kafka, others: Vec::new(), home: Home::new(), entrance, settings, _one: one }
+        Self { kafka, others: Vec::new(), home: Home::new(), entrance, settings, _turn: turn }
     }
 
     /// With a cluster of three brokers, of which each of the other two can be missed.

@@ -129,7 +129,7 @@ impl Site {
             ("SYNCROBOARD__WEBHOOKS__ALLOW_HTTP", "true".to_owned()),
             ("SYNCROBOARD__WEBHOOKS__TIMEOUT_MS", "1000".to_owned()),
             ("SYNCROBOARD__WEBHOOKS__RETRY_AFTER_MS", "200".to_owned()),
-            ("SYNCROBOARD__LOG__FILTER", "warn,syncroboard=info,topology=info,connectors=info".to_owned()),
+            ("SYNCROBOARD__LOG__FILTER", "warn,syncroboard=info,topology=debug,connectors=debug".to_owned()),
         ];
         let (home, hooks, api) = (Home::new(), Hooks::start(), format!("127.0.0.1:{}", free_port()));
         let settings = settings.into();

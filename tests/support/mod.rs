@@ -6,7 +6,6 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub(crate) mod services;
+pub(crate) mod turn;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncroboard");
 
@@ -201,6 +201,7 @@ impl Server {
     }
 
     fn give_up(&mut self, why: &str) -> ! {
+        services::keep_stacks(self.child.id());
         let _ = self.child.kill();
         let status = self.child.wait();
         panic!("the server: {why}; it ended with {status:?}");
@@ -254,25 +255,15 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if std::thread::panicking() && self.is_alive() {
+            services::keep_stacks(self.child.id());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            keep_log("server", &self.logged().join("\n"));
+            services::keep_log("server", &self.logged().join("\n"));
         }
     }
-}
-
-/// Keeps the log of what ran in a test that failed, and shows its end: the whole would hide why the test failed.
-fn keep_log(what: &str, log: &str) {
-    static KEPT: AtomicUsize = AtomicUsize::new(0);
-    let test = std::thread::current().name().unwrap_or_default().replace("::", "-");
-    let file = format!("{test}-{what}-{}.log", KEPT.fetch_add(1, Ordering::Relaxed));
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("failed");
-    let path = directory.join(file);
-    let kept = std::fs::create_dir_all(directory).and_then(|()| std::fs::write(&path, log));
-    let lines: Vec<&str> = log.lines().collect();
-    let end = lines[lines.len().saturating_sub(6)..].join("\n");
-    eprintln!("the {what}'s log ends as follows; all of it: {} ({kept:?})\n{end}", path.display());
 }
 
 fn wait_for(lines: &Receiver<String>, part: &str, within: Duration) -> Result<String, RecvTimeoutError> {

@@ -309,8 +309,31 @@ impl Drop for Own {
         let _ = self.script("kill").status();
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.dir.path().join(format!("{}.log", self.name))).unwrap_or_default();
-            super::keep_log(self.name, &log);
+            keep_log(self.name, &log);
         }
+    }
+}
+
+/// Keeps the log of what ran in a test that failed, and shows its end: the whole would hide why the test failed.
+pub(crate) fn keep_log(what: &str, log: &str) {
+    static KEPT: AtomicU64 = AtomicU64::new(0);
+    let test = std::thread::current().name().unwrap_or_default().replace("::", "-");
+    let file = format!("{test}-{what}-{}.log", KEPT.fetch_add(1, Ordering::Relaxed));
+    let directory = std::env::temp_dir().join("syncroboard-failed-tests");
+    let path = directory.join(file);
+    let kept = std::fs::create_dir_all(directory).and_then(|()| std::fs::write(&path, log));
+    let lines: Vec<&str> = log.lines().collect();
+    let end = lines[lines.len().saturating_sub(6)..].join("\n");
+    eprintln!("the {what}'s log ends as follows; all of it: {} ({kept:?})\n{end}", path.display());
+}
+
+/// Keeps where each thread of a process stands that does not do what it should, if there is a debugger on this machine.
+pub(crate) fn keep_stacks(process: u32) {
+    let pid = process.to_string();
+    let mut gdb = Command::new("gdb");
+    gdb.args(["-p", &pid, "-batch", "-nx", "-ex", "set pagination off", "-ex", "thread apply all bt 40"]);
+    if let Ok(seen) = gdb.stdin(Stdio::null()).output() {
+        keep_log("stacks", &String::from_utf8_lossy(&seen.stdout));
     }
 }
 

@@ -222,7 +222,7 @@ pub enum Polled {
     /// Batches, at most one a partition.
     Batches(Vec<Fetched>),
     /// These partitions are now this consumer's. Reading starts at the group's committed offset, or at the log's start,
-    /// once the consumer polls again.
+    /// once the consumer polls again. A member that is given nothing is told so, with no partitions.
     Assigned(Vec<TopicPartition>),
     /// These partitions are about to be taken away: commit what is done. The next poll lets go of them.
     Revoked(Vec<TopicPartition>),

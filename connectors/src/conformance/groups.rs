@@ -56,6 +56,18 @@ pub(super) fn should_hand_a_partition_over_only_after_it_was_let_go(h: &dyn Harn
     })
 }
 
+pub(super) fn should_tell_a_member_that_there_is_nothing_for_it(h: &dyn Harness) -> Outcome {
+    let name = topic(h, "scarce", 1)?;
+    let (broker, group) = (h.broker(), h.name("group"));
+    let mut a = member(broker.as_ref(), &group, "a", std::slice::from_ref(&name))?;
+    let mut la = Learnt::default();
+    poll_until(&mut [(a.as_mut(), &mut la)], "the first has all", |l| l[0].held.len() == 1)?;
+    let mut b = member(broker.as_ref(), &group, "b", &[name])?;
+    let mut lb = Learnt::default();
+    let one_has_it = |l: &[&Learnt]| l.iter().all(|l| l.told) && l[0].held.len() + l[1].held.len() == 1;
+    poll_until(&mut [(a.as_mut(), &mut la), (b.as_mut(), &mut lb)], "both know, and one has it", one_has_it)
+}
+
 pub(super) fn should_go_on_at_the_committed_offset_with_the_new_owner(h: &dyn Harness) -> Outcome {
     let p = at(&topic(h, "goes-on", 1)?, 0);
     let (broker, group) = (h.broker(), h.name("group"));

@@ -134,6 +134,8 @@ pub(super) fn member(
 #[derive(Debug, Default)]
 pub(super) struct Learnt {
     pub(super) held: Vec<TopicPartition>,
+    /// Whether it has heard what it is given.
+    pub(super) told: bool,
     pub(super) records: Vec<(TopicPartition, i64, String)>,
     pub(super) lost: bool,
 }
@@ -142,7 +144,10 @@ impl Learnt {
     /// Polls once and takes in what comes.
     pub(super) fn poll(&mut self, consumer: &mut dyn Consumer, timeout: Duration) -> Outcome {
         match consumer.poll(timeout)? {
-            Polled::Assigned(new) => self.held.extend(new),
+            Polled::Assigned(new) => {
+                self.told = true;
+                self.held.extend(new);
+            }
             Polled::Revoked(gone) => self.held.retain(|p| !gone.contains(p)),
             Polled::Lost(gone) => {
                 self.lost = true;

@@ -101,6 +101,7 @@ cases! {
     transactions::should_keep_committed_offsets_across_a_restart,
     groups::should_give_equal_partition_numbers_to_the_same_member,
     groups::should_hand_a_partition_over_only_after_it_was_let_go,
+    groups::should_tell_a_member_that_there_is_nothing_for_it,
     groups::should_go_on_at_the_committed_offset_with_the_new_owner,
     groups::should_fence_a_commit_of_partitions_that_moved,
     groups::should_take_partitions_from_a_member_that_does_not_poll,

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rdkafka::Offset;
@@ -13,7 +13,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, RebalanceProtoc
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use topology::broker::{BrokerError, Consumer, GroupMetadata, Polled, TopicName, TopicPartition, Waker};
 
-use super::config::KafkaConfig;
+use super::config::{GroupProtocol, KafkaConfig};
 use super::context::LogContext;
 use super::errors;
 use super::intake::{Intake, News};
@@ -23,6 +23,10 @@ use super::topics::{self, Topics};
 
 /// How long to wait between two looks at what cannot be done yet.
 const SOON: Duration = Duration::from_millis(10);
+
+/// Where the server assigns, librdkafka tells a new member what it is given, but not that there is nothing for it. One that has been
+/// a member for so long and was told nothing is told that; whatever comes later is one more assignment.
+const SILENCE: Duration = Duration::from_millis(500);
 
 pub(super) struct KafkaConsumer {
     config: KafkaConfig,
@@ -42,6 +46,14 @@ pub(super) struct KafkaConsumer {
     told: Option<Change>,
     /// What librdkafka has told and the engine not yet been.
     waiting: VecDeque<Change>,
+    first: First,
+}
+
+/// The first assignment.
+enum First {
+    /// It is waited for; since when it is a member, if it is.
+    Awaited(Option<Instant>),
+    Told,
 }
 
 struct Client {
@@ -78,6 +90,7 @@ impl KafkaConsumer {
             seeks: BTreeMap::new(),
             told: None,
             waiting: VecDeque::new(),
+            first: First::Awaited(None),
         };
         consumer.connect()?;
         Ok(consumer)
@@ -199,8 +212,22 @@ impl KafkaConsumer {
         done.map_err(|e| failed(&e, if pause { "pausing" } else { "resuming" }))
     }
 
+    /// Whether the server has taken this member in and has nothing for it, which is to be told once.
+    fn has_nothing(&mut self) -> bool {
+        let First::Awaited(since) = self.first else { return false };
+        if self.config.group_protocol != GroupProtocol::Consumer {
+            return false;
+        }
+        let metadata = self.client.as_ref().and_then(|c| native::group_metadata(&c.consumer));
+        let since = metadata.filter(|m| m.generation > 0).map(|_| since.unwrap_or_else(Instant::now));
+        let silent = since.is_some_and(|since| since.elapsed() >= SILENCE);
+        self.first = if silent { First::Told } else { First::Awaited(since) };
+        silent
+    }
+
     /// Tells the engine of a rebalance.
     fn tell(&mut self, change: Change) -> Result<Polled, BrokerError> {
+        self.first = First::Told;
         let told = match &change {
             Change::Assign(partitions) => {
                 // It is a member in good standing again.
@@ -281,7 +308,11 @@ impl Consumer for KafkaConsumer {
             return self.tell(change);
         }
         let queue = Arc::clone(&self.client.as_ref().ok_or_else(|| BrokerError::Closed(self.group.clone()))?.queue);
-        let timeout = if self.seeks.is_empty() { timeout } else { timeout.min(SOON) };
+        let timeout = match self.first {
+            _ if !self.seeks.is_empty() => timeout.min(SOON),
+            First::Awaited(_) => timeout.min(SILENCE),
+            First::Told => timeout,
+        };
         let change = match self.intake.fill(&queue, timeout) {
             None => None,
             Some(News::Assign(partitions)) => Some(Change::Assign(partitions)),
@@ -300,7 +331,11 @@ impl Consumer for KafkaConsumer {
         }
         // What the error has led to is told at once: until then the engine takes itself for a member.
         let change = change.or_else(|| self.waiting.pop_front());
-        change.map_or(Ok(Polled::Nothing), |change| self.tell(change))
+        match change {
+            Some(change) => self.tell(change),
+            None if self.has_nothing() => Ok(Polled::Assigned(Vec::new())),
+            None => Ok(Polled::Nothing),
+        }
     }
 
     fn waker(&self) -> Waker {
