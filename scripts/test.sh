@@ -27,7 +27,7 @@ run() {
     wait "$tests"
     tests=
 }
-run cargo test --workspace --locked
+run cargo test --workspace --locked --no-fail-fast
 # One build with both features.
 with_bugs() { run cargo test --workspace --locked --features injected-bugs,kill-points --test "$@"; }
 with_bugs simulation
