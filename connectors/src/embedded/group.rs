@@ -88,6 +88,8 @@ struct Member {
     topics: Vec<Arc<Topic>>,
     owned: BTreeMap<PartitionId, Owned>,
     target: BTreeMap<PartitionId, Arc<Partition>>,
+    /// Whether it knows what it is given, be it nothing.
+    told: bool,
     /// Told to the member; its next poll lets go of them.
     revoking: Vec<PartitionId>,
     last_poll: Instant,
@@ -133,6 +135,7 @@ impl Group {
             topics,
             owned: BTreeMap::new(),
             target: BTreeMap::new(),
+            told: false,
             revoking: Vec::new(),
             last_poll: Instant::now(),
             polling: false,
@@ -306,7 +309,8 @@ impl State {
             me.revoking = revoked.iter().map(|p| p.id).collect();
             return Step::Revoked { generation, partitions: revoked };
         }
-        if !free.is_empty() {
+        if !free.is_empty() || (me.target.is_empty() && !me.told) {
+            me.told = true;
             me.owned.extend(free.iter().map(|p| (p.id, Owned { partition: Arc::clone(p), since: generation })));
             return Step::Assigned { generation, partitions: free };
         }
