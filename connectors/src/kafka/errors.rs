@@ -17,7 +17,12 @@ pub(super) fn from_code(code: Code, what: impl std::fmt::Display) -> BrokerError
 
 /// What an error means that an operation answered.
 pub(super) fn from_error(error: &KafkaError, what: impl std::fmt::Display) -> BrokerError {
-    match error.rdkafka_error_code() {
+    let code = match error {
+        // rdkafka has it, and does not tell.
+        KafkaError::AdminOp(code) => Some(*code),
+        other => other.rdkafka_error_code(),
+    };
+    match code {
         Some(code) => from_code(code, what),
         None => BrokerError::Fatal(format!("{what}: {error}")),
     }
@@ -91,4 +96,18 @@ pub(super) fn is_passing(code: Code) -> bool {
                 | Code::ConcurrentTransactions
                 | Code::KafkaStorageError
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever starts while the broker that it asks for topics is frozen must wait for it, as for one that is away.
+    #[test]
+    fn should_try_again_what_an_administrator_is_not_answered_in_time() {
+        let unanswered = from_error(&KafkaError::AdminOp(Code::OperationTimedOut), "describing topics");
+        assert!(matches!(unanswered, BrokerError::Unavailable(_)), "{unanswered:?}");
+        let refused = from_error(&KafkaError::AdminOp(Code::TopicAuthorizationFailed), "describing topics");
+        assert!(matches!(refused, BrokerError::Fatal(_)), "{refused:?}");
+    }
 }
