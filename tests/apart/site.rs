@@ -11,7 +11,7 @@ use crate::load::{ENDLESS, Load, Plan, make_projects};
 use crate::proxy::RoundRobin;
 use crate::support::services::{OwnKafka, OwnPostgres, OwnRedis, psql};
 use crate::support::turn::Turn;
-use crate::support::{Home, Server, http, text};
+use crate::support::{Home, LOG_FILTER, Server, http, text};
 use crate::{board, log};
 
 /// How long a process may take to have what it needs.
@@ -58,7 +58,7 @@ impl Site {
             ("SYNCROBOARD__REDIS__URL", redis.url()),
             ("SYNCROBOARD__API__SECRET", SECRET),
             ("SYNCROBOARD__API__LISTEN", "127.0.0.1:0"),
-            ("SYNCROBOARD__LOG__FILTER", "warn,syncroboard=info,topology=debug,connectors=debug"),
+            ("SYNCROBOARD__LOG__FILTER", LOG_FILTER),
             ("SYNCROBOARD__LOG__JSON", "true"),
         ];
         let settings = settings.map(|(key, value)| (key, value.to_owned())).into();

@@ -12,7 +12,7 @@ use crate::load::{ENDLESS, Load, Plan, make_projects};
 use crate::proxy::Proxy;
 use crate::support::services::OwnKafka;
 use crate::support::turn::Turn;
-use crate::support::{Home, Server, text};
+use crate::support::{Home, LOG_FILTER, Server, text};
 use crate::wire::members;
 use crate::{board, log};
 
@@ -35,7 +35,7 @@ pub(crate) fn settings(protocol: &str) -> Settings {
         ("SYNCROBOARD__KAFKA__PARTITIONS", "2"),
         ("SYNCROBOARD__KAFKA__SESSION_TIMEOUT_MS", "3000"),
         ("SYNCROBOARD__KAFKA__TRANSACTION_TIMEOUT_MS", "4000"),
-        ("SYNCROBOARD__LOG__FILTER", "warn,syncroboard=info,topology=debug,connectors=debug"),
+        ("SYNCROBOARD__LOG__FILTER", LOG_FILTER),
     ]
     .map(setting)
     .into()

@@ -16,7 +16,7 @@ use crate::hooks::Hooks;
 use crate::post::{Post, free_port};
 use crate::proxy::Proxy;
 use crate::support::services::{OwnKafka, OwnPostgres, OwnRedis, psql};
-use crate::support::{ADMIN, Home, Server, text};
+use crate::support::{ADMIN, Home, LOG_FILTER, Server, text};
 
 /// What tokens are signed with.
 const SECRET: &str = "3f0c9d5be8a14c6eb2d7f1a09c5e4d3b8f6a7c2e1d0b9a8f7e6d5c4b3a291807";
@@ -129,7 +129,7 @@ impl Site {
             ("SYNCROBOARD__WEBHOOKS__ALLOW_HTTP", "true".to_owned()),
             ("SYNCROBOARD__WEBHOOKS__TIMEOUT_MS", "1000".to_owned()),
             ("SYNCROBOARD__WEBHOOKS__RETRY_AFTER_MS", "200".to_owned()),
-            ("SYNCROBOARD__LOG__FILTER", "warn,syncroboard=info,topology=debug,connectors=debug".to_owned()),
+            ("SYNCROBOARD__LOG__FILTER", LOG_FILTER.to_owned()),
         ];
         let (home, hooks, api) = (Home::new(), Hooks::start(), format!("127.0.0.1:{}", free_port()));
         let settings = settings.into();

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a process may take to stop when it is asked to.
 pub(crate) const STOPPED: Duration = Duration::from_secs(20);
 
+/// What processes log whose logs are kept when a test fails.
+pub(crate) const LOG_FILTER: &str = "warn,syncroboard=info,topology=debug,connectors=debug";
+
 /// The administrator on whose behalf tests speak.
 pub(crate) const ADMIN: &str = "root@example.org";
 

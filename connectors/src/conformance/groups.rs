@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use topology::broker::{BrokerError, GroupMetadata, Polled};
 
-use super::kit::{LIMIT, Learnt, MOMENT, at, broken, ensure, expect_error, fill, member, poll_until, topic};
+use super::kit::{LIMIT, Learnt, MOMENT, at, broken, ensure, expect_error, fill, holder, member, poll_until, topic};
 use super::{Harness, Outcome};
 
 pub(super) fn should_give_equal_partition_numbers_to_the_same_member(h: &dyn Harness) -> Outcome {
@@ -29,9 +29,7 @@ pub(super) fn should_give_equal_partition_numbers_to_the_same_member(h: &dyn Har
 pub(super) fn should_hand_a_partition_over_only_after_it_was_let_go(h: &dyn Harness) -> Outcome {
     let name = topic(h, "handed", 2)?;
     let (broker, group) = (h.broker(), h.name("group"));
-    let mut a = member(broker.as_ref(), &group, "a", std::slice::from_ref(&name))?;
-    let mut la = Learnt::default();
-    poll_until(&mut [(a.as_mut(), &mut la)], "the first has all", |l| l[0].held.len() == 2)?;
+    let (mut a, mut la) = holder(broker.as_ref(), &group, "a", &name, 2)?;
     let mut b = member(broker.as_ref(), &group, "b", &[name])?;
     let mut lb = Learnt::default();
     let deadline = Instant::now() + LIMIT;
@@ -59,9 +57,7 @@ pub(super) fn should_hand_a_partition_over_only_after_it_was_let_go(h: &dyn Harn
 pub(super) fn should_tell_a_member_that_there_is_nothing_for_it(h: &dyn Harness) -> Outcome {
     let name = topic(h, "scarce", 1)?;
     let (broker, group) = (h.broker(), h.name("group"));
-    let mut a = member(broker.as_ref(), &group, "a", std::slice::from_ref(&name))?;
-    let mut la = Learnt::default();
-    poll_until(&mut [(a.as_mut(), &mut la)], "the first has all", |l| l[0].held.len() == 1)?;
+    let (mut a, mut la) = holder(broker.as_ref(), &group, "a", &name, 1)?;
     let mut b = member(broker.as_ref(), &group, "b", &[name])?;
     let mut lb = Learnt::default();
     let one_has_it = |l: &[&Learnt]| l.iter().all(|l| l.told) && l[0].held.len() + l[1].held.len() == 1;
@@ -115,9 +111,7 @@ pub(super) fn should_fence_a_commit_of_partitions_that_moved(h: &dyn Harness) ->
 pub(super) fn should_take_partitions_from_a_member_that_does_not_poll(h: &dyn Harness) -> Outcome {
     let name = topic(h, "overdue", 2)?;
     let (broker, group) = (h.broker(), h.name("group"));
-    let mut idle = member(broker.as_ref(), &group, "idle", std::slice::from_ref(&name))?;
-    let mut li = Learnt::default();
-    poll_until(&mut [(idle.as_mut(), &mut li)], "it is assigned", |l| l[0].held.len() == 2)?;
+    let (mut idle, mut li) = holder(broker.as_ref(), &group, "idle", &name, 2)?;
     // One long poll, to see that waiting alone notices it.
     let (limit, other) = (2 * h.max_poll_interval() + LIMIT, member(broker.as_ref(), &group, "other", &[name])?);
     let taken = thread::spawn(move || {
@@ -138,9 +132,7 @@ pub(super) fn should_pause_resume_and_seek(h: &dyn Harness) -> Outcome {
     let name = topic(h, "paused", 2)?;
     let (paused, other) = (at(&name, 0), at(&name, 1));
     let (broker, group) = (h.broker(), h.name("group"));
-    let mut consumer = member(broker.as_ref(), &group, "m", &[name])?;
-    let mut learnt = Learnt::default();
-    poll_until(&mut [(consumer.as_mut(), &mut learnt)], "it is assigned", |l| l[0].held.len() == 2)?;
+    let (mut consumer, mut learnt) = holder(broker.as_ref(), &group, "m", &name, 2)?;
     consumer.pause(std::slice::from_ref(&paused))?;
     fill(broker.as_ref(), &paused, &["a", "b"])?;
     fill(broker.as_ref(), &other, &["c"])?;

@@ -165,6 +165,20 @@ impl Learnt {
     }
 }
 
+/// A member, once it holds all the partitions of a topic, of which there are so many.
+pub(super) fn holder(
+    broker: &dyn Broker,
+    group: &str,
+    id: &str,
+    topic: &TopicName,
+    partitions: usize,
+) -> Result<(Box<dyn Consumer>, Learnt), Failure> {
+    let mut holder = member(broker, group, id, std::slice::from_ref(topic))?;
+    let mut learnt = Learnt::default();
+    poll_until(&mut [(holder.as_mut(), &mut learnt)], "it has all", |l| l[0].held.len() == partitions)?;
+    Ok((holder, learnt))
+}
+
 /// Polls members in turn until a condition on what they have learnt holds.
 pub(super) fn poll_until(
     members: &mut [(&mut dyn Consumer, &mut Learnt)],

@@ -218,8 +218,7 @@ impl KafkaConsumer {
         if self.config.group_protocol != GroupProtocol::Consumer {
             return false;
         }
-        let metadata = self.client.as_ref().and_then(|c| native::group_metadata(&c.consumer));
-        let since = metadata.filter(|m| m.generation > 0).map(|_| since.unwrap_or_else(Instant::now));
+        let since = (self.group_metadata().generation > 0).then(|| since.unwrap_or_else(Instant::now));
         let silent = since.is_some_and(|since| since.elapsed() >= SILENCE);
         self.first = if silent { First::Told } else { First::Awaited(since) };
         silent
