@@ -64,7 +64,7 @@ find-bugs: setup setup-services ## Bugs put in on purpose into the real binary, 
 
 soak: setup setup-services ## Faults at random for SOAK_SECONDS (four hours) or SOAK_KILLS (1000); a report into SOAK_REPORT
 	RIG_SECONDS=$(SOAK_SECONDS) RIG_KILLS=$(SOAK_KILLS) RIG_REPORT=$(SOAK_REPORT) \
-		cargo test --workspace --locked --features kill-points --test rig -- --nocapture faults_at_random
+		cargo test --workspace --locked --features injected-bugs,kill-points --test rig -- --nocapture faults_at_random
 
 clean-data: ## Delete what `make run` keeps in DATA_DIR; stop the server first
 	@scripts/clean-data.sh
