@@ -121,9 +121,6 @@ impl KafkaConfig {
             .set("transactional.id", transactional_id)
             .set("transaction.timeout.ms", millis(self.transaction_timeout))
             .set("message.timeout.ms", millis(self.transaction_timeout))
-            // A request has one partition's records only, and costs the broker much the same with one as with a hundred. A commit
-            // does not wait for it.
-            .set("linger.ms", "20")
             // Each transaction's first AddOffsetsToTxn may find the last one still being settled.
             .set("retry.backoff.ms", "1")
             .set("retry.backoff.max.ms", "100");

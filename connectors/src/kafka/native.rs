@@ -1,9 +1,9 @@
 //! The calls into librdkafka that rdkafka's safe interface does not offer; the only unsafe code of the project.
 //!
-//! Six things are missing there: the topic and offset of an end-of-partition event, without which a position stays behind
+//! Five things are missing there: the topic and offset of an end-of-partition event, without which a position stays behind
 //! the transaction markers and lag never shows 0; a consumer group's metadata made from its parts; a wake-up of a
-//! poll that waits; how many members a group of the consumer protocol has; a flush that only waits; and producing to a
-//! topic that is known already, in the place of one that is looked up by its name for each record.
+//! poll that waits; how many members a group of the consumer protocol has; and producing to a topic that is known already, in
+//! the place of one that is looked up by its name for each record.
 //! Records are read in place on the way, without an allocation each.
 #![allow(unsafe_code, reason = "this module is the border to librdkafka; each block says why it is sound")]
 
@@ -301,13 +301,6 @@ pub(super) struct TransactionError {
     pub(super) message: String,
     pub(super) requires_abort: bool,
     pub(super) retriable: bool,
-}
-
-/// Has a producer's records sent without `linger.ms`, until all are delivered or the time is up.
-pub(super) fn flush<C: rdkafka::ClientContext>(client: &rdkafka::client::Client<C>, limit: Duration) {
-    let ms = c_int::try_from(limit.as_millis()).unwrap_or(c_int::MAX);
-    // SAFETY: the client lives for the length of the call.
-    unsafe { sys::rd_kafka_flush(client.native_ptr(), ms) };
 }
 
 /// Adds offsets to a producer's open transaction on behalf of a group's member.

@@ -6,29 +6,19 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 /// How long whoever lets go of a client waits for its end: a consumer leaves its group there, which takes a moment.
 const GOODBYE: Duration = Duration::from_secs(3);
 
-/// A call on its way. What it owns lives for as long as it lasts.
-pub(super) struct Call<T>(Receiver<T>);
-
-impl<T: Send + 'static> Call<T> {
-    /// `None` if there is no thread to be had for it.
-    pub(super) fn begin(call: impl FnOnce() -> T + Send + 'static) -> Option<Self> {
-        let (answer, answered) = sync_channel(1);
-        let thread = std::thread::Builder::new().name("kafka-call".to_owned());
-        // If no one waits any more there is no one to tell.
-        thread.spawn(move || drop(answer.send(call()))).ok()?;
-        Some(Self(answered))
-    }
-
-    /// `None` if it does not come back in time.
-    pub(super) fn wait(self, limit: Duration) -> Option<T> {
-        self.0.recv_timeout(limit).ok()
-    }
+/// Makes a call; `None` if it does not come back in time. What it owns lives for as long as it lasts.
+pub(super) fn within<T: Send + 'static>(limit: Duration, call: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (answer, answered) = sync_channel(1);
+    let thread = std::thread::Builder::new().name("kafka-call".to_owned());
+    // If no one waits any more there is no one to tell.
+    thread.spawn(move || drop(answer.send(call()))).ok()?;
+    answered.recv_timeout(limit).ok()
 }
 
 /// A client of librdkafka, whose end is waited for a while only.
@@ -63,7 +53,7 @@ impl<T: Send + Sync + 'static> Deref for Kept<T> {
 impl<T: Send + Sync + 'static> Drop for Last<T> {
     fn drop(&mut self) {
         let client = self.0.take();
-        if Call::begin(move || drop(client)).and_then(|call| call.wait(GOODBYE)).is_none() {
+        if within(GOODBYE, move || drop(client)).is_none() {
             tracing::warn!("a client of Kafka does not end within {GOODBYE:?} and is left to itself");
         }
     }

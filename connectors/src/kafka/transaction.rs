@@ -25,15 +25,12 @@ use topology::broker::{BrokerError, GroupMetadata, TopicName, TopicPartition, Tr
 use topology::{RecordBatch, RecordRef};
 
 use super::config::KafkaConfig;
-use super::patience::{Call, Kept};
+use super::patience::{Kept, within};
 use super::topics::{self, Topics, number};
 use super::{context, errors, native};
 
 /// How long a line of librdkafka's log may take from the commit or the abort that wrote it; without it either is suspect.
 const LOG_LINE: Duration = Duration::from_secs(5);
-
-/// How long records may go without `linger.ms` while the offsets are on their way: a moment more than that takes.
-const PUSH: Duration = Duration::from_millis(10);
 
 pub(super) struct KafkaTransactionalProducer {
     topics: Arc<Topics>,
@@ -288,10 +285,7 @@ impl TransactionalProducer for KafkaTransactionalProducer {
         self.touched = true;
         let list = topics::list(offsets.iter().map(|(p, offset)| (p, Offset::Offset(*offset))))?;
         let (producer, member) = (self.producer.share(), group.clone());
-        let sent = Call::begin(move || native::send_offsets(producer.client(), &list, &member));
-        // Meanwhile the last records go, too. If they cannot, its answer says why.
-        native::flush(self.producer.client(), PUSH);
-        let sent = sent.and_then(|call| call.wait(left(self.deadline())));
+        let sent = within(left(self.deadline()), move || native::send_offsets(producer.client(), &list, &member));
         let overdue = || BrokerError::Suspect(format!("offsets of group {} are not taken in time", group.group));
         sent.ok_or_else(overdue)?.map_err(|error| {
             let what = format!("offsets of group {}: {}", group.group, error.message);
@@ -311,7 +305,6 @@ impl TransactionalProducer for KafkaTransactionalProducer {
             return Err(BrokerError::Abortable(why.clone()));
         }
         let deadline = self.deadline();
-        native::flush(self.producer.client(), left(deadline));
         self.await_deliveries(self.sent, deadline)?;
         let failure = self.state.inner.lock().failure.take();
         if let Some((code, what)) = failure {
