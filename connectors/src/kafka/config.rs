@@ -83,6 +83,9 @@ impl KafkaConfig {
     pub(super) fn member(&self, group: &str, client_id: &str) -> ClientConfig {
         let mut config = self.defaults(client_id);
         Self::fetching(&mut config, committed_only());
+        // A partition that has something to be polled is not asked for again: a request names all the others and is answered as soon
+        // as one of them has a record, so fetching ahead while a commit goes on costs the broker more than the commit does.
+        config.set("queued.min.messages", "1");
         config.set("group.id", group);
         if self.static_membership {
             config.set("group.instance.id", client_id);
