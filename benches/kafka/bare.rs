@@ -152,7 +152,7 @@ impl Client {
             .set("fetch.wait.max.ms", "100")
             .set("fetch.queue.backoff.ms", "1")
             .set("fetch.message.max.bytes", "1048576")
-            .set("queued.min.messages", "20000")
+            .set("queued.min.messages", "1")
             .set("queued.max.messages.kbytes", "8192");
         let mut producing = common;
         producing
