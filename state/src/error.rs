@@ -35,6 +35,8 @@ pub enum StateError {
         path: PathBuf,
         /// What RocksDB said.
         message: String,
+        /// Whether it is this process that has it.
+        within_process: bool,
     },
     /// Two specs carry the same name.
     #[error("two stores are named {0}")]

@@ -42,7 +42,8 @@ pub(crate) fn classify(store: &str, path: &Path, error: rocksdb::Error) -> State
     let (store, path, message) = (store.to_owned(), path.to_owned(), error.into_string());
     match kind {
         ErrorKind::IOError if message.contains("lock hold by") || message.contains("While lock file") => {
-            StateError::Locked { path, message }
+            let within_process = message.contains("lock hold by current process");
+            StateError::Locked { path, message, within_process }
         }
         ErrorKind::Corruption | ErrorKind::NotSupported => StateError::Corrupt { store, path, message },
         // A file that the manifest names is not there, or the medium does not give it back.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -131,4 +132,37 @@ fn should_start_from_what_is_left_when_the_changelog_is_shortened_under_its_eyes
     }
     thread.close().unwrap();
     assert_eq!(entries(&topology, &broker, dir.path()), ENTRIES, "what is no longer in the changelog is in no store");
+}
+
+/// As a thread does whose membership has ended, and which waits for a broker and does not know.
+#[test]
+fn should_wait_for_stores_that_another_thread_of_its_process_still_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = open(dir.path(), None);
+    let topology = numberer();
+    drop(thread(&topology, &broker, dir.path()));
+    produce(&broker, "input", 10);
+    let held = Inspection::open(&topology, &config(dir.path(), "a", 1), &*broker).unwrap();
+    let (clock, mut config) = (Arc::new(AtomicI64::new(0)), config(dir.path(), "a", 1));
+    config.clock = {
+        let clock = Arc::clone(&clock);
+        Arc::new(move || clock.fetch_add(1_000, Ordering::Relaxed))
+    };
+    let mut thread = StreamThread::standalone(&topology, &config, &broker, 0).unwrap();
+    while thread.state() == ThreadState::Starting {
+        thread.run_once(Duration::ZERO).unwrap();
+    }
+    for _ in 0..5 {
+        thread.run_once(Duration::ZERO).unwrap();
+        assert_eq!((thread.state(), thread.tasks().len()), (ThreadState::Restoring, 0));
+    }
+    drop(held);
+    while thread.state() != ThreadState::Running {
+        thread.run_once(Duration::from_millis(20)).unwrap();
+    }
+    while thread.metrics().counts().processed < 10 {
+        thread.run_once(Duration::from_millis(20)).unwrap();
+    }
+    thread.close().unwrap();
+    assert_eq!(entries(&topology, &broker, dir.path()), 10);
 }

@@ -87,6 +87,8 @@ pub struct StreamThread {
     /// Attempts to go on that have failed, one after the other, and when the next one is due.
     failures: u32,
     retry_at: i64,
+    /// When tasks are tried to be made again whose stores another thread has.
+    open_at: i64,
     last_commit: i64,
     last_purge: i64,
     last_sizes: i64,
@@ -164,6 +166,7 @@ impl StreamThread {
             assignment: Assignment::Awaited,
             failures: 0,
             retry_at: i64::MIN,
+            open_at: i64::MIN,
             last_commit: now,
             last_purge: now,
             last_sizes: now,
@@ -254,7 +257,8 @@ impl StreamThread {
         let now = (self.config.clock)();
         let busy = self.tasks.iter().any(|t| t.ready() && t.task.ready(now));
         let dirty = self.tasks.iter().any(|t| t.task.dirty());
-        let unready = self.assignment == Assignment::Changed || !self.tasks.iter().all(Running::ready);
+        let opening = self.assignment == Assignment::Changed && now >= self.open_at;
+        let unready = opening || !self.tasks.iter().all(Running::ready);
         let restoring = unready && now >= self.retry_at;
         let timeout = match self.idle_time(now, idle) {
             _ if busy || dirty => Duration::ZERO,
@@ -293,7 +297,7 @@ impl StreamThread {
             }
         };
         if now >= self.retry_at {
-            self.open_tasks()?;
+            self.open_tasks(now)?;
             round.moved |= self.restore(now)?;
         }
         let now = (self.config.clock)();
@@ -316,7 +320,7 @@ impl StreamThread {
         let until = |at: i64| Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or_default());
         let moved = self.tasks.iter().any(|t| t.task.moved());
         let commit = moved.then_some(self.last_commit + self.config.commit_interval_ms);
-        let retry = (self.retry_at > now).then_some(self.retry_at);
+        let retry = [self.retry_at, self.open_at].into_iter().filter(|at| *at > now).min();
         [due, commit, retry].into_iter().flatten().fold(idle, |idle, at| idle.min(until(at)))
     }
 

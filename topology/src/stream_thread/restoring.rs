@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use state::StateError;
+
 use super::{Assignment, Phase, Running, StreamThread};
 use crate::broker::{BrokerError, TopicPartition};
 use crate::errors::StreamsError;
@@ -14,15 +16,19 @@ use crate::record::TaskId;
 const BESIDE_OTHERS: (Duration, usize) = (Duration::ZERO, 1_000);
 /// The same, while no task is.
 const ALONE: (Duration, usize) = (Duration::from_millis(50), 50_000);
+/// After how long stores are tried again that another thread has.
+const HELD_MS: i64 = 100;
 /// How long to wait for input while tasks that are ready have none, and others wait for changelog records.
 pub(super) const INPUT_WAIT: Duration = Duration::from_millis(5);
 
 impl StreamThread {
-    /// Makes the tasks whose co-partitions have all come.
-    pub(super) fn open_tasks(&mut self) -> Result<(), StreamsError> {
-        if self.assignment != Assignment::Changed {
+    /// Makes the tasks whose co-partitions have all come. Stores that another thread of this process still has are waited for: its
+    /// membership has ended, and as long as it waits for a broker it does not know.
+    pub(super) fn open_tasks(&mut self, now: i64) -> Result<(), StreamsError> {
+        if self.assignment != Assignment::Changed || now < self.open_at {
             return Ok(());
         }
+        let mut held = None;
         let plan = self.plan.clone();
         for task_plan in &plan.tasks {
             for partition in 0..task_plan.partitions {
@@ -32,12 +38,25 @@ impl StreamThread {
                 if running || !co_partitions.iter().all(|p| self.owned.contains(p)) {
                     continue;
                 }
-                let task = open_task(&self.topology, &self.config, task_plan, partition, &self.metrics)?;
+                let task = match open_task(&self.topology, &self.config, task_plan, partition, &self.metrics) {
+                    Err(StreamsError::State { task, source: StateError::Locked { within_process: true, .. } }) => {
+                        held = Some(task);
+                        continue;
+                    }
+                    opened => opened?,
+                };
                 self.metrics.thread.created.add(1);
                 self.tasks.push(Running { task, phase: Phase::Created, paused: BTreeSet::new() });
             }
         }
-        self.assignment = Assignment::Opened;
+        if let Some(task) = held {
+            if self.open_at == i64::MIN {
+                tracing::warn!(%task, "another thread of this process still has the stores: waiting for it");
+            }
+            self.open_at = now + HELD_MS;
+        } else {
+            (self.assignment, self.open_at) = (Assignment::Opened, i64::MIN);
+        }
         Ok(())
     }
 
