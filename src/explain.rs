@@ -23,7 +23,7 @@ pub(crate) struct ExplainArgs {
     ticket: String,
 
     /// Where the server listens.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, value_name = "URL", env = "SYNCROBOARD_URL", default_value = "http://127.0.0.1:8080")]
     server: String,
 
     /// Token of somebody who may see the ticket [default: an administrator's, made from the data directory].

@@ -79,6 +79,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
         let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
             .await
             .map_err(|_| Problem::bad_request("query_invalid", "the query string cannot be read"))?;
+        // PostgreSQL has no such text, so nothing can be found by it.
+        if let Some((name, _)) = pairs.iter().find(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            let name = name.replace('\0', "\u{fffd}");
+            return Err(Problem::bad_request("query_invalid", format!("`{name}` has a NUL character")).field(name));
+        }
         Ok(Self { left: pairs.into_iter().collect(), asked: Vec::new() })
     }
 }

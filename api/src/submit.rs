@@ -98,7 +98,7 @@ pub(crate) async fn submit_of_known(
     state.metrics().waited("outcome", begun.elapsed());
     let outcome = outcome.map_err(Problem::from)?;
     state.metrics().outcome(command.type_name(), &outcome);
-    if outcome.command_type() != command.type_name() {
+    if outcome.command_type() != command.type_name() || is_elsewhere(&outcome, command) {
         return Err(reused(&outcome).into());
     }
     let accepted = accepted(outcome, writer.if_match.is_some())?;
@@ -122,6 +122,14 @@ fn accepted(outcome: Outcome, if_match: bool) -> Result<CommandAccepted, Problem
             let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "command_failed", title).log(&failed.reason);
             Err(problem.detail("it was set aside; an operator can let it be decided again"))
         }
+    }
+}
+
+/// Whether that was decided in another project: then nothing of this one may be shown, as its rules were not asked.
+fn is_elsewhere(outcome: &Outcome, command: &Command) -> bool {
+    match (outcome.project_id(), command) {
+        (Some(decided), Command::Ticket(command)) => decided != command.project_id(),
+        _ => false,
     }
 }
 

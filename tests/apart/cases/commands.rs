@@ -60,6 +60,30 @@ pub(super) fn should_do_once_what_the_same_person_sends_again_with_the_same_key(
     empty.problem(400, "header_invalid");
 }
 
+/// One command memory serves all projects of a partition: what it remembers may be about another one.
+pub(super) fn should_not_show_a_ticket_to_an_outsider_who_sends_the_key_of_another_request_again(stage: &Stage<'_>) {
+    let (_, ada, _) = stage.project();
+    let (eve, hers) = (stage.user("eve"), stage.own("E"));
+    let key = [("idempotency-key", "pass")];
+    let create =
+        |project: &str| eve.send("POST", &format!("/projects/{project}/tickets"), &json!({ "title": "mine" }), &key);
+    eve.post("/projects", json!({ "key": hers, "name": "Hers" })).is(201);
+    create(&hers).is(201);
+    // One of so many is on the partition of hers.
+    let refused = (0..40).find_map(|n| {
+        let theirs = stage.own(&format!("T{n}"));
+        ada.post("/projects", json!({ "key": theirs, "name": "Theirs" })).is(201);
+        ada.ticket(&theirs, "not for eve");
+        let answer = create(&theirs);
+        if answer.status == 403 {
+            answer.problem(403, "not_a_member");
+            return None;
+        }
+        Some(answer)
+    });
+    refused.expect("none is on the partition of hers").problem(422, "idempotency_key_reused");
+}
+
 pub(super) fn should_show_nothing_of_what_became_of_the_commands_of_others(stage: &Stage<'_>) {
     let (web, ada, bob) = stage.project();
     let place = send(&ada, &web);

@@ -61,6 +61,7 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
     commands {
         should_answer_202_at_once_to_those_who_prefer_it_and_tell_anywhere_what_became_of_it
         should_do_once_what_the_same_person_sends_again_with_the_same_key
+        should_not_show_a_ticket_to_an_outsider_who_sends_the_key_of_another_request_again
         should_show_nothing_of_what_became_of_the_commands_of_others
     }
     deliveries {

@@ -240,6 +240,8 @@ pub(super) fn should_page_through_tickets_and_refuse_what_is_no_filter(stage: &S
         ("assignee=bob", "query_invalid"),
         ("cursor=s5", "cursor_invalid"),
         ("colour=red", "query_unknown"),
+        ("label=a%00b", "query_invalid"),
+        ("cursor=%00", "query_invalid"),
     ] {
         bob.get(&format!("/projects/{web}/tickets?{query}")).problem(400, code);
     }
