@@ -155,6 +155,7 @@ fn mails(users: &[UserEvent], made: &BTreeMap<Uuid, Vec<&NotificationCreated>>, 
         }
     }
     let (mut ids, mut welcomed, mut mailed) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut counted: BTreeMap<Uuid, i32> = BTreeMap::new();
     for Mail::MailRequested(mail) in told.mails {
         if !ids.insert(mail.event_id) {
             return Err(format!("mail {} is to be sent twice", mail.event_id));
@@ -174,6 +175,7 @@ fn mails(users: &[UserEvent], made: &BTreeMap<Uuid, Vec<&NotificationCreated>>, 
                         return Err(format!("mail {} tells of what was not, or again", mail.event_id));
                     }
                 }
+                *counted.entry(mail.user_id).or_default() += mail.more;
             }
             _ => return Err(format!("mail {} welcomes again, or nobody knows what it is", mail.event_id)),
         }
@@ -186,8 +188,7 @@ fn mails(users: &[UserEvent], made: &BTreeMap<Uuid, Vec<&NotificationCreated>>, 
     }
     for (user, made) in made.iter().filter(|(user, _)| !declined.contains(user)) {
         let waiting = made.iter().filter(|made| told.waiting.contains(&made.event_id)).count();
-        let counted = told.mails.iter().map(|Mail::MailRequested(mail)| mail).filter(|mail| mail.user_id == *user);
-        let counted: usize = counted.map(|mail| usize::try_from(mail.more).unwrap_or_default()).sum();
+        let counted = counted.get(user).map_or(0, |count| usize::try_from(*count).unwrap_or_default());
         let late = made.iter().skip_while(|made| !mailed.contains(&made.event_id));
         let missing: Vec<_> = late.filter(|made| !mailed.contains(&made.event_id)).collect();
         // What a full digest that is still to be sent counts is not known here.
