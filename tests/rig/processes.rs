@@ -35,13 +35,13 @@ impl Rig {
         killed == workers.len()
     }
 
-    fn workers(&self) -> Vec<usize> {
+    pub(crate) fn workers(&self) -> Vec<usize> {
         (0..self.slots.len()).filter(|n| self.slots[*n].part == Part::Worker && self.slots[*n].is_filled()).collect()
     }
 
     /// One that is started to be held at a point, in the place of one that is killed.
     pub(crate) fn hold_and_kill(&mut self, part: Part) -> bool {
-        let victim = self.one_of(part);
+        let victim = if part == Part::Worker { self.busy_worker() } else { self.one_of(part) };
         self.kill(victim);
         let times = self.random.random_range(1..=4);
         let point = if part == Part::Sink {
@@ -93,7 +93,7 @@ impl Rig {
 
     /// The others take over, and it finds out when it wakes.
     pub(crate) fn freeze(&mut self) -> bool {
-        let victim = self.one_of(Part::Worker);
+        let victim = self.busy_worker();
         if !self.slots[victim].runs(PATIENCE) {
             return false;
         }

@@ -71,10 +71,9 @@ impl Rig {
         (0..TRIES).any(|_| self.hold_end())
     }
 
-    /// Of a worker at random; it may have nothing to do.
     fn hold_end(&mut self) -> bool {
         self.all_run();
-        let worker = self.one_of(Part::Worker);
+        let worker = self.busy_worker();
         let name = format!("-{}-", self.slots[worker].name);
         let is_commit = move |request: &Request| {
             request.transaction.as_ref().is_some_and(|t| t.commit == Some(true) && t.id.contains(&name))

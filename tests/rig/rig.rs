@@ -167,6 +167,14 @@ impl Rig {
         *of_it.choose(&mut self.random).unwrap()
     }
 
+    /// The number of a worker that has been given tasks since it was started, at random; of any if none has. There may be more threads
+    /// than partitions.
+    pub(crate) fn busy_worker(&mut self) -> usize {
+        let mut busy = self.workers();
+        busy.retain(|n| self.slots[*n].has_logged("running task=", 0));
+        busy.choose(&mut self.random).copied().unwrap_or_else(|| self.one_of(Part::Worker))
+    }
+
     /// SIGKILL; whether it ended by that.
     pub(crate) fn kill(&mut self, victim: usize) -> bool {
         self.tally.killed(self.slots[victim].part.command());
