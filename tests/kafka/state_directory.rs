@@ -69,7 +69,8 @@ fn should_restore_what_was_damaged_of_a_killed_workers_stores_under_load() {
         in_flight += usize::from(scene.load.in_flight() > 0);
         worker.kill();
         let before = set_aside(&instance).len();
-        println!("{}", damage(&instance, kind, &mut random).unwrap());
+        let (_, what) = damage(&instance, kind, &mut random).unwrap();
+        println!("{what}");
         worker = start();
         if kind.is_found() {
             println!("  {}", worker.wait_for_log("state set aside and restored from its changelogs"));

@@ -73,7 +73,7 @@ impl Rig {
     fn checks(&self, acknowledged: &[Acknowledged]) {
         let workers = self.slots.iter().filter(|slot| slot.part == Part::Worker);
         let dirs: Vec<_> = workers.map(|slot| slot.dir(&self.site)).collect();
-        let found = checker::findings(&checker::Where {
+        let mut found = checker::findings(&checker::Where {
             state_dirs: &dirs,
             flushed: true,
             postgres: Some(self.site.postgres.url()),
@@ -81,6 +81,9 @@ impl Rig {
             acknowledged,
             ..checker::Where::new(self.site.kafka.bootstrap())
         });
+        // Another worker may have got the task since, so that nobody has opened its stores, or they would be set aside.
+        let is_left = |what: &str| self.damaged.iter().any(|task| what.starts_with(&format!("{}: ", task.display())));
+        found.retain(|finding| finding.law != checker::Law::Readable || !is_left(&finding.what));
         found.iter().take(20).for_each(|finding| println!("{finding}"));
         assert!(found.is_empty(), "the checker has {} findings", found.len());
     }

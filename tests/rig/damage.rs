@@ -4,15 +4,16 @@
 #[allow(dead_code, reason = "shared with tests/kafka, which uses the rest")]
 mod kinds;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 
 use kinds::Damage;
 
-/// Does something to a directory with stores, and says what; `None` if there was nothing: a process may be killed before it has made any.
-pub(crate) fn damage(dir: &Path, random: &mut SmallRng) -> Option<String> {
+/// Does something to a task below a directory with stores, and says to which and what; `None` if there was nothing: a process may be killed
+/// before it has made any.
+pub(crate) fn damage(dir: &Path, random: &mut SmallRng) -> Option<(PathBuf, String)> {
     let mut all = Damage::ALL;
     all.shuffle(random);
     dir.is_dir().then(|| all.iter().find_map(|kind| kinds::damage(dir, *kind, random))).flatten()

@@ -117,9 +117,11 @@ impl Rig {
         let killed = self.kill(victim);
         let dir = self.slots[victim].dir(&self.site);
         let done = damage(&dir, &mut self.random);
-        let what = done.as_deref().unwrap_or("NOTHING TO DAMAGE");
+        let what = done.as_ref().map_or("NOTHING TO DAMAGE", |(_, what)| what);
         self.says(&format!("stores of {}: {what}", self.slots[victim].name));
         self.slots[victim].start(&self.site);
-        killed && done.is_some()
+        let damaged = done.is_some();
+        self.damaged.extend(done.map(|(task, _)| task));
+        killed && damaged
     }
 }

@@ -1,5 +1,7 @@
 //! A site at work: its processes in their slots, its clients, and what is done to them.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
@@ -38,6 +40,8 @@ pub(crate) struct Rig {
     /// The clients' projects.
     pub(crate) projects: Vec<String>,
     pub(crate) hook: Uuid,
+    /// Tasks whose stores were damaged.
+    pub(crate) damaged: BTreeSet<PathBuf>,
     /// Faults so far, for names.
     pub(crate) faults: usize,
     begun: Instant,
@@ -88,6 +92,7 @@ impl Rig {
             token,
             projects,
             hook,
+            damaged: BTreeSet::new(),
             faults: 0,
             begun,
         };

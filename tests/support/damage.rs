@@ -72,11 +72,11 @@ impl Part {
     }
 }
 
-/// Damages a task that is drawn from those below `dir` that have what is to be damaged, and says what was done; `None` if there
-/// is none: a fault that is not there proves nothing.
+/// Damages a task that is drawn from those below `dir` that have what is to be damaged, and says which and what was done; `None` if
+/// there is none: a fault that is not there proves nothing.
 ///
 /// The changelog is the stores' log; RocksDB's own is not used (`state/src/rocks_options.rs`), and its file is empty.
-pub(crate) fn damage(dir: &Path, kind: Damage, random: &mut SmallRng) -> Option<String> {
+pub(crate) fn damage(dir: &Path, kind: Damage, random: &mut SmallRng) -> Option<(PathBuf, String)> {
     let struck = |task: &PathBuf| -> Vec<PathBuf> {
         let part = match kind {
             Damage::Deleted => return vec![task.clone()],
@@ -102,7 +102,8 @@ pub(crate) fn damage(dir: &Path, kind: Damage, random: &mut SmallRng) -> Option<
             Damage::Noise => fs::write(path, random.random::<[u8; 32]>().repeat(20)).unwrap(),
         }
     }
-    Some(format!("{kind:?} of {}: {} paths", task.file_name().unwrap().to_string_lossy(), files.len()))
+    let what = format!("{kind:?} of {}: {} paths", task.file_name().unwrap().to_string_lossy(), files.len());
+    Some((task.clone(), what))
 }
 
 /// One bit in each 64 bytes: whatever is read of it is damaged.
