@@ -1,6 +1,5 @@
 //! Processes killed at random moments.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
@@ -22,7 +21,6 @@ fn hold_through(settings: Settings, workers: usize, kills: usize, tickets: usize
     site.wait_for_members(workers + 1);
     let mut scene = Scene::new(&site, &server, 40, tickets, seed);
     let mut hits = 0;
-    let mut fresh = BTreeSet::new();
     let span = tickets * 9 / 10 / kills;
     for kill in 0..kills {
         scene.load.wait_for(kill * span + random.random_range(0..span));
@@ -41,7 +39,6 @@ fn hold_through(settings: Settings, workers: usize, kills: usize, tickets: usize
                 // Back before anyone misses it, or after its partitions have moved.
                 std::thread::sleep(Duration::from_millis(random.random_range(0..4_000)));
                 others[n - 1] = site.worker(&[]);
-                fresh.insert(n - 1);
             }
         }
     }
@@ -49,9 +46,8 @@ fn hold_through(settings: Settings, workers: usize, kills: usize, tickets: usize
     println!("{hits} of {kills} kills came while requests were in flight");
     assert!(hits >= 1, "no kill came while requests were in flight");
     scene.load.wait_for(tickets);
-    // The others may have done all of it before the last one was there. Until it knows of signals, one just ends it.
-    fresh.into_iter().for_each(|n| others[n].wait_until_running());
-    others.iter_mut().for_each(Server::stop);
+    // The others may have done all of it before the last one was there.
+    others.iter_mut().for_each(Server::stop_once_running);
     site.is_whole(server, scene);
 }
 

@@ -1,7 +1,6 @@
 //! The simulation's commands on the real Kafka: valid, refused, unreadable, on the wrong partition, repeated. Its own oracle
 //! says what must hold, without the rules: numbers, one decision a command, answers repeated.
 
-use std::collections::BTreeSet;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -42,7 +41,6 @@ pub(crate) fn decides_each_command_once(site: &Site, workers: usize) {
     let mut commands = Commands::new(&mut random);
     let mut sent = Vec::new();
     let mut too_large = 0;
-    let mut fresh = BTreeSet::new();
     let (told, written) = channel();
     for number in 0..MESSAGES {
         let message = commands.next(&mut random);
@@ -69,14 +67,12 @@ pub(crate) fn decides_each_command_once(site: &Site, workers: usize) {
             let victim = random.random_range(0..workers);
             running[victim].kill();
             running[victim] = site.worker(&[]);
-            fresh.insert(victim);
         }
     }
     assert!(too_large < MESSAGES / 20, "{too_large} were too large");
     wait_until_consumed(&*broker);
-    // The others may have done all of it before the last one was there. Until it knows of signals, one just ends it.
-    fresh.into_iter().for_each(|n| running[n].wait_until_running());
-    running.iter_mut().for_each(Server::stop);
+    // The others may have done all of it before the last one was there.
+    running.iter_mut().for_each(Server::stop_once_running);
     let topology = pipeline(&PipelineConfig::default()).unwrap();
     let config = StreamsConfig::new("syncroboard", site.home.path().join("restored"));
     let stores = records::stores(&topology, &config, &*broker).unwrap();

@@ -16,7 +16,6 @@ pub(crate) struct Slot {
     pub(crate) part: Part,
     pub(crate) name: String,
     server: Option<Server>,
-    running: bool,
     /// Where it keeps its stores, if not at the usual place.
     root: Option<PathBuf>,
     /// What those before have logged, with how each ended.
@@ -26,7 +25,7 @@ pub(crate) struct Slot {
 impl Slot {
     /// An empty one.
     pub(crate) fn new(part: Part, name: &str) -> Self {
-        Self { part, name: name.to_owned(), server: None, running: false, root: None, history: Vec::new() }
+        Self { part, name: name.to_owned(), server: None, root: None, history: Vec::new() }
     }
 
     pub(crate) fn is_filled(&self) -> bool {
@@ -53,7 +52,6 @@ impl Slot {
     pub(crate) fn start_with(&mut self, site: &Site, environment: &[(&str, &str)]) {
         assert!(self.server.is_none(), "{} runs already", self.name);
         self.server = Some(self.spawn(site, environment));
-        self.running = false;
     }
 
     fn spawn(&self, site: &Site, environment: &[(&str, &str)]) -> Server {
@@ -119,14 +117,13 @@ impl Slot {
         let said = self.why("has a twin");
         assert_eq!(status.code(), Some(3), "{said}");
         self.empty("fenced by its twin");
-        (self.server, self.running) = (Some(twin), false);
+        self.server = Some(twin);
         said.contains("give each instance an id of its own")
     }
 
     /// Whether it has said within this time that it runs; once is enough.
     pub(crate) fn runs(&mut self, within: Duration) -> bool {
-        self.running = self.running || self.server().says("state=RUNNING", within);
-        self.running
+        self.server().runs(within)
     }
 
     /// Whether it is held at a point, within this time.

@@ -83,7 +83,7 @@ impl Home {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = lines(child.stdout.take().unwrap());
         let log = lines(child.stderr.take().unwrap());
-        Server { child, output, log, logged: Vec::new(), url: String::new() }
+        Server { child, output, log, logged: Vec::new(), running: false, url: String::new() }
     }
 
     /// Starts a server and waits until it is ready.
@@ -115,6 +115,8 @@ pub(crate) struct Server {
     output: Receiver<String>,
     log: Receiver<String>,
     logged: Vec<String>,
+    /// It has said that it runs.
+    running: bool,
     /// Where it listens, if it does; known once it is running.
     pub(crate) url: String,
 }
@@ -123,6 +125,7 @@ impl Server {
     /// Waits for the line that says that every task has its state.
     pub(crate) fn wait_until_running(&mut self) {
         let line = self.wait_for_output("state=RUNNING");
+        self.running = true;
         if let Some(url) = line.split_whitespace().find_map(|word| word.strip_prefix("listen=")) {
             url.trim_end_matches('/').clone_into(&mut self.url);
         }
@@ -132,6 +135,12 @@ impl Server {
     pub(crate) fn wait_for_output(&mut self, part: &str) -> String {
         wait_for(&self.output, part, PATIENCE)
             .unwrap_or_else(|why| self.give_up(&format!("no {part:?} on its output: {why}")))
+    }
+
+    /// Whether it has said within this time that it runs; once is enough.
+    pub(crate) fn runs(&mut self, within: Duration) -> bool {
+        self.running = self.running || self.says("state=RUNNING", within);
+        self.running
     }
 
     /// Whether a line comes on standard output within this time.
@@ -178,6 +187,14 @@ impl Server {
     pub(crate) fn stop(&mut self) {
         self.terminate();
         assert_eq!(self.wait_until_ended(STOPPED).code(), Some(0), "{:?}", self.logged());
+    }
+
+    /// As [`Self::stop`], of one that may have been started just now: until it knows of signals, one just ends it.
+    pub(crate) fn stop_once_running(&mut self) {
+        if !self.running {
+            self.wait_until_running();
+        }
+        self.stop();
     }
 
     /// Waits until it ends by itself: its output ends with it.
