@@ -144,9 +144,15 @@ pub trait Broker: Send + Sync {
     /// Every group that has members or committed offsets.
     fn groups(&self) -> Result<Vec<String>, BrokerError>;
 
-    /// How many members a group has now; `None` if the broker does not say.
+    /// How many members a group has now; `None` if the broker does not say. For whoever watches lag: a process that is to
+    /// live asks [`Broker::has_members`].
     fn members(&self, _group: &str) -> Result<Option<usize>, BrokerError> {
         Ok(None)
+    }
+
+    /// Whether a group has members now; false if the broker does not say.
+    fn has_members(&self, group: &str) -> Result<bool, BrokerError> {
+        Ok(self.members(group)?.is_some_and(|members| members > 0))
     }
 
     /// First offset there is, and the offset of the next record to be written (the high watermark).
@@ -241,7 +247,8 @@ pub trait Consumer: Send {
     /// Wakes a poll that waits, from another thread.
     fn waker(&self) -> Waker;
 
-    /// Stops fetching these, until resumed; nothing already fetched is lost.
+    /// Stops fetching these until they are resumed, or assigned anew after they were revoked or lost; nothing already fetched
+    /// is lost.
     fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError>;
 
     /// Fetches these again.

@@ -21,7 +21,7 @@ pub(crate) fn check(
 ) -> Result<(), StreamsError> {
     check_internal(plan, broker)?;
     let group = config.application_id.as_str();
-    if broker.members(group)?.is_some_and(|members| members > 0) {
+    if broker.has_members(group)? {
         check_sources(topology, plan, group, broker)?;
     }
     warn_of_unread(plan, group, broker)?;

@@ -147,6 +147,24 @@ pub(super) fn should_pause_resume_and_seek(h: &dyn Harness) -> Outcome {
     Ok(())
 }
 
+pub(super) fn should_read_what_was_paused_before_it_was_revoked_and_assigned_again(h: &dyn Harness) -> Outcome {
+    let name = topic(h, "unpaused", 2)?;
+    let (broker, group) = (h.broker(), h.name("group"));
+    let (mut a, mut la) = holder(broker.as_ref(), &group, "a", &name, 2)?;
+    a.pause(&[at(&name, 0), at(&name, 1)])?;
+    let mut b = member(broker.as_ref(), &group, "b", &[name])?;
+    let mut lb = Learnt::default();
+    poll_until(&mut [(a.as_mut(), &mut la), (b.as_mut(), &mut lb)], "each has one", |l| {
+        l.iter().all(|l| l.held.len() == 1) && l[0].held != l[1].held
+    })?;
+    let moved = lb.held.clone();
+    b.leave()?;
+    drop(b);
+    poll_until(&mut [(a.as_mut(), &mut la)], "it has both again", |l| l[0].held.len() == 2)?;
+    moved.iter().try_for_each(|p| fill(broker.as_ref(), p, &["a"]))?;
+    poll_until(&mut [(a.as_mut(), &mut la)], "what came back is read", |l| l[0].records.len() == 1)
+}
+
 pub(super) fn should_list_groups_that_have_members_or_offsets(h: &dyn Harness) -> Outcome {
     let p = at(&topic(h, "listed", 1)?, 0);
     let (broker, with_member, with_offsets) = (h.broker(), h.name("with-member"), h.name("with-offsets"));

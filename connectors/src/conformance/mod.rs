@@ -106,6 +106,7 @@ cases! {
     groups::should_fence_a_commit_of_partitions_that_moved,
     groups::should_take_partitions_from_a_member_that_does_not_poll,
     groups::should_pause_resume_and_seek,
+    groups::should_read_what_was_paused_before_it_was_revoked_and_assigned_again,
     groups::should_list_groups_that_have_members_or_offsets,
     groups::should_show_what_a_member_commits_without_a_transaction,
     cleanup::should_delete_records_below_an_offset,

@@ -148,6 +148,12 @@ impl KafkaConfig {
         config
     }
 
+    /// The bootstrap servers.
+    pub(super) fn servers(&self) -> &str {
+        let others = ["bootstrap.servers", "metadata.broker.list"].iter().find_map(|key| self.properties.get(*key));
+        others.unwrap_or(&self.bootstrap_servers)
+    }
+
     fn delivering(&self, config: &mut ClientConfig) {
         config
             .set("enable.idempotence", "true")

@@ -19,6 +19,7 @@ use super::errors;
 use super::intake::{Intake, News};
 use super::native::{self, Queue, QueueError};
 use super::patience::Kept;
+use super::silence;
 use super::topics::{self, Topics};
 
 /// How long to wait between two looks at what cannot be done yet.
@@ -47,6 +48,8 @@ pub(super) struct KafkaConsumer {
     /// What librdkafka has told and the engine not yet been.
     waiting: VecDeque<Change>,
     first: First,
+    /// Until when a twin may be its own former self.
+    rejoined: Option<Instant>,
 }
 
 /// The first assignment.
@@ -91,6 +94,7 @@ impl KafkaConsumer {
             told: None,
             waiting: VecDeque::new(),
             first: First::Awaited(None),
+            rejoined: None,
         };
         consumer.connect()?;
         Ok(consumer)
@@ -157,10 +161,13 @@ impl KafkaConsumer {
             _ => consumer.assign(&list),
         };
         assigned.map_err(|e| failed(&e, "assigning partitions"))?;
-        let paused: Vec<_> = partitions.iter().filter(|p| self.paused.contains(*p)).cloned().collect();
-        self.seeks.retain(|p, _| !partitions.contains(p));
-        self.held.extend(partitions);
-        self.switch(&paused, true)
+        // librdkafka keeps paused what was paused when it was let go of.
+        let (paused, others): (Vec<_>, Vec<_>) = partitions.into_iter().partition(|p| self.paused.contains(p));
+        let taken = || paused.iter().chain(&others);
+        self.seeks.retain(|p, _| !taken().any(|t| t == p));
+        self.held.extend(taken().cloned());
+        self.switch(&paused, true)?;
+        self.switch(&others, false)
     }
 
     fn let_go(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError> {
@@ -208,6 +215,11 @@ impl KafkaConsumer {
             return Ok(());
         }
         let consumer = self.consumer()?;
+        if !pause {
+            // librdkafka pauses on a thread of its own, and takes no notice of who resumes before it has come to that: it is asked for
+            // something that it answers after.
+            consumer.assignment().map_err(|e| failed(&e, "the assignment"))?;
+        }
         let done = if pause { consumer.pause(&list) } else { consumer.resume(&list) };
         done.map_err(|e| failed(&e, if pause { "pausing" } else { "resuming" }))
     }
@@ -229,8 +241,9 @@ impl KafkaConsumer {
         self.first = First::Told;
         let told = match &change {
             Change::Assign(partitions) => {
-                // It is a member in good standing again.
-                let _ = self.intake.take_session_lost();
+                if self.intake.take_session_lost() {
+                    self.rejoined = Some(Instant::now() + self.config.session_timeout);
+                }
                 Polled::Assigned(partitions.clone())
             }
             Change::Lost(partitions) => return Ok(Polled::Lost(partitions.clone())),
@@ -245,6 +258,11 @@ impl KafkaConsumer {
         Ok(told)
     }
 
+    /// Whether its session was lost, and it has not been a member again for long.
+    fn may_be_its_own_twin(&mut self) -> bool {
+        self.intake.take_session_lost() || self.rejoined.take().is_some_and(|until| Instant::now() < until)
+    }
+
     /// An error that librdkafka does not get over by itself, or that someone should know of.
     fn error(&mut self, error: QueueError) -> Result<(), BrokerError> {
         let fatal = self.consumer()?.client().fatal_error().map(|(code, _)| code);
@@ -255,9 +273,11 @@ impl KafkaConsumer {
                 std::thread::sleep(SOON);
                 self.connect()
             }
-            (Code::FencedInstanceId, _) if self.intake.take_session_lost() => {
+            (Code::FencedInstanceId, _) if self.may_be_its_own_twin() => {
                 // Once its session is over librdkafka forgets its member id, and its next heartbeat, sent without one, is
-                // answered like that of a twin. Joining again settles it; a real twin then fences one of the two for good.
+                // answered like that of a twin. So is what it sends after a broker that was frozen has come to answer two of its
+                // requests to join, the one that it had given up first. Joining again settles it; a real twin then fences one of
+                // the two for good.
                 tracing::warn!("group {}: the session is over, {} joins again", self.group, self.client_id);
                 self.start_anew()
             }
@@ -321,6 +341,9 @@ impl Consumer for KafkaConsumer {
                 None
             }
         };
+        if self.intake.take_silence() {
+            silence::revive(self.consumer()?.client(), &self.config);
+        }
         // What was fetched before a seek was taken is not what was asked for.
         let (seeks, paused) = (&self.seeks, &self.paused);
         let batches = self.intake.take(|p| !seeks.contains_key(p) && !paused.contains(p));

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::error::RDKafkaErrorCode as Code;
 use topology::BatchBuilder;
 use topology::broker::{Fetched, TopicPartition};
 
 use super::context;
 use super::native::{Event, Queue, QueueError, Record};
+use super::silence::Silence;
 
 /// Records taken from the queue in one poll, at most.
 const RECORDS: usize = 2_000;
@@ -30,6 +32,7 @@ pub(super) struct Intake {
     bytes: usize,
     /// Whether the client has noticed that the group has not heard of it for too long.
     session_lost: bool,
+    silence: Silence,
 }
 
 struct Slot {
@@ -59,7 +62,12 @@ impl Intake {
                 }
                 Event::Assign(partitions) => Some(News::Assign(partitions)),
                 Event::Revoke(partitions) => Some(News::Revoke(partitions)),
-                Event::Error(error) => Some(News::Error(error)),
+                Event::Error(error) => {
+                    if error.code == Code::AllBrokersDown {
+                        self.silence.begins();
+                    }
+                    Some(News::Error(error))
+                }
                 Event::Log(level, facility, message) => {
                     self.session_lost |= facility == "SESSTMOUT";
                     context::log_at(level, facility, message);
@@ -93,7 +101,15 @@ impl Intake {
                 fetched.push(Fetched { partition: slot.partition.clone(), batch });
             }
         }
+        if !fetched.is_empty() {
+            self.silence.ends();
+        }
         fetched
+    }
+
+    /// Whether the client may have been left without a broker.
+    pub(super) fn take_silence(&mut self) -> bool {
+        self.silence.is_too_long()
     }
 
     /// Whether the client has noticed, since it was last asked, that the group has not heard of it for too long.

@@ -25,6 +25,7 @@ mod native;
 mod patience;
 mod producer;
 mod reader;
+mod silence;
 mod topics;
 mod transaction;
 
@@ -90,6 +91,10 @@ impl Broker for KafkaBroker {
 
     fn members(&self, group: &str) -> Result<Option<usize>, BrokerError> {
         self.topics.members(group)
+    }
+
+    fn has_members(&self, group: &str) -> Result<bool, BrokerError> {
+        self.topics.has_members(group)
     }
 
     fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), BrokerError> {

@@ -1,9 +1,9 @@
 //! The calls into librdkafka that rdkafka's safe interface does not offer; the only unsafe code of the project.
 //!
-//! Five things are missing there: the topic and offset of an end-of-partition event, without which a position stays behind
+//! Six things are missing there: the topic and offset of an end-of-partition event, without which a position stays behind
 //! the transaction markers and lag never shows 0; a consumer group's metadata made from its parts; a wake-up of a
-//! poll that waits; how many members a group of the consumer protocol has; and producing to a topic that is known already, in
-//! the place of one that is looked up by its name for each record.
+//! poll that waits; whether a group of the consumer protocol has members, and how many; producing to a topic that is known already,
+//! in the place of one that is looked up by its name for each record; and telling a client of its bootstrap servers once more.
 //! Records are read in place on the way, without an allocation each.
 #![allow(unsafe_code, reason = "this module is the border to librdkafka; each block says why it is sound")]
 
@@ -11,6 +11,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys as sys;
@@ -84,6 +85,15 @@ impl Drop for Queue {
     fn drop(&mut self) {
         // SAFETY: gives back the reference that `of` took.
         unsafe { sys::rd_kafka_queue_destroy(self.0) }
+    }
+}
+
+/// Gives a client bootstrap servers, as its configuration did; it looks for brokers there if it has none.
+pub(super) fn add_brokers<C: ClientContext>(client: &Client<C>, servers: &str) {
+    // Without a zero, or the client would not have been made.
+    if let Ok(servers) = CString::new(servers) {
+        // SAFETY: client and string live for the length of the call.
+        unsafe { sys::rd_kafka_brokers_add(client.native_ptr(), servers.as_ptr()) };
     }
 }
 
@@ -444,6 +454,39 @@ pub(super) fn members<C: rdkafka::ClientContext>(
                 Ok((empty || members > 0).then_some(members))
             }
         }
+    }
+}
+
+/// Whether the brokers list a group as one that has members, whatever its protocol.
+pub(super) fn is_listed_with_members<C: rdkafka::ClientContext>(
+    client: &rdkafka::client::Client<C>,
+    group: &str,
+    timeout: Duration,
+) -> Result<bool, RDKafkaErrorCode> {
+    use sys::rd_kafka_consumer_group_state_t as State;
+    let asked = Asked::new(client, sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS, timeout);
+    // SAFETY: client, options and queue live for the call, which copies what it keeps.
+    unsafe { sys::rd_kafka_ListConsumerGroups(client.native_ptr(), asked.options, asked.queue) };
+    let answer = asked.answer()?;
+    // SAFETY: the answer is alive, and all that is read of it belongs to it; a count comes with each list.
+    unsafe {
+        let (result, mut count) = (sys::rd_kafka_event_ListConsumerGroups_result(answer.0), 0);
+        if result.is_null() {
+            return Err(RDKafkaErrorCode::Fail);
+        }
+        let errors = sys::rd_kafka_ListConsumerGroups_result_errors(result, &raw mut count);
+        if !errors.is_null() && count > 0 {
+            good(sys::rd_kafka_error_code(*errors))?;
+        }
+        let groups = sys::rd_kafka_ListConsumerGroups_result_valid(result, &raw mut count);
+        let groups = if groups.is_null() { &[] } else { std::slice::from_raw_parts(groups, count) };
+        let has_members = |state| {
+            !matches!(state, State::RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY | State::RD_KAFKA_CONSUMER_GROUP_STATE_DEAD)
+        };
+        Ok(groups.iter().any(|listed| {
+            text(sys::rd_kafka_ConsumerGroupListing_group_id(*listed)) == group
+                && has_members(sys::rd_kafka_ConsumerGroupListing_state(*listed))
+        }))
     }
 }
 

@@ -13,6 +13,7 @@ use topology::broker::{BrokerError, Delivery, NewRecord, Producer, TopicPartitio
 
 use super::config::KafkaConfig;
 use super::patience::Kept;
+use super::silence::{self, Silence};
 use super::topics::{Topics, number};
 use super::{context, errors, headers};
 
@@ -23,14 +24,21 @@ pub(super) struct KafkaProducer {
     producer: Kept<ThreadedProducer<Deliveries>>,
     room: Arc<Room>,
     topics: Arc<Topics>,
-    max_record_bytes: usize,
+    config: KafkaConfig,
 }
 
 /// Told whenever the queue has become shorter.
 #[derive(Default)]
 struct Room {
-    delivered: Mutex<u64>,
+    progress: Mutex<Progress>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct Progress {
+    /// Records that have left the queue, wherever they went.
+    delivered: u64,
+    silence: Silence,
 }
 
 /// What librdkafka calls back.
@@ -42,6 +50,9 @@ impl ClientContext for Deliveries {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(Code::AllBrokersDown) {
+            self.0.progress.lock().silence.begins();
+        }
         tracing::debug!("librdkafka: {error}: {reason}");
     }
 }
@@ -51,12 +62,17 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = Box<Mutex<Delivery>>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Box<Mutex<Delivery>>) {
+        let mut progress = self.0.progress.lock();
+        progress.delivered += 1;
+        if result.is_ok() {
+            progress.silence.ends();
+        }
+        drop(progress);
         let written = match result {
             Ok(m) => Ok(Written { offset: m.offset(), timestamp: m.timestamp().to_millis().unwrap_or_default() }),
             Err((error, _)) => Err(errors::from_error(error, "produce")),
         };
         delivery.into_inner()(written);
-        *self.0.delivered.lock() += 1;
         self.0.changed.notify_all();
     }
 }
@@ -66,13 +82,13 @@ impl KafkaProducer {
         let room = Arc::new(Room::default());
         let producer = config.producing("producer").create_with_context(Deliveries(room.clone()));
         let producer = Kept::new(producer.map_err(|e| errors::from_error(&e, "Kafka producer"))?);
-        Ok(Self { producer, room, topics, max_record_bytes: config.max_record_bytes })
+        Ok(Self { producer, room, topics, config: config.clone() })
     }
 }
 
 impl Producer for KafkaProducer {
     fn send(&self, partition: &TopicPartition, record: NewRecord<'_>, delivery: Delivery) -> Result<(), BrokerError> {
-        BrokerError::check_size(partition, record.content_bytes(), self.max_record_bytes)?;
+        BrokerError::check_size(partition, record.content_bytes(), self.config.max_record_bytes)?;
         self.topics.check(partition)?;
         let mut message = BaseRecord::with_opaque_to(&partition.topic, Box::new(Mutex::new(delivery)))
             .partition(number(partition))
@@ -81,14 +97,20 @@ impl Producer for KafkaProducer {
         message.headers = headers(record.headers.iter());
         let deadline = Instant::now() + ROOM;
         loop {
-            let seen = *self.room.delivered.lock();
+            let (seen, silent) = {
+                let mut progress = self.room.progress.lock();
+                (progress.delivered, progress.silence.is_too_long())
+            };
+            if silent {
+                silence::revive(rdkafka::producer::Producer::client(&*self.producer), &self.config);
+            }
             match self.producer.send(message) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(Code::QueueFull), refused)) if Instant::now() < deadline => {
                     message = refused;
-                    let mut delivered = self.room.delivered.lock();
-                    if *delivered == seen {
-                        self.room.changed.wait_until(&mut delivered, deadline);
+                    let mut progress = self.room.progress.lock();
+                    if progress.delivered == seen {
+                        self.room.changed.wait_until(&mut progress, deadline);
                     }
                 }
                 Err((error, _)) => return Err(self.topics.error_at(&error, "produce to", partition)),

@@ -15,12 +15,14 @@ use super::errors;
 use super::intake::{Intake, News};
 use super::native::{Queue, QueueError};
 use super::patience::Kept;
+use super::silence;
 use super::topics::{self, Topics};
 
 pub(super) struct KafkaReader {
     // Before the consumer, so that it is dropped before it.
     queue: Arc<Queue>,
     consumer: Kept<BaseConsumer<LogContext>>,
+    config: KafkaConfig,
     topics: Arc<Topics>,
     intake: Intake,
     /// The next offset of each partition, as far as is known.
@@ -33,7 +35,8 @@ impl KafkaReader {
         let consumer: BaseConsumer<_> = consumer.map_err(|e| errors::from_error(&e, "Kafka reader"))?;
         let queue = Queue::of(&consumer).ok_or_else(|| BrokerError::Fatal("a consumer without a queue".to_owned()))?;
         let (intake, positions) = (Intake::default(), BTreeMap::new());
-        Ok(Self { queue: Arc::new(queue), consumer: Kept::new(consumer), topics, intake, positions })
+        let (queue, consumer, config) = (Arc::new(queue), Kept::new(consumer), config.clone());
+        Ok(Self { queue, consumer, config, topics, intake, positions })
     }
 
     fn error(&self, error: QueueError) -> Result<(), BrokerError> {
@@ -66,6 +69,9 @@ impl Reader for KafkaReader {
     fn poll(&mut self, timeout: Duration) -> Result<Vec<Fetched>, BrokerError> {
         if let Some(News::Error(error)) = self.intake.fill(&self.queue, timeout) {
             self.error(error)?;
+        }
+        if self.intake.take_silence() {
+            silence::revive(self.consumer.client(), &self.config);
         }
         let Self { intake, positions, .. } = self;
         let fetched = intake.take(|p| positions.contains_key(p));

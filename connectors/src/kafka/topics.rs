@@ -19,7 +19,7 @@ use topology::broker::{BrokerError, Cleanup, TopicName, TopicPartition, TopicSpe
 use super::config::KafkaConfig;
 use super::context::LogContext;
 use super::patience::Kept;
-use super::{errors, native};
+use super::{errors, native, silence};
 
 /// How long an answer may take.
 pub(super) const ANSWER: Duration = Duration::from_secs(15);
@@ -27,6 +27,8 @@ pub(super) const ANSWER: Duration = Duration::from_secs(15);
 const COORDINATOR: Duration = Duration::from_secs(5);
 /// The client of a group that nobody has asked about for so long is let go.
 const FORGOTTEN: Duration = Duration::from_secs(60);
+/// How often clients that get no answers are told of their servers again, at most.
+const REVIVED: Duration = Duration::from_secs(10);
 /// How long to wait before asking again for what is about to be there.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long the brokers may take until all of them know of a topic that one of them knows.
@@ -45,6 +47,8 @@ pub(super) struct Topics {
     groups: Mutex<AHashMap<String, (Arc<Kept<BaseConsumer<LogContext>>>, Instant)>>,
     /// Partition counts, and when a broker last told of them.
     known: Mutex<BTreeMap<TopicName, (u32, Instant)>>,
+    /// When the clients were last told of their servers, if they were.
+    revived: Mutex<Option<Instant>>,
     config: KafkaConfig,
 }
 
@@ -58,8 +62,24 @@ impl Topics {
             ),
             groups: Mutex::default(),
             known: Mutex::default(),
+            revived: Mutex::default(),
             config: config.clone(),
         })
+    }
+
+    /// What a client was answered. One that is not answered may have been left without a broker; as nobody polls these, they
+    /// do not say so.
+    fn answered<T>(&self, answer: KafkaResult<T>) -> KafkaResult<T> {
+        let unanswered = |error| matches!(errors::from_error(error, ""), BrokerError::Unavailable(_));
+        if answer.as_ref().is_err_and(unanswered) {
+            let (mut revived, now) = (self.revived.lock(), Instant::now());
+            if revived.is_none_or(|last| now - last > REVIVED) {
+                *revived = Some(now);
+                silence::revive(self.client.client(), &self.config);
+                silence::revive(self.admin.inner(), &self.config);
+            }
+        }
+        answer
     }
 
     pub(super) fn cluster_id(&self) -> Result<Option<String>, BrokerError> {
@@ -70,13 +90,14 @@ impl Topics {
     /// How many brokers the cluster's metadata names: those that a controller hears of.
     pub(super) fn servers(&self, timeout: Duration) -> Result<usize, BrokerError> {
         // Of any topic: without one it would be the metadata of all. Whether it is there, or may be seen, is the same.
-        let metadata = self.client.client().fetch_metadata(Some("__consumer_offsets"), timeout);
+        let metadata = self.answered(self.client.client().fetch_metadata(Some("__consumer_offsets"), timeout));
         Ok(metadata.map_err(|e| errors::from_error(&e, "brokers"))?.brokers().len())
     }
 
     /// Partition counts, asked anew. Another broker may not have heard yet of a topic that one has told of.
     pub(super) fn all(&self) -> Result<BTreeMap<TopicName, u32>, BrokerError> {
-        let metadata = self.client.client().fetch_metadata(None, ANSWER).map_err(|e| self.explained(&e))?;
+        let metadata = self.answered(self.client.client().fetch_metadata(None, ANSWER));
+        let metadata = metadata.map_err(|e| self.explained(&e))?;
         let count = |t: &rdkafka::metadata::MetadataTopic| u32::try_from(t.partitions().len()).unwrap_or_default();
         let topics: BTreeMap<TopicName, u32> =
             metadata.topics().iter().filter(|t| t.error().is_none()).map(|t| (t.name().into(), count(t))).collect();
@@ -131,7 +152,7 @@ impl Topics {
         }
         let settings: Vec<Vec<(&str, String)>> = missing.iter().map(|spec| self.settings(spec)).collect();
         let topics: Vec<NewTopic<'_>> = missing.iter().zip(&settings).map(|(s, c)| self.new_topic(s, c)).collect();
-        let made = block_on(self.admin.create_topics(&topics, &options()));
+        let made = self.answered(block_on(self.admin.create_topics(&topics, &options())));
         for result in made.map_err(|e| errors::from_error(&e, "making topics"))? {
             match result {
                 // Another process was faster; the counts are compared below.
@@ -207,7 +228,7 @@ impl Topics {
                 settings.iter().fold(change, |change, (key, value)| change.set(key, value))
             })
             .collect();
-        let altered = block_on(self.admin.alter_configs(&changes, &options()));
+        let altered = self.answered(block_on(self.admin.alter_configs(&changes, &options())));
         for (spec, result) in specs.iter().zip(altered.map_err(|e| errors::from_error(&e, "altering topics"))?) {
             let name = &spec.name;
             result.map_err(|(_, code)| errors::from_code(code, format_args!("altering topic {name}")))?;
@@ -242,33 +263,48 @@ impl Topics {
             return Ok(Vec::new());
         }
         let asked: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
-        let described = block_on(self.admin.describe_configs(&asked, &options()));
+        let described = self.answered(block_on(self.admin.describe_configs(&asked, &options())));
         let described = described.map_err(|e| errors::from_error(&e, "describing topics"))?;
         let failed = |name, code| errors::from_code(code, format_args!("describing topic {name}"));
         names.iter().zip(described).map(|(name, result)| result.map_err(|code| failed(name, code))).collect()
     }
 
     pub(super) fn groups(&self) -> Result<Vec<String>, BrokerError> {
-        let list = settled(|| self.client.client().fetch_group_list(None, ANSWER));
+        let list = self.answered(settled(|| self.client.client().fetch_group_list(None, ANSWER)));
         let list = list.map_err(|e| errors::from_error(&e, "consumer groups"))?;
         let mut names: Vec<_> = list.groups().iter().map(|g| g.name().to_owned()).collect();
         names.sort();
         Ok(names)
     }
 
-    pub(super) fn members(&self, group: &str) -> Result<Option<usize>, BrokerError> {
-        let list = settled(|| self.client.client().fetch_group_list(Some(group), ANSWER));
+    /// How many members a group of the classic protocol has; `None` if it is none.
+    fn classic_members(&self, group: &str) -> Result<Option<usize>, BrokerError> {
+        let list = self.answered(settled(|| self.client.client().fetch_group_list(Some(group), ANSWER)));
         let list = list.map_err(|e| errors::from_error(&e, format_args!("members of group {group}")))?;
-        let told = list.groups().iter().find(|g| g.name() == group).and_then(|g| match g.state() {
+        Ok(list.groups().iter().find(|g| g.name() == group).and_then(|g| match g.state() {
             "Empty" => Some(0),
             "Stable" | "PreparingRebalance" | "CompletingRebalance" => Some(g.members().len()),
             _ => None,
-        });
+        }))
+    }
+
+    pub(super) fn has_members(&self, group: &str) -> Result<bool, BrokerError> {
+        if let Some(count) = self.classic_members(group)? {
+            return Ok(count > 0);
+        }
+        // To ask the group's coordinator who they are may abort the process, if its connection ends at that moment
+        // (librdkafka#4605).
+        let listed = native::is_listed_with_members(self.admin.inner(), group, ANSWER);
+        listed.map_err(|code| errors::from_code(code, format_args!("members of group {group}")))
+    }
+
+    pub(super) fn members(&self, group: &str) -> Result<Option<usize>, BrokerError> {
+        let told = self.classic_members(group)?;
         if told.is_some() {
             return Ok(told);
         }
-        // That request does not know groups of the consumer protocol; and this one may wait in vain for a coordinator that
-        // has died (librdkafka#5511), which must not take the rest of what is asked with it.
+        // This one may wait in vain for a coordinator that has died (librdkafka#5511), which must not take the rest of what is
+        // asked with it.
         Ok(native::members(self.admin.inner(), group, COORDINATOR).unwrap_or_else(|code| {
             tracing::debug!("members of group {group}: {code}");
             None
@@ -278,7 +314,7 @@ impl Topics {
     pub(super) fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), BrokerError> {
         self.check(partition)?;
         let number = number(partition);
-        let found = settled(|| self.client.client().fetch_watermarks(&partition.topic, number, ANSWER));
+        let found = self.answered(settled(|| self.client.client().fetch_watermarks(&partition.topic, number, ANSWER)));
         found.map_err(|e| self.error_at(&e, "watermarks of", partition))
     }
 
@@ -321,7 +357,12 @@ impl Topics {
                 }
             }
         };
-        committed(&**client, partitions)
+        let told = committed(&**client, partitions);
+        if told.is_err() {
+            // It may have been left without a broker: the next one who asks is given another.
+            self.groups.lock().remove(group);
+        }
+        told
     }
 
     pub(super) fn delete_records(&self, partition: &TopicPartition, before: i64) -> Result<(), BrokerError> {
@@ -339,7 +380,7 @@ impl Topics {
             _ => self.error_at(&e, "deleting records of", partition),
         };
         let list = list(std::iter::once((partition, Offset::Offset(before))))?;
-        let deleted = block_on(self.admin.delete_records(&list, &options())).map_err(failed)?;
+        let deleted = self.answered(block_on(self.admin.delete_records(&list, &options()))).map_err(failed)?;
         deleted.elements().iter().try_for_each(TopicPartitionListElem::error).map_err(failed)
     }
 }

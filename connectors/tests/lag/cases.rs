@@ -115,9 +115,11 @@ pub(crate) fn should_see_a_member_that_does_not_advance_as_stalled_and_one_that_
     let mut member = b.member(&p[0].topic);
     let held = b.looks(3, &[]);
     assert_eq!((held.members, held.partitions[0].status), (Some(1), Status::Stall));
+    assert!(b.broker.has_members(&b.group()).unwrap());
     member.leave().unwrap();
     let left = b.looks(3, &[]);
     assert_eq!((left.members, left.partitions[0].status), (Some(0), Status::Stop));
+    assert!(!b.broker.has_members(&b.group()).unwrap());
 }
 
 pub(crate) fn should_show_no_lag_once_all_is_consumed_under_transactions(b: &Bench<'_>) {
