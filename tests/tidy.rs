@@ -30,9 +30,15 @@ const ARROWS: [(&str, &[&str]); 7] = [
 const OUTSIDE: [&str; 4] = ["rdkafka", "sqlx", "redis", "lettre"];
 /// Above this a file has more than one concept in it.
 const MAX_LINES: usize = 600;
-/// Tests that kill at random moments have to sleep until then; and who is in a group nobody tells.
-const MAY_SLEEP: [&str; 5] =
-    ["tests/apart/storm.rs", "tests/kafka/site.rs", "tests/kafka/storm.rs", "tests/kill/storm.rs", "tests/rig/pace.rs"];
+/// Tests that kill at random moments, or stop something for a time, have to sleep until then; and who is in a group nobody tells.
+const MAY_SLEEP: [&str; 6] = [
+    "connectors/tests/kafka_frozen.rs",
+    "tests/apart/storm.rs",
+    "tests/kafka/site.rs",
+    "tests/kafka/storm.rs",
+    "tests/kill/storm.rs",
+    "tests/rig/pace.rs",
+];
 /// The only place that dependencies come from, as Cargo.lock writes it.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 

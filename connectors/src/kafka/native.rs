@@ -474,19 +474,21 @@ pub(super) fn is_listed_with_members<C: rdkafka::ClientContext>(
         if result.is_null() {
             return Err(RDKafkaErrorCode::Fail);
         }
-        let errors = sys::rd_kafka_ListConsumerGroups_result_errors(result, &raw mut count);
-        if !errors.is_null() && count > 0 {
-            good(sys::rd_kafka_error_code(*errors))?;
-        }
         let groups = sys::rd_kafka_ListConsumerGroups_result_valid(result, &raw mut count);
         let groups = if groups.is_null() { &[] } else { std::slice::from_raw_parts(groups, count) };
         let has_members = |state| {
             !matches!(state, State::RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY | State::RD_KAFKA_CONSUMER_GROUP_STATE_DEAD)
         };
-        Ok(groups.iter().any(|listed| {
+        let is_listed = groups.iter().any(|listed| {
             text(sys::rd_kafka_ConsumerGroupListing_group_id(*listed)) == group
                 && has_members(sys::rd_kafka_ConsumerGroupListing_state(*listed))
-        }))
+        });
+        // Of those brokers that did not answer, one may know more.
+        let errors = sys::rd_kafka_ListConsumerGroups_result_errors(result, &raw mut count);
+        if !is_listed && !errors.is_null() && count > 0 {
+            good(sys::rd_kafka_error_code(*errors))?;
+        }
+        Ok(is_listed)
     }
 }
 

@@ -110,8 +110,9 @@ impl Topics {
 
     /// Why the brokers did not answer, with what they said when they refused, if they did.
     fn explained(&self, error: &KafkaError) -> BrokerError {
-        // Errors wait in the client's queue until someone takes them; it has no records.
-        for _ in 0..100 {
+        // Errors wait in the client's queue until someone takes them; it has no records. One that looks for
+        // brokers in vain says so many times a second, and only once why.
+        for _ in 0..10_000 {
             if self.client.poll(Duration::ZERO).is_none() && self.client.context().refused().is_some() {
                 break;
             }
@@ -294,8 +295,19 @@ impl Topics {
         }
         // To ask the group's coordinator who they are may abort the process, if its connection ends at that moment
         // (librdkafka#4605).
-        let listed = native::is_listed_with_members(self.admin.inner(), group, ANSWER);
-        listed.map_err(|code| errors::from_code(code, format_args!("members of group {group}")))
+        let deadline = Instant::now() + COORDINATOR;
+        loop {
+            match native::is_listed_with_members(self.admin.inner(), group, COORDINATOR) {
+                Err(code) if errors::is_settling(code) && Instant::now() < deadline => std::thread::sleep(LOOK_AGAIN),
+                // A broker that is away must not keep from starting who can do without it.
+                listed => {
+                    return Ok(listed.unwrap_or_else(|code| {
+                        tracing::debug!("members of group {group}: {code}");
+                        false
+                    }));
+                }
+            }
+        }
     }
 
     pub(super) fn members(&self, group: &str) -> Result<Option<usize>, BrokerError> {
