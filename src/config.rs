@@ -46,6 +46,8 @@ pub(crate) struct Api {
     pub(crate) listen: String,
     /// How long a write waits for its outcome before it answers 202, in milliseconds.
     pub(crate) outcome_wait_ms: u64,
+    /// Origins of pages that may read answers, with commas between.
+    pub(crate) cors_origins: String,
     /// What tokens are signed with, in hexadecimal digits; all API processes must have the same. Empty: the one in the data
     /// directory, which is made there.
     pub(crate) secret: String,
@@ -209,7 +211,12 @@ impl Default for Data {
 
 impl Default for Api {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8080".to_owned(), outcome_wait_ms: 5_000, secret: String::new() }
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            outcome_wait_ms: 5_000,
+            cors_origins: String::new(),
+            secret: String::new(),
+        }
     }
 }
 
@@ -286,6 +293,13 @@ impl Default for Mail {
 impl Default for Tracing {
     fn default() -> Self {
         Self { otlp_endpoint: String::new(), sample_ratio: 0.1 }
+    }
+}
+
+impl Api {
+    /// Origins of pages that may read answers.
+    pub(crate) fn origins(&self) -> Result<api::Origins, ConfigError> {
+        self.cors_origins.parse().map_err(|error| ConfigError(format!("api.cors_origins: {error}")))
     }
 }
 
@@ -370,6 +384,7 @@ impl Config {
                 return Err(ConfigError(format!("{key} must be at least 1")));
             }
         }
+        config.api.origins()?;
         let Tracing { otlp_endpoint, sample_ratio } = &config.tracing;
         if !otlp_endpoint.is_empty() && !otlp_endpoint.starts_with("http://") {
             return Err(ConfigError(format!(
@@ -384,10 +399,11 @@ impl Config {
 }
 
 /// Every key there is; those that end in `.*` hold keys of the user's own.
-const KNOWN: [&str; 57] = [
+const KNOWN: [&str; 58] = [
     "data.dir",
     "api.listen",
     "api.outcome_wait_ms",
+    "api.cors_origins",
     "api.secret",
     "embedded.sync",
     "embedded.partitions",

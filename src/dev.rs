@@ -150,6 +150,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
         ),
         tracing: traces.tracing(),
         limits,
+        origins: config.api.origins()?,
         unsubscribe_key,
         mails: config.mail.url.is_empty().then_some(mails),
     })?;

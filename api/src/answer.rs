@@ -1,12 +1,14 @@
 //! Successful answers: a resource with its version, its place and the consistency token.
 
 use axum::Json;
-use axum::http::header::{ETAG, LOCATION};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemas::CommandAccepted;
 use serde::Serialize;
 
+use crate::etag;
+use crate::problem::Problem;
 use crate::submit::mark_sequence;
 
 /// A response being put together.
@@ -16,6 +18,13 @@ impl Answer {
     /// 200 with a resource.
     pub(crate) fn ok(body: impl Serialize) -> Self {
         Self(Json(body).into_response())
+    }
+
+    /// 200 with a resource that has versions, and its `ETag`.
+    pub(crate) fn versioned(body: impl Serialize, version: i64) -> Result<Self, Problem> {
+        let body = serde_json::to_vec(&body).map_err(Problem::internal)?;
+        let tag = etag::of_version(version, &body);
+        Ok(Self(([(CONTENT_TYPE, "application/json")], body).into_response()).with(ETAG, &tag))
     }
 
     /// 201 with a resource and where it is.
@@ -33,9 +42,16 @@ impl Answer {
         Self(StatusCode::NO_CONTENT.into_response())
     }
 
-    /// Sets the version as `ETag`.
-    pub(crate) fn version(self, version: i64) -> Self {
-        self.with(ETAG, &format!("\"{version}\""))
+    /// The same as 201, and where it is.
+    pub(crate) fn made(mut self, location: &str) -> Self {
+        *self.0.status_mut() = StatusCode::CREATED;
+        self.with(LOCATION, location)
+    }
+
+    /// 304 in the place of what the request has already.
+    pub(crate) fn unless_seen(self, request: &HeaderMap) -> Self {
+        let tag = self.0.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or_default().to_owned();
+        Self(etag::conditional(request, self.0, &tag))
     }
 
     /// Sets the consistency token of the write that this answers.

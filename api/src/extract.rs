@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::header::{CONTENT_TYPE, IF_MATCH};
@@ -14,8 +14,10 @@ use topology::trace::Trace;
 use uuid::Uuid;
 
 use crate::auth::{Caller, Identity};
+use crate::etag;
 use crate::fields::{FieldError, Fields};
 use crate::native::{Envelope, hyphenated};
+use crate::prefer::{Applied, Preferences};
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -181,7 +183,9 @@ pub(crate) struct Writer {
     pub(crate) trace: Trace,
     /// The version in `If-Match`.
     pub(crate) if_match: Option<i64>,
-    pub(crate) respond_async: bool,
+    pub(crate) preferences: Preferences,
+    /// Told of the preferences once they are followed.
+    pub(crate) applied: Option<Applied>,
     pub(crate) deadline: Instant,
 }
 
@@ -201,20 +205,16 @@ impl FromRequestParts<AppState> for Writer {
             }
             None => Uuid::new_v4(),
         };
-        let prefer = text(headers, "prefer").unwrap_or_default();
-        let mut preferences = prefer.split([',', ';']).map(str::trim);
-        let (respond_async, wait) = preferences.by_ref().fold((false, None), |(asynchronous, wait), one| {
-            let seconds = one.strip_prefix("wait=").and_then(|seconds| seconds.parse().ok());
-            (asynchronous || one.eq_ignore_ascii_case("respond-async"), seconds.map(Duration::from_secs).or(wait))
-        });
         let most = state.limits().outcome_wait;
+        let preferences = Preferences::of(headers, most);
         Ok(Self {
             correlation_id: text(headers, "x-request-id").and_then(hyphenated).unwrap_or(command_id),
             traceparent: text(headers, "traceparent").filter(|value| value.len() <= 128).map(str::to_owned),
             trace: parts.extensions.get().cloned().unwrap_or_default(),
             if_match: if_match(headers)?,
-            respond_async,
-            deadline: Instant::now() + wait.map_or(most, |wait| wait.min(most)),
+            deadline: Instant::now() + preferences.wait.unwrap_or(most),
+            preferences,
+            applied: parts.extensions.get().cloned(),
             identity,
             command_id,
         })
@@ -236,7 +236,7 @@ impl Writer {
     }
 }
 
-/// `If-Match: "7"`, the version from an `ETag`; `*` asks for nothing that the command does not ask for itself.
+/// `If-Match: "7"` or a whole `ETag`, of which the version counts; `*` asks for nothing that the command does not ask for itself.
 fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     if !headers.contains_key(IF_MATCH) {
         return Ok(None);
@@ -245,9 +245,7 @@ fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     if value == "*" {
         return Ok(None);
     }
-    let version =
-        value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).and_then(|value| value.parse().ok());
-    version.map(Some).ok_or_else(|| {
+    etag::version(value).map(Some).ok_or_else(|| {
         Problem::bad_request("header_invalid", "`If-Match` must be one ETag of the ticket, such as \"7\", or *")
     })
 }

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::prefer::{Applied, PREFER, PREFERENCE_APPLIED};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::traced::Traced;
@@ -31,6 +32,10 @@ pub(crate) async fn around(State(state): State<AppState>, mut request: Request, 
     if let Ok(value) = HeaderValue::from_str(&id) {
         request.headers_mut().insert(REQUEST_ID, value);
     }
+    let applied = request.headers().contains_key(PREFER).then(Applied::default);
+    if let Some(applied) = &applied {
+        request.extensions_mut().insert(applied.clone());
+    }
     let traced = Traced::begin(&state, &mut request, &id, method, &route);
     let span = traced.log_span(&id, method, &route);
     let mut response = guarded(&state, request, next).instrument(span.clone()).await;
@@ -41,6 +46,9 @@ pub(crate) async fn around(State(state): State<AppState>, mut request: Request, 
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);
+    }
+    if let Some(value) = applied.as_ref().and_then(Applied::header) {
+        headers.insert(PREFERENCE_APPLIED, value.clone());
     }
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(NO_CONTENT_POLICY));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -12,6 +12,9 @@
 //! | `submit` | a write all the way: log, outcome, read model |
 //! | `access` | who may read what |
 //! | `boards` | rendered boards, from the cache if it has them |
+//! | `cors` | pages of other origins that may read answers |
+//! | `etag` | which state of a resource an answer shows |
+//! | `prefer` | what a client would rather have, and what was done of it |
 //! | [`auth`] | tokens, and the cookie of the pages |
 //! | `problem`, `rejection` | what goes wrong, as RFC 9457 |
 //! | `traced` | the span of a request, and the trace that it belongs to |
@@ -36,7 +39,9 @@ mod answer;
 pub mod auth;
 mod boards;
 mod commands;
+mod cors;
 mod cursor;
+mod etag;
 mod extract;
 mod fields;
 mod layers;
@@ -44,6 +49,7 @@ mod metrics;
 mod monitoring;
 mod native;
 mod pages;
+mod prefer;
 mod problem;
 mod registration;
 mod rejection;
@@ -57,6 +63,7 @@ mod views;
 
 pub use boards::{load_board, register_redis};
 pub use commands::{Commands, Pending};
+pub use cors::{NoOrigin, Origins};
 pub use monitoring::Monitoring;
 pub use problem::Problem;
 pub use router::router;

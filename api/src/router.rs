@@ -4,6 +4,9 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, patch, post, put};
+use tower::util::option_layer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 
 use crate::problem::Problem;
 use crate::resources::{
@@ -13,9 +16,14 @@ use crate::resources::{
 use crate::state::AppState;
 use crate::{layers, pages};
 
+/// What is smaller fits into a packet as it is.
+const WORTH_COMPRESSING: u16 = 1_024;
+
 /// All routes over these parts. A project's `{id}` is its id or key, a ticket's its id or code.
 pub fn router(state: AppState) -> Router {
     let body_limit = DefaultBodyLimit::max(state.limits().body_bytes);
+    // Lines of a bulk answer are sent as they come, and would wait in a compressor.
+    let worthwhile = SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::const_new("application/x-ndjson"));
     Router::new()
         .route("/projects", get(projects::list).post(projects::create))
         .route("/projects/{id}", get(projects::read).patch(projects::update))
@@ -65,6 +73,8 @@ pub fn router(state: AppState) -> Router {
         .fallback(async || Problem::no_route())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(body_limit)
+        .layer(option_layer(state.origins().layer()))
+        .layer(CompressionLayer::new().compress_when(worthwhile))
         .layer(from_fn_with_state(state.clone(), layers::around))
         .with_state(state)
 }

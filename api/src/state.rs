@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::auth::{Identity, Secret, TokenError, Verified};
 use crate::boards::Boards;
 use crate::commands::Commands;
+use crate::cors::Origins;
 use crate::metrics::Metrics;
 use crate::monitoring::Monitoring;
 use crate::pages::Templates;
@@ -59,6 +60,8 @@ pub struct Parts {
     pub tracing: Tracing,
     /// Limits.
     pub limits: Limits,
+    /// Pages of other origins that may read answers.
+    pub origins: Origins,
     /// What links to unsubscribe are signed with in mails.
     pub unsubscribe_key: Vec<u8>,
     /// Where mails lie that were written to files for want of a mail server; `/dev/mail` shows them to administrators.
@@ -183,6 +186,10 @@ impl AppState {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.parts.limits
+    }
+
+    pub(crate) fn origins(&self) -> &Origins {
+        &self.0.parts.origins
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

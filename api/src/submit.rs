@@ -87,7 +87,10 @@ pub(crate) async fn submit_of_known(
         Command::User(command) => state.gateway().send_user(command, &writer.trace),
     }
     .map_err(Problem::from)?;
-    if writer.respond_async {
+    if let Some(applied) = &writer.applied {
+        applied.set(&writer.preferences);
+    }
+    if writer.preferences.responds_at_once() {
         return later(command, pending.as_mut(), writer.deadline).await;
     }
     let begun = Instant::now();

@@ -8,7 +8,7 @@ use crate::exposition::{Sample, scrape};
 use crate::log;
 use crate::proxy::RoundRobin;
 use crate::site::{Parts, SECRET, Site};
-use crate::support::Home;
+use crate::support::{Home, http, text};
 
 /// How long sinks may take to have read the last marker of a transaction.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -74,6 +74,46 @@ fn should_answer_every_case_with_two_api_processes_behind_a_round_robin() {
     deliverer.stop();
     site.verifies();
     tell_what_they_did(&site, &parts);
+}
+
+#[test]
+fn should_let_pages_of_listed_origins_read_answers_and_no_others() {
+    const PAGE: &str = "https://app.example.org";
+    let home = Home::new();
+    let dev = |origins: &str| {
+        let mut command = home.command(&["dev", "--listen", "127.0.0.1:0"]);
+        command.env("SYNCROBOARD__API__CORS_ORIGINS", origins);
+        command
+    };
+    let refused = dev("https://app.example.org/").output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        text(&refused).contains("api.cors_origins: `https://app.example.org/` is not an origin"),
+        "{}",
+        text(&refused)
+    );
+    let mut server = Home::spawn(&mut dev(&format!("http://localhost:3000, {PAGE}")));
+    server.wait_until_running();
+    let asks = |origin: &str, method: &str, headers: &[(&str, &str)]| {
+        let request = http().request(method.parse().unwrap(), format!("{}/users/me", server.url));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.header("origin", origin).bearer_auth(home.token()).send().unwrap()
+    };
+    let said = |reply: &reqwest::blocking::Response, name: &str| {
+        reply.headers().get(name).map_or(String::new(), |value| value.to_str().unwrap().to_ascii_lowercase())
+    };
+    let before = [("access-control-request-method", "PATCH"), ("access-control-request-headers", "idempotency-key")];
+    let reply = asks(PAGE, "OPTIONS", &before);
+    assert_eq!((reply.status().as_u16(), said(&reply, "access-control-allow-origin")), (200, PAGE.to_owned()));
+    assert!(said(&reply, "access-control-allow-methods").contains("patch"), "{reply:?}");
+    assert!(said(&reply, "access-control-allow-headers").contains("idempotency-key"), "{reply:?}");
+    let reply = asks(PAGE, "GET", &[]);
+    assert_eq!((reply.status().as_u16(), said(&reply, "access-control-allow-origin")), (200, PAGE.to_owned()));
+    assert!(said(&reply, "access-control-expose-headers").contains("syncroboard-sequence"), "{reply:?}");
+    assert!(said(&reply, "vary").contains("origin"), "{reply:?}");
+    for method in ["OPTIONS", "GET"] {
+        assert_eq!(said(&asks("https://evil.example.org", method, &before), "access-control-allow-origin"), "");
+    }
 }
 
 /// Each metric of a sink that is documented is there, together the sinks have written each record once, and nothing is left.

@@ -23,6 +23,7 @@ use crate::auth::Identity;
 use crate::extract::Writer;
 use crate::fields::Fields;
 use crate::native::{Command, user_command};
+use crate::prefer::Preferences;
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::submit::{Early, submit_of_known};
@@ -78,7 +79,8 @@ async fn unsubscribe(recipient: &Recipient, email: &str) -> Result<(), Early> {
         traceparent: None,
         trace: recipient.trace.clone(),
         if_match: None,
-        respond_async: false,
+        preferences: Preferences::default(),
+        applied: None,
         deadline: Instant::now() + state.limits().outcome_wait,
     };
     let fields = Fields::new(Map::from_iter([("email".to_owned(), json!("none"))]));

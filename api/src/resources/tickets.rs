@@ -1,6 +1,7 @@
 //! `/projects/{id}/tickets` and `/tickets/{id}`; a ticket's `{id}` is its id or its code.
 
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use connectors::read_model::{Assignee, MAX_PAGE, TicketCursor, TicketOrder, TicketQuery};
 use schemas::CommandAccepted;
 
@@ -52,11 +53,12 @@ pub(crate) async fn list(
 pub(crate) async fn read(
     State(state): State<AppState>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     reader: Reader,
 ) -> Result<Answer, Problem> {
     let ticket = access::ticket(&state, &reader, &id).await?;
     let version = ticket.version;
-    Ok(Answer::ok(Ticket::from(ticket)).version(version))
+    Ok(Answer::versioned(Ticket::from(ticket), version)?.unless_seen(&headers))
 }
 
 pub(crate) async fn create(
@@ -68,7 +70,7 @@ pub(crate) async fn create(
     let to = Target { project_id: project_id(&id), ..Target::default() };
     let (ticket, version, done) = run(&state, &writer, "CreateTicket", body.0, to).await?;
     let location = format!("/tickets/{}", done.code.as_deref().unwrap_or_default());
-    Ok(Answer::created(ticket, &location).version(version).after(&done))
+    Ok(Answer::versioned(ticket, version)?.made(&location).after(&done))
 }
 
 pub(crate) async fn update(
@@ -102,7 +104,7 @@ pub(super) async fn change(
 ) -> Result<Answer, Early> {
     let to = access::ticket_target(state, id).await?;
     let (ticket, version, done) = run(state, writer, kind, fields, to).await?;
-    Ok(Answer::ok(ticket).version(version).after(&done))
+    Ok(Answer::versioned(ticket, version)?.after(&done))
 }
 
 async fn run(

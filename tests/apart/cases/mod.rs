@@ -8,6 +8,7 @@ mod board;
 mod bulk;
 mod commands;
 mod deliveries;
+mod headers;
 mod health;
 mod mails;
 mod members;
@@ -67,6 +68,12 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
     deliveries {
         should_show_deliveries_to_those_who_maintain_a_project_and_repeat_them
         should_keep_deliveries_of_ones_own_webhook_to_oneself
+    }
+    headers {
+        should_compress_long_answers_for_those_who_take_it
+        should_not_hold_back_answers_of_bulk_requests_in_a_compressor
+        should_say_which_preferences_were_followed
+        should_answer_304_to_whoever_has_this_very_ticket
     }
     health {
         should_be_alive_and_ready_for_anyone

@@ -145,7 +145,14 @@ impl Person<'_> {
 
     /// With this text as its body.
     pub(super) fn text(&self, path: &str, kind: &str, body: impl Into<String>) -> Reply {
-        Reply::of(self.request("POST", path).header("content-type", kind).body(body.into()))
+        self.text_with(path, kind, body, &[])
+    }
+
+    /// The same, with headers.
+    pub(super) fn text_with(&self, path: &str, kind: &str, body: impl Into<String>, headers: &[(&str, &str)]) -> Reply {
+        let request = self.request("POST", path).header("content-type", kind);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        Reply::of(request.body(body.into()))
     }
 
     /// A page, by the cookie.
@@ -210,6 +217,8 @@ impl Person<'_> {
 pub(super) struct Reply {
     pub(super) status: u16,
     headers: HeaderMap,
+    pub(super) bytes: Vec<u8>,
+    /// The same, as text.
     pub(super) text: String,
 }
 
@@ -217,7 +226,9 @@ impl Reply {
     fn of(request: RequestBuilder) -> Self {
         let response: Response = request.send().unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self { status, headers, text: response.text().unwrap() }
+        let bytes = response.bytes().unwrap().to_vec();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Self { status, headers, bytes, text }
     }
 
     pub(super) fn json(&self) -> Value {

@@ -20,7 +20,8 @@ pub(super) fn should_create_a_ticket_and_answer_with_it(stage: &Stage<'_>) {
                        "assigneeId": bob.id(), "dueDate": "2026-01-31" });
     let reply = ada.post(&format!("/projects/{web}/tickets"), body);
     reply.is(201);
-    assert_eq!((reply.header("location"), reply.header("etag")), (format!("/tickets/{web}-1").as_str(), "\"1\""));
+    assert_eq!(reply.header("location"), format!("/tickets/{web}-1"));
+    assert!(reply.header("etag").starts_with("\"1-"), "{reply:?}");
     let ticket = reply.json();
     for (field, value) in [
         ("projectId", json!(schemas::ids::project_id(&web))),

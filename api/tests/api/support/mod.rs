@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::auth::{Identity, Secret, issue_token};
-use api::{AppState, Limits, Parts, Readiness, router};
+use api::{AppState, Limits, Origins, Parts, Readiness, router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -96,6 +96,7 @@ impl World {
             verify: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
             tracing: Tracing::off(),
             limits,
+            origins: Origins::default(),
             unsubscribe_key: UNSUBSCRIBE_KEY.to_vec(),
             mails: None,
         };
