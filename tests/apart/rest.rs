@@ -95,7 +95,7 @@ fn should_let_pages_of_listed_origins_read_answers_and_no_others() {
     let mut server = Home::spawn(&mut dev(&format!("http://localhost:3000, {PAGE}")));
     server.wait_until_running();
     let asks = |origin: &str, method: &str, headers: &[(&str, &str)]| {
-        let request = http().request(method.parse().unwrap(), format!("{}/users/me", server.url));
+        let request = http().request(method.parse().unwrap(), format!("{}/projects", server.url));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         request.header("origin", origin).bearer_auth(home.token()).send().unwrap()
     };

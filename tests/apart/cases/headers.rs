@@ -64,7 +64,7 @@ pub(super) fn should_answer_304_to_whoever_has_this_very_ticket(stage: &Stage<'_
         assert_eq!(reply.header("cache-control"), "private, no-cache");
     }
     // The version counts what people edit; a ticket shows more than that.
-    ada.send("PUT", &format!("{path}/assignee"), &json!({ "email": bob.email }), &[]).is(200);
+    ada.send("PUT", &format!("{path}/assignee"), &json!({ "assigneeId": bob.email }), &[]).is(200);
     let reply = with(&etag);
     assert_eq!((reply.status, reply.json()["assigneeId"].as_str()), (200, Some(&*bob.id().to_string())));
     let newer = reply.header("etag").to_owned();
