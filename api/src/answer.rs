@@ -29,7 +29,7 @@ impl Answer {
 
     /// 201 with a resource and where it is.
     pub(crate) fn created(body: impl Serialize, location: &str) -> Self {
-        Self((StatusCode::CREATED, Json(body)).into_response()).with(LOCATION, location)
+        Self::ok(body).made(location)
     }
 
     /// 202 with what will be, and where.
@@ -50,8 +50,7 @@ impl Answer {
 
     /// 304 in the place of what the request has already.
     pub(crate) fn unless_seen(self, request: &HeaderMap) -> Self {
-        let tag = self.0.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or_default().to_owned();
-        Self(etag::conditional(request, self.0, &tag))
+        Self(etag::conditional(request, self.0))
     }
 
     /// Sets the consistency token of the write that this answers.

@@ -23,14 +23,13 @@ pub(crate) fn version(tag: &str) -> Option<i64> {
     version.parse().ok().filter(|_| digits)
 }
 
-/// The answer with its tag; without its body if the request has that one.
-pub(crate) fn conditional(request: &HeaderMap, mut response: Response, tag: &str) -> Response {
-    if is_seen(request, tag) {
+/// The answer, which has its tag; without its body if the request has that one.
+pub(crate) fn conditional(request: &HeaderMap, mut response: Response) -> Response {
+    let Some(tag) = response.headers_mut().remove(ETAG) else { return response };
+    if tag.to_str().is_ok_and(|tag| is_seen(request, tag)) {
         response = StatusCode::NOT_MODIFIED.into_response();
     }
-    if let Ok(tag) = HeaderValue::from_str(tag) {
-        response.headers_mut().insert(ETAG, tag);
-    }
+    response.headers_mut().insert(ETAG, tag);
     response.headers_mut().insert(CACHE_CONTROL, ASK_FIRST);
     response
 }

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 
@@ -22,5 +22,7 @@ pub(crate) async fn read(
     let board = state.boards().read(&state, &reader, &id).await?;
     let mut response = Response::new(Body::from(board.body().clone()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(etag::conditional(&headers, response, &format!("\"{}\"", board.sequence())))
+    let tag = HeaderValue::try_from(format!("\"{}\"", board.sequence())).map_err(Problem::internal)?;
+    response.headers_mut().insert(ETAG, tag);
+    Ok(etag::conditional(&headers, response))
 }

@@ -75,6 +75,7 @@ impl KafkaConfig {
         // librdkafka assigns partitions only to consumers that name a group, though this one never joins it.
         config.set("group.id", format!("syncroboard-{purpose}"));
         Self::fetching(&mut config, committed_only);
+        config.set("queued.min.messages", "20000");
         self.add_properties(&mut config);
         config
     }
@@ -176,7 +177,6 @@ impl KafkaConfig {
             .set("fetch.wait.max.ms", "100")
             .set("fetch.queue.backoff.ms", "1")
             .set("fetch.message.max.bytes", "1048576")
-            .set("queued.min.messages", "20000")
             .set("queued.max.messages.kbytes", "8192");
     }
 

@@ -162,10 +162,9 @@ impl KafkaConsumer {
         };
         assigned.map_err(|e| failed(&e, "assigning partitions"))?;
         // librdkafka keeps paused what was paused when it was let go of.
-        let (paused, others): (Vec<_>, Vec<_>) = partitions.into_iter().partition(|p| self.paused.contains(p));
-        let taken = || paused.iter().chain(&others);
-        self.seeks.retain(|p, _| !taken().any(|t| t == p));
-        self.held.extend(taken().cloned());
+        let (paused, others): (Vec<_>, Vec<_>) = partitions.iter().cloned().partition(|p| self.paused.contains(p));
+        self.seeks.retain(|p, _| !partitions.contains(p));
+        self.held.extend(partitions);
         self.switch(&paused, true)?;
         self.switch(&others, false)
     }

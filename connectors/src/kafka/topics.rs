@@ -295,19 +295,13 @@ impl Topics {
         }
         // To ask the group's coordinator who they are may abort the process, if its connection ends at that moment
         // (librdkafka#4605).
-        let deadline = Instant::now() + COORDINATOR;
-        loop {
-            match native::is_listed_with_members(self.admin.inner(), group, COORDINATOR) {
-                Err(code) if errors::is_settling(code) && Instant::now() < deadline => std::thread::sleep(LOOK_AGAIN),
-                // A broker that is away must not keep from starting who can do without it.
-                listed => {
-                    return Ok(listed.unwrap_or_else(|code| {
-                        tracing::debug!("members of group {group}: {code}");
-                        false
-                    }));
-                }
-            }
-        }
+        let list =
+            || native::is_listed_with_members(self.admin.inner(), group, COORDINATOR).map_err(KafkaError::Global);
+        // A broker that is away must not keep from starting who can do without it.
+        Ok(settled_within(COORDINATOR, list).unwrap_or_else(|error| {
+            tracing::debug!("members of group {group}: {error}");
+            false
+        }))
     }
 
     pub(super) fn members(&self, group: &str) -> Result<Option<usize>, BrokerError> {
@@ -441,10 +435,15 @@ fn await_change(missing: &str, mut shows: impl FnMut() -> Result<bool, BrokerErr
 }
 
 /// Asks again for as long as the brokers are agreeing on who answers: for a moment after a topic was made or a broker has come.
-fn settled<T>(mut ask: impl FnMut() -> KafkaResult<T>) -> KafkaResult<T> {
+fn settled<T>(ask: impl FnMut() -> KafkaResult<T>) -> KafkaResult<T> {
+    settled_within(ANSWER, ask)
+}
+
+/// The same, for so long at most.
+fn settled_within<T>(limit: Duration, mut ask: impl FnMut() -> KafkaResult<T>) -> KafkaResult<T> {
     // What is asked about was there a moment ago: a broker that does not know it has not heard of it yet.
     let unsettled = |code| errors::is_settling(code) || errors::is_unknown(code);
-    let deadline = Instant::now() + ANSWER;
+    let deadline = Instant::now() + limit;
     loop {
         match ask() {
             Err(error) if error.rdkafka_error_code().is_some_and(unsettled) && Instant::now() < deadline => {
