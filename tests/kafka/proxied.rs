@@ -7,7 +7,7 @@ use topology::broker::{BrokerError, TopicPartition, TransactionalProducer};
 use topology::{BatchBuilder, Headers};
 
 use crate::load::{ENDLESS, seed};
-use crate::proxy::{Action, Logged, Proxy, Rule};
+use crate::proxy::{Action, Logged, Proxy, Rule, retried};
 use crate::refusals::{DENIALS, PRODUCER_FENCED, REFUSALS};
 use crate::site::{Scene, Site, settings};
 use crate::wire::{Request, Transaction, api};
@@ -52,10 +52,7 @@ fn should_not_let_a_late_end_of_a_transaction_end_the_next_one() {
     let old = late.request.transaction.clone().unwrap();
     let before = producers(&proxy, &old.id);
     let connection = late.request.connection;
-    proxy.wait_for_log(api::END_TXN, SOON, |ends| {
-        let is_retry = |end: &&&Logged| end.transaction.as_ref() == Some(&old) && end.connection != connection;
-        ends.iter().find(is_retry).is_some_and(|end| end.code == Some(0))
-    });
+    proxy.wait_for_log(api::END_TXN, SOON, |ends| retried(ends, Some(&old), connection) == Some(0));
     let open = next.held(SOON);
     assert_eq!(late.release(SOON), Some(INVALID_PRODUCER_EPOCH));
     let Transaction { id, epoch, .. } = open.request.transaction.clone().unwrap();

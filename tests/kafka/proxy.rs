@@ -232,6 +232,15 @@ impl Proxy {
     }
 }
 
+/// What was answered to the end of a transaction that was sent in the place of the one that was held on this connection. A producer's
+/// earlier transactions look as this one does, so only what came after the hold counts.
+pub(crate) fn retried(ends: &[&Logged], transaction: Option<&Transaction>, connection: u64) -> Option<i16> {
+    let same = |end: &&&Logged| end.transaction.as_ref() == transaction;
+    let is_held = |end: &Logged| end.connection == connection && matches!(end.fault, Some(Action::HoldRequest { .. }));
+    let before = ends.iter().rposition(|end| same(&end) && is_held(end))?;
+    ends.iter().skip(before).filter(same).find(|end| end.connection != connection)?.code
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
         {
@@ -554,4 +563,23 @@ impl Waiting {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[test]
+fn should_take_for_the_retry_of_an_end_that_was_held_nothing_that_came_before() {
+    let end = |connection, fault, code| Logged {
+        api: 26,
+        version: 1,
+        client: String::new(),
+        connection,
+        transaction: Some(Transaction { id: "w0".to_owned(), producer_id: 1, epoch: 29, commit: Some(true) }),
+        fault,
+        code,
+    };
+    let held = Some(Action::HoldRequest { cut: true });
+    let (earlier, hold, retry) = (end(1, None, Some(0)), end(2, held, None), end(3, None, Some(51)));
+    let retried = |ends: &[&Logged]| retried(ends, earlier.transaction.as_ref(), 2);
+    assert_eq!(retried(&[&earlier, &hold]), None, "an earlier commit, on the connection before");
+    assert_eq!(retried(&[&earlier, &hold, &retry]), Some(51));
+    assert_eq!(retried(&[&earlier, &retry]), None, "nothing was held");
 }

@@ -6,7 +6,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 
 use crate::kinds::{Part, Wire};
-use crate::proxy::{Action, Logged, Proxy, Rule};
+use crate::proxy::{Action, Proxy, Rule, retried};
 use crate::refusals::{DENIALS, REFUSALS};
 use crate::rig::Rig;
 use crate::wire::{Request, api};
@@ -86,12 +86,9 @@ impl Rig {
         }
         let late = armed.held(SOON);
         let (old, connection) = (late.request.transaction.clone(), late.request.connection);
-        let retried = self.proxy().logs(api::END_TXN, SOON, |ends| {
-            let is_retry = |end: &&&Logged| end.transaction == old && end.connection != connection;
-            ends.iter().find(is_retry).is_some_and(|end| end.code == Some(0))
-        });
+        let retried = self.proxy().logs(api::END_TXN, SOON, |ends| retried(ends, old.as_ref(), connection) == Some(0));
         // The next transaction is open, or on its way.
-        let id = old.as_ref().map(|old| old.id.clone()).unwrap_or_default();
+        let id = old.map(|old| old.id).unwrap_or_default();
         let next = self.proxy().rule(
             Rule::on(api::END_TXN, Action::HoldRequest { cut: false })
                 .when(move |request| request.transaction.as_ref().is_some_and(|t| t.id == id && t.commit == Some(true)))
