@@ -55,12 +55,22 @@ impl LateGateway {
 }
 
 impl Commands for LateGateway {
-    fn send(&self, command: &TicketCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError> {
-        Commands::send(self.gateway()?, command, trace)
+    fn send(
+        &self,
+        command: &TicketCommand,
+        trace: &Trace,
+        fingerprint: Option<i64>,
+    ) -> Result<Box<dyn Pending>, GatewayError> {
+        Commands::send(self.gateway()?, command, trace, fingerprint)
     }
 
-    fn send_user(&self, command: &UserCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError> {
-        Commands::send_user(self.gateway()?, command, trace)
+    fn send_user(
+        &self,
+        command: &UserCommand,
+        trace: &Trace,
+        fingerprint: Option<i64>,
+    ) -> Result<Box<dyn Pending>, GatewayError> {
+        Commands::send_user(self.gateway()?, command, trace, fingerprint)
     }
 
     fn submit_webhook<'a>(

@@ -27,6 +27,11 @@ impl Answer {
         Ok(Self(([(CONTENT_TYPE, "application/json")], body).into_response()).with(ETAG, &tag))
     }
 
+    /// 200 with a resource that has a tag of its own.
+    pub(crate) fn tagged(body: impl Serialize, tag: impl std::fmt::Display) -> Self {
+        Self::ok(body).with(ETAG, &format!("\"{tag}\""))
+    }
+
     /// 201 with a resource and where it is.
     pub(crate) fn created(body: impl Serialize, location: &str) -> Self {
         Self::ok(body).made(location)

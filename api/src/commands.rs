@@ -8,18 +8,28 @@ use uuid::Uuid;
 
 /// Takes commands onto the log.
 pub trait Commands: Send + Sync {
-    /// Hands a command over without waiting; `trace` is what it belongs to. Commands of one caller to one project keep their
-    /// order.
+    /// Hands a command over without waiting; `trace` is what it belongs to, `fingerprint` what tells it from another one with the
+    /// same id. Commands of one caller to one project keep their order.
     ///
     /// # Errors
     /// It was not taken: nothing was written.
-    fn send(&self, command: &TicketCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError>;
+    fn send(
+        &self,
+        command: &TicketCommand,
+        trace: &Trace,
+        fingerprint: Option<i64>,
+    ) -> Result<Box<dyn Pending>, GatewayError>;
 
     /// As [`Self::send`], for a command about a user.
     ///
     /// # Errors
     /// It was not taken: nothing was written.
-    fn send_user(&self, command: &UserCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError>;
+    fn send_user(
+        &self,
+        command: &UserCommand,
+        trace: &Trace,
+        fingerprint: Option<i64>,
+    ) -> Result<Box<dyn Pending>, GatewayError>;
 
     /// Hands over a command about webhooks, which has no outcome, and comes back when it is durable in the log. If it does not, it may be
     /// written nevertheless; sent again it counts once.
@@ -43,12 +53,22 @@ pub trait Pending: Send {
 }
 
 impl Commands for CommandGateway {
-    fn send(&self, command: &TicketCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError> {
-        Self::send(self, command, trace).map(boxed)
+    fn send(
+        &self,
+        command: &TicketCommand,
+        trace: &Trace,
+        fingerprint: Option<i64>,
+    ) -> Result<Box<dyn Pending>, GatewayError> {
+        Self::send(self, command, trace, fingerprint).map(boxed)
     }
 
-    fn send_user(&self, command: &UserCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError> {
-        Self::send_user(self, command, trace).map(boxed)
+    fn send_user(
+        &self,
+        command: &UserCommand,
+        trace: &Trace,
+        fingerprint: Option<i64>,
+    ) -> Result<Box<dyn Pending>, GatewayError> {
+        Self::send_user(self, command, trace, fingerprint).map(boxed)
     }
 
     fn submit_webhook<'a>(

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::auth::{Caller, Identity};
 use crate::etag;
 use crate::fields::{FieldError, Fields};
+use crate::idempotency::{Fingerprint, Key};
 use crate::native::{Envelope, hyphenated};
 use crate::prefer::{Applied, Preferences};
 use crate::problem::Problem;
@@ -34,10 +35,14 @@ impl FromRequest<AppState> for Body {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let json = is_json(request.headers());
+        let fingerprint = request.extensions().get::<Fingerprint>().cloned();
         let bytes = Bytes::from_request(request, state).await.map_err(|error| match error.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(state.limits().body_bytes),
             _ => Problem::bad_request("body_unreadable", "the body could not be read to its end"),
         })?;
+        if let Some(fingerprint) = fingerprint {
+            fingerprint.add_body(&bytes);
+        }
         if bytes.is_empty() {
             return Ok(Self(Fields::new(Map::new())));
         }
@@ -177,12 +182,13 @@ fn parse_sequence(text: &str) -> Option<(Uuid, i64)> {
 pub(crate) struct Writer {
     pub(crate) identity: Arc<Identity>,
     pub(crate) command_id: Uuid,
+    /// What the command id was made of, if the request named an `Idempotency-Key`.
+    pub(crate) key: Option<Key>,
     pub(crate) correlation_id: Uuid,
     pub(crate) traceparent: Option<String>,
     /// Where the request stands in its trace.
     pub(crate) trace: Trace,
-    /// The version in `If-Match`.
-    pub(crate) if_match: Option<i64>,
+    pub(crate) if_match: Option<IfMatch>,
     pub(crate) preferences: Preferences,
     /// Told of the preferences once they are followed.
     pub(crate) applied: Option<Applied>,
@@ -194,17 +200,9 @@ impl FromRequestParts<AppState> for Writer {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let Caller(identity) = Caller::from_request_parts(parts, state).await?;
+        let key = Key::of(parts, identity.user_id, state.under_way())?;
         let headers = &parts.headers;
-        let command_id = match text(headers, "idempotency-key") {
-            Some(key) if (1..=255).contains(&key.len()) => Uuid::new_v5(&identity.user_id, key.as_bytes()),
-            Some(_) => {
-                return Err(Problem::bad_request("header_invalid", "`Idempotency-Key` must have 1 to 255 characters"));
-            }
-            None if headers.contains_key("idempotency-key") => {
-                return Err(Problem::bad_request("header_invalid", "`Idempotency-Key` must be visible ASCII"));
-            }
-            None => Uuid::new_v4(),
-        };
+        let command_id = key.as_ref().map_or_else(Uuid::new_v4, |key| key.command_id);
         let most = state.limits().outcome_wait;
         let preferences = Preferences::of(headers, most);
         Ok(Self {
@@ -217,6 +215,7 @@ impl FromRequestParts<AppState> for Writer {
             applied: parts.extensions.get().cloned(),
             identity,
             command_id,
+            key,
         })
     }
 }
@@ -231,22 +230,43 @@ impl Writer {
             issued_at: now_ms(),
             correlation_id: self.correlation_id,
             traceparent: self.traceparent.clone(),
-            expected_version: self.if_match,
+            // A tag of something else is that of no version and of no workflow.
+            expected_version: self.if_match.and_then(|expected| match expected {
+                IfMatch::Any => None,
+                IfMatch::Version(version) => Some(version),
+                IfMatch::Workflow(_) => Some(0),
+            }),
+            expected_workflow: self.if_match.and_then(|expected| match expected {
+                IfMatch::Any => None,
+                IfMatch::Workflow(digest) => Some(digest),
+                IfMatch::Version(_) => Some(Uuid::nil()),
+            }),
         }
     }
 }
 
-/// `If-Match: "7"` or a whole `ETag`, of which the version counts; `*` asks for nothing that the command does not ask for itself.
-fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+/// What `If-Match` says that there must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IfMatch {
+    /// `*`, which asks for nothing that the command does not ask for itself.
+    Any,
+    /// A ticket of this version: `"7"`, or a whole `ETag`, of which the version counts.
+    Version(i64),
+    /// The workflow with this digest.
+    Workflow(Uuid),
+}
+
+fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, Problem> {
     if !headers.contains_key(IF_MATCH) {
         return Ok(None);
     }
     let value = text(headers, IF_MATCH.as_str()).unwrap_or_default().trim();
     if value == "*" {
-        return Ok(None);
+        return Ok(Some(IfMatch::Any));
     }
-    etag::version(value).map(Some).ok_or_else(|| {
-        Problem::bad_request("header_invalid", "`If-Match` must be one ETag of the ticket, such as \"7\", or *")
+    let workflow = || value.strip_prefix('"')?.strip_suffix('"').and_then(hyphenated).map(IfMatch::Workflow);
+    etag::version(value).map(IfMatch::Version).or_else(workflow).map(Some).ok_or_else(|| {
+        Problem::bad_request("header_invalid", "`If-Match` must be one ETag, such as that of a ticket, \"7\", or *")
     })
 }
 

@@ -32,6 +32,12 @@ impl FieldError {
         Self { code: "field_invalid", field: field.to_owned(), detail }
     }
 
+    /// The same, of an object in an array.
+    fn within(self, array: &str, at: usize) -> Self {
+        let (field, detail) = (format!("{array}[{at}].{}", self.field), format!("in `{array}[{at}]`: {}", self.detail));
+        Self { field, detail, ..self }
+    }
+
     pub(crate) fn missing(field: &str) -> Self {
         Self { code: "field_missing", field: field.to_owned(), detail: format!("`{field}` is required") }
     }
@@ -109,6 +115,23 @@ impl Fields {
     /// A list that is empty if it is not there.
     pub(crate) fn strings(&mut self, name: &'static str) -> Result<Vec<String>> {
         Ok(self.opt_strings(name)?.unwrap_or_default())
+    }
+
+    /// An array of objects, each read by `read`.
+    pub(crate) fn opt_objects<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&mut Self) -> Result<T>,
+    ) -> Result<Option<Vec<T>>> {
+        let expected = || FieldError::invalid(name, "an array of objects");
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let Value::Array(items) = value else { return Err(expected()) };
+        let each = items.into_iter().enumerate().map(|(at, item)| {
+            let Value::Object(object) = item else { return Err(expected()) };
+            let mut fields = Self::new(object);
+            read(&mut fields).and_then(|read| fields.finish().map(|()| read)).map_err(|error| error.within(name, at))
+        });
+        each.collect::<Result<_>>().map(Some)
     }
 
     pub(crate) fn opt_uuid(&mut self, name: &'static str) -> Result<Option<Uuid>> {
@@ -261,6 +284,21 @@ mod tests {
         for junk in ["", "ada", ":x", "x:", "a b@c", "a\tb@c"] {
             assert_eq!(person_id(junk), None, "{junk:?}");
         }
+    }
+
+    #[test]
+    fn should_say_in_which_object_of_an_array_a_field_is_wrong() {
+        let names = |value: Value| fields(&value).opt_objects("states", |state| state.string("name"));
+        assert_eq!(
+            names(json!({ "states": [{ "name": "A" }, { "name": "B" }] })),
+            Ok(Some(vec!["A".into(), "B".into()]))
+        );
+        assert_eq!(names(json!({})), Ok(None));
+        let error = names(json!({ "states": [{ "name": "A" }, { "name": 7 }] })).unwrap_err();
+        assert_eq!((error.field.as_str(), error.code), ("states[1].name", "field_invalid"));
+        assert_eq!(error.detail, "in `states[1]`: `name` must be a string");
+        assert_eq!(names(json!({ "states": [{ "name": "A", "x": 1 }] })).unwrap_err().field, "states[0].x");
+        assert_eq!(names(json!({ "states": ["A"] })).unwrap_err().detail, "`states` must be an array of objects");
     }
 
     #[test]

@@ -44,6 +44,7 @@ mod cursor;
 mod etag;
 mod extract;
 mod fields;
+mod idempotency;
 mod layers;
 mod metrics;
 mod monitoring;

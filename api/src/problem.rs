@@ -82,6 +82,10 @@ impl Problem {
         self
     }
 
+    fn retry_after(self, seconds: u64) -> Self {
+        self.header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
     fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.insert(name, value);
         self
@@ -148,6 +152,21 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This resource does not take that method")
     }
 
+    /// 409 with `Retry-After`: the first request with this `Idempotency-Key` has no answer yet.
+    #[must_use]
+    pub fn in_flight() -> Self {
+        Self::new(StatusCode::CONFLICT, "request_in_flight", "The first request with this key is still under way")
+            .detail("send it again in a moment: it is done once")
+            .retry_after(1)
+    }
+
+    /// 428: who replaces the whole of something must have seen it.
+    #[must_use]
+    pub fn precondition_required() -> Self {
+        Self::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required", "Say what is to be replaced")
+            .detail("send `If-Match` with the `ETag` that GET gave, or * if whatever is there may be replaced")
+    }
+
     /// 413.
     #[must_use]
     pub fn too_large(limit_bytes: usize) -> Self {
@@ -159,7 +178,7 @@ impl Problem {
     pub fn unavailable(cause: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "A part that this needs is not available")
             .detail("try again in a moment")
-            .header(RETRY_AFTER, HeaderValue::from_static("1"))
+            .retry_after(1)
             .log(cause)
     }
 

@@ -73,7 +73,7 @@ async fn register(state: &AppState, identity: &Identity, deadline: Instant, trac
         login: None,
         admin: identity.admin,
     });
-    let mut pending = state.gateway().send_user(&command, trace)?;
+    let mut pending = state.gateway().send_user(&command, trace, None)?;
     let Ok(outcome) = timeout_at(deadline.into(), pending.outcome()).await else {
         return Err(Problem::unavailable("the registration of a new user has no outcome yet"));
     };

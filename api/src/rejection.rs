@@ -12,7 +12,7 @@ fn status_of(code: &str) -> (StatusCode, &'static str) {
         "member_unknown" | "member_not_found" => (StatusCode::NOT_FOUND, "There is no such member"),
         "not_a_member" => (StatusCode::FORBIDDEN, "Only members may do this"),
         "insufficient_role" => (StatusCode::FORBIDDEN, "Your role does not allow this"),
-        "version_conflict" => (StatusCode::CONFLICT, "Somebody else has changed it meanwhile"),
+        "version_conflict" | "workflow_conflict" => (StatusCode::CONFLICT, "Somebody else has changed it meanwhile"),
         "key_taken" => (StatusCode::CONFLICT, "The key is taken"),
         "email_taken" => (StatusCode::CONFLICT, "The e-mail address is taken"),
         "handle_taken" => (StatusCode::CONFLICT, "The handle is taken"),
@@ -20,6 +20,8 @@ fn status_of(code: &str) -> (StatusCode, &'static str) {
         "already_imported" => (StatusCode::CONFLICT, "Already imported"),
         "transition_illegal" => (StatusCode::CONFLICT, "The workflow does not allow this move"),
         "transition_guarded" => (StatusCode::CONFLICT, "The workflow asks for more before this move"),
+        "project_archived" => (StatusCode::CONFLICT, "The project is archived"),
+        "workflow_invalid" => (StatusCode::UNPROCESSABLE_ENTITY, "The workflow is not valid"),
         "last_owner" => (StatusCode::CONFLICT, "A project must keep an owner"),
         "pool_not_open" => (StatusCode::CONFLICT, "The pool is not open to others"),
         "own_pool_open" => (StatusCode::CONFLICT, "The project's own pool is open to others"),
@@ -41,7 +43,7 @@ pub(crate) fn problem(
     if_match: bool,
 ) -> Problem {
     let (mut status, title) = status_of(&code);
-    if if_match && code == "version_conflict" {
+    if if_match && ["version_conflict", "workflow_conflict"].contains(&&*code) {
         status = StatusCode::PRECONDITION_FAILED;
     }
     let mut problem = Problem::new(status, code, title).detail(detail).allowed(allowed);
@@ -63,10 +65,13 @@ mod tests {
             ("not_a_member", 403),
             ("insufficient_role", 403),
             ("version_conflict", 409),
+            ("workflow_conflict", 409),
             ("key_taken", 409),
             ("email_taken", 409),
             ("transition_illegal", 409),
             ("transition_guarded", 409),
+            ("project_archived", 409),
+            ("workflow_invalid", 422),
             ("already_imported", 409),
             ("last_owner", 409),
             ("pool_not_open", 409),

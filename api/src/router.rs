@@ -11,7 +11,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate as _, Size
 use crate::problem::Problem;
 use crate::resources::{
     assignee, assignment, board, bulk, commands, comments, deliveries, health, mails, members, notifications, projects,
-    status, tickets, users, verify, watchers, webhooks,
+    status, tickets, users, verify, watchers, webhooks, workflow,
 };
 use crate::state::AppState;
 use crate::{layers, pages};
@@ -28,6 +28,7 @@ pub fn router(state: AppState) -> Router {
         .route("/projects", get(projects::list).post(projects::create))
         .route("/projects/{id}", get(projects::read).patch(projects::update))
         .route("/projects/{id}/assignment", put(assignment::update))
+        .route("/projects/{id}/workflow", get(workflow::read).put(workflow::update))
         .route("/projects/{id}/board", get(board::read))
         .route("/projects/{id}/members", get(members::list).post(members::create))
         .route("/projects/{id}/members/{userId}", patch(members::update).delete(members::delete))

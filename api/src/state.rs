@@ -17,6 +17,7 @@ use crate::auth::{Identity, Secret, TokenError, Verified};
 use crate::boards::Boards;
 use crate::commands::Commands;
 use crate::cors::Origins;
+use crate::idempotency::UnderWay;
 use crate::metrics::Metrics;
 use crate::monitoring::Monitoring;
 use crate::pages::Templates;
@@ -31,6 +32,7 @@ struct Inner {
     metrics: Metrics,
     registered: Registered,
     verified: Verified,
+    under_way: UnderWay,
     boards: Boards,
     templates: Templates,
     stopping: watch::Sender<bool>,
@@ -137,8 +139,8 @@ impl AppState {
         let boards = Boards::new(parts.boards.clone(), parts.read_model.clone(), &parts.metrics)?;
         let templates = Templates::new()?;
         let (stopping, _) = watch::channel(false);
-        let (registered, verified) = (Registered::default(), Verified::default());
-        Ok(Self(Arc::new(Inner { parts, metrics, registered, verified, boards, templates, stopping })))
+        let (registered, verified, under_way) = (Registered::default(), Verified::default(), UnderWay::default());
+        Ok(Self(Arc::new(Inner { parts, metrics, registered, verified, under_way, boards, templates, stopping })))
     }
 
     pub(crate) fn mails(&self) -> Option<&Path> {
@@ -202,6 +204,11 @@ impl AppState {
 
     pub(crate) fn registered(&self) -> &Registered {
         &self.0.registered
+    }
+
+    /// Requests that named an `Idempotency-Key` and have no answer yet.
+    pub(crate) fn under_way(&self) -> &UnderWay {
+        &self.0.under_way
     }
 
     pub(crate) fn templates(&self) -> &Templates {

@@ -15,8 +15,9 @@ use tokio::time::{timeout, timeout_at};
 use uuid::Uuid;
 
 use crate::commands::Pending;
-use crate::extract::{SEQUENCE_HEADER, Writer};
+use crate::extract::{IfMatch, SEQUENCE_HEADER, Writer, now_ms};
 use crate::fields::FieldError;
+use crate::idempotency::Key;
 use crate::native::Command;
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -24,6 +25,12 @@ use crate::{registration, rejection};
 
 /// How long the log may still take to confirm once the deadline has come.
 const DURABLE_GRACE: Duration = Duration::from_millis(500);
+
+/// How long to look whether the key of a request was used in another project.
+const LOOK_UP_WAIT: Duration = Duration::from_millis(200);
+
+/// How long commands are remembered, in milliseconds.
+const MEMORY_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// An answer to a write that is not the resource: a problem, or "accepted, look later".
 #[derive(Debug)]
@@ -82,9 +89,16 @@ pub(crate) async fn submit_of_known(
     writer: &Writer,
     command: &Command,
 ) -> Result<CommandAccepted, Early> {
+    let fingerprint = writer.key.as_ref().map(Key::fingerprint);
+    if fingerprint.is_some()
+        && let Some(first) = remembered(state, command.command_id()).await
+        && is_anothers(&first, command, fingerprint)
+    {
+        return Err(reused(&first).into());
+    }
     let mut pending = match command {
-        Command::Ticket(command) => state.gateway().send(command, &writer.trace),
-        Command::User(command) => state.gateway().send_user(command, &writer.trace),
+        Command::Ticket(command) => state.gateway().send(command, &writer.trace, fingerprint),
+        Command::User(command) => state.gateway().send_user(command, &writer.trace, fingerprint),
     }
     .map_err(Problem::from)?;
     if let Some(applied) = &writer.applied {
@@ -101,10 +115,10 @@ pub(crate) async fn submit_of_known(
     state.metrics().waited("outcome", begun.elapsed());
     let outcome = outcome.map_err(Problem::from)?;
     state.metrics().outcome(command.type_name(), &outcome);
-    if outcome.command_type() != command.type_name() || is_elsewhere(&outcome, command) {
+    if is_anothers(&outcome, command, fingerprint) {
         return Err(reused(&outcome).into());
     }
-    let accepted = accepted(outcome, writer.if_match.is_some())?;
+    let accepted = accepted(outcome, writer.if_match.is_some_and(|expected| expected != IfMatch::Any))?;
     let begun = Instant::now();
     let Some(of) = accepted.project_id.or(accepted.user_id) else { return Ok(accepted) };
     let reached = state.read_model().wait_for(of, accepted.sequence, writer.deadline).await?;
@@ -128,18 +142,30 @@ fn accepted(outcome: Outcome, if_match: bool) -> Result<CommandAccepted, Problem
     }
 }
 
-/// Whether that was decided in another project: then nothing of this one may be shown, as its rules were not asked.
-fn is_elsewhere(outcome: &Outcome, command: &Command) -> bool {
-    match (outcome.project_id(), command) {
+/// What the read model knows of a command. A processor knows those of its partition only; all of them are there, if a little later. Where that
+/// does not answer nobody is kept from writing.
+async fn remembered(state: &AppState, command_id: Uuid) -> Option<Outcome> {
+    let asked = timeout(LOOK_UP_WAIT, state.read_model().outcome(command_id)).await;
+    let since = now_ms() - MEMORY_MS;
+    // What failed is decided anew, and so is what is forgotten, although its row may still be there.
+    asked.ok()?.ok()?.filter(|first| !matches!(first, Outcome::Failed(_)) && first.decided_at() >= since)
+}
+
+/// Whether another request was decided, which had the same key.
+fn is_anothers(outcome: &Outcome, command: &Command, fingerprint: Option<i64>) -> bool {
+    // Nothing of another project may be shown, as this one's rules were not asked.
+    let elsewhere = match (outcome.project_id(), command) {
         (Some(decided), Command::Ticket(command)) => decided != command.project_id(),
         _ => false,
-    }
+    };
+    let differs = outcome.fingerprint().zip(fingerprint).is_some_and(|(first, this)| first != this);
+    outcome.command_type() != command.type_name() || elsewhere || differs
 }
 
 fn reused(outcome: &Outcome) -> Problem {
     let title = "The idempotency key belongs to another request";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", title)
-        .detail(format!("it was used for {} before", outcome.command_type()))
+        .detail(format!("it was used before, for {} with other content or in another place", outcome.command_type()))
 }
 
 /// 202, once the log has the command; before that nothing may be promised.

@@ -2,10 +2,10 @@
 
 use connectors::accounts;
 use connectors::read_model::TicketCard;
+use schemas::Workflow;
 use schemas::reader::{
     CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow,
 };
-use schemas::workflow;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
@@ -33,6 +33,8 @@ pub(crate) struct Project {
     assignment_policy: String,
     pool_id: Uuid,
     pool_open: bool,
+    workflow: Workflow,
+    archived: bool,
     sequence: i64,
     created_at: Time,
     updated_at: Time,
@@ -56,6 +58,8 @@ impl From<ProjectRow> for Project {
             assignment_policy: row.assignment_policy,
             pool_id: row.pool_id.unwrap_or(row.id),
             pool_open: row.pool_open,
+            workflow: row.workflow.unwrap_or_else(|| Workflow::standard().clone()),
+            archived: row.archived,
             sequence: row.sequence,
             created_at: Time(row.created_at),
             updated_at: Time(row.updated_at),
@@ -179,8 +183,10 @@ impl Assignment {
             Some(_) if by_hand.is_some() => ("assigned", "assigned by hand".to_owned()),
             Some(_) => ("assigned", "assigned when the ticket was made".to_owned()),
             None => {
-                let (state, reason) = match (workflow::is_open(&row.status), told.held, &*policy) {
+                let open = Workflow::or_standard(project.workflow.as_ref()).is_open(&row.status);
+                let (state, reason) = match (open, told.held, &*policy) {
                     (false, ..) => ("unassigned", "the ticket is closed"),
+                    (true, ..) if project.archived => ("unassigned", "the project is archived"),
                     (true, true, _) if by_hand.is_some() => ("unassigned", "it was taken away by hand"),
                     (true, true, _) => ("unassigned", "it was imported for nobody"),
                     (true, false, "manual") => ("unassigned", "the project assigns by hand only"),

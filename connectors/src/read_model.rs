@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::time::Instant;
 
-use schemas::Outcome;
 use schemas::reader::{
     CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow,
 };
+use schemas::{Outcome, Workflow};
 use uuid::Uuid;
 
 /// A future behind a pointer, so that the trait can be used as an object.
@@ -27,9 +27,6 @@ pub const MOST_UNREAD: i64 = 1_000;
 
 /// Tickets of a board column that come with the board.
 pub const BOARD_COLUMN_PAGE: u32 = 100;
-
-/// States of the default workflow, in the order of the board's columns.
-pub use schemas::workflow::STATUSES as DEFAULT_STATUSES;
 
 /// Why a read model gave no answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -311,10 +308,11 @@ pub struct Board {
 
 impl Board {
     /// The columns that a board has, and their counts, in their order: the workflow's, then any other that tickets are in.
-    pub(crate) fn columns_in_order(counts: Vec<(String, i64)>) -> Vec<(String, i64)> {
+    pub(crate) fn columns_in_order(project: &ProjectRow, counts: Vec<(String, i64)>) -> Vec<(String, i64)> {
         let mut counts: BTreeMap<String, i64> = counts.into_iter().collect();
+        let states = &Workflow::or_standard(project.workflow.as_ref()).states;
         let mut in_order: Vec<(String, i64)> =
-            DEFAULT_STATUSES.iter().map(|&status| (status.to_owned(), counts.remove(status).unwrap_or(0))).collect();
+            states.iter().map(|state| (state.name.clone(), counts.remove(&state.name).unwrap_or(0))).collect();
         in_order.extend(counts.into_iter().filter(|(_, count)| *count > 0));
         in_order
     }

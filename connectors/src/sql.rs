@@ -3,7 +3,7 @@
 
 /// Columns of a project; the tables are `projects p` and `project_sequences s`.
 pub(crate) const PROJECT: &str = "p.id, p.key, p.name, p.description, p.owner_id, p.viewer_comments, s.sequence, p.created_at, p.updated_at, \
-     p.assignment_policy, p.pool_id, p.pool_open";
+     p.assignment_policy, p.pool_id, p.pool_open, p.workflow, p.archived";
 
 /// Columns of a member.
 pub(crate) const MEMBER: &str = "project_id, user_id, handle, role, capacity, skills, available";
@@ -187,6 +187,12 @@ macro_rules! row_readers {
                 assignment_policy: row.try_get(9)?,
                 pool_id: row.try_get(10)?,
                 pool_open: row.try_get(11)?,
+                workflow: row
+                    .try_get::<Option<String>, _>(12)?
+                    .map(|text| serde_json::from_str(&text))
+                    .transpose()
+                    .map_err(|error| sqlx::Error::Decode(error.into()))?,
+                archived: row.try_get(13)?,
             })
         }
 

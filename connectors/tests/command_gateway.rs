@@ -97,9 +97,9 @@ async fn should_write_the_trace_of_a_command_beside_who_waits_for_it() {
     let log = Log::new();
     let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
     let mut trace = Trace::none();
-    gateway.send(&command(1), &trace).expect("taken");
+    gateway.send(&command(1), &trace, None).expect("taken");
     trace.move_to(SpanContext::new(7, 8, false));
-    gateway.send(&command(2), &trace).expect("taken").durable().await.expect("durable");
+    gateway.send(&command(2), &trace, None).expect("taken").durable().await.expect("durable");
     assert_eq!(titles(&log, 2), ["1", "2"]);
     let mut reader = log.broker.reader().expect("a reader");
     reader.assign(&[(TopicPartition::new(topics::TICKET_COMMANDS, partition()), 0)]).expect("assigned");
@@ -118,7 +118,8 @@ async fn should_write_the_trace_of_a_command_beside_who_waits_for_it() {
 async fn should_keep_the_order_of_commands_sent_without_waiting() {
     let log = Log::new();
     let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
-    let mut sent: Vec<_> = (0..5_000).map(|n| gateway.send(&command(n), &Trace::none()).expect("taken")).collect();
+    let mut sent: Vec<_> =
+        (0..5_000).map(|n| gateway.send(&command(n), &Trace::none(), None).expect("taken")).collect();
     for submitted in &mut sent {
         submitted.durable().await.expect("durable");
     }
@@ -157,15 +158,16 @@ async fn should_leave_to_another_gateway_what_that_one_is_told() {
 }
 
 #[tokio::test]
-async fn should_say_in_each_command_who_waits() {
+async fn should_say_in_each_command_who_waits_and_what_tells_it_from_others() {
     let log = Log::new();
     let gateway = CommandGateway::open(&log.broker, Arc::new(EmbeddedRegistry)).expect("opened");
-    gateway.submit(&command(1)).await.expect("submitted");
+    gateway.send(&command(1), &Trace::none(), Some(-2)).expect("taken").durable().await.expect("durable");
     let mut reader = log.broker.reader().expect("a reader");
     reader.assign(&[(TopicPartition::new(topics::TICKET_COMMANDS, partition()), 0)]).expect("assigned");
     let fetched = reader.poll(Duration::from_secs(30)).expect("a poll");
     let record = fetched[0].batch.iter().next().expect("the command");
     assert_eq!(record.headers.last(topics::REPLY_TO_HEADER), Some(gateway.reply_to()));
+    assert_eq!(record.headers.last(topics::FINGERPRINT_HEADER), Some(&b"fffffffffffffffe"[..]));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What the two processors of the ticket sub-topology share: around a decision they apply and forward its events,
 //! answer, and remember the answer. All of it is one record's work, so it comes about whole or not at all.
 
-use schemas::topics::REPLY_TO_HEADER;
+use schemas::topics::{FINGERPRINT_HEADER, REPLY_TO_HEADER};
 use schemas::{PoolInput, PoolMoved, SchemaError, TicketEvent};
 use topology::{Context, Headers, InitContext, Output, ProcessingError, Record, TopologyError};
 use uuid::Uuid;
@@ -161,6 +161,12 @@ pub(crate) fn reply_headers(reply_to: Option<&[u8]>) -> Headers {
         headers.push(REPLY_TO_HEADER, reply_to);
     }
     headers
+}
+
+/// The fingerprint that the sender of a command gave it; one that cannot be read is none.
+pub(crate) fn fingerprint(headers: &Headers) -> Option<i64> {
+    let text = std::str::from_utf8(headers.last(FINGERPRINT_HEADER)?).ok()?;
+    u64::from_str_radix(text, 16).ok().map(u64::cast_signed)
 }
 
 /// An answer that cannot be written or read: the record's fault, as nothing else is known to be wrong.

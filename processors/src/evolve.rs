@@ -10,7 +10,6 @@ use crate::digest;
 use crate::policy::Policy;
 use crate::role::Role;
 use crate::view::{Fault, ProjectStateMut};
-use crate::workflow;
 
 /// Applies the project's next event.
 ///
@@ -33,6 +32,8 @@ pub fn evolve<S: ProjectStateMut>(state: &mut S, event: &TicketEvent) -> Result<
             pool_id: None,
             pool_open: false,
             pool_since: 0,
+            workflow: None,
+            archived: false,
         }),
         TicketEvent::ProjectUpdated(e) => change_project(state, event, |project| {
             project.name.clone_from(&e.name);
@@ -45,6 +46,8 @@ pub fn evolve<S: ProjectStateMut>(state: &mut S, event: &TicketEvent) -> Result<
                 (project.pool_id, project.pool_since) = (e.pool_id, e.sequence);
             }
             project.pool_open = e.pool_open;
+            project.workflow.clone_from(&e.workflow);
+            project.archived = e.archived;
         }),
         TicketEvent::ProjectMemberAdded(e) => {
             change_project(state, event, |project| {
@@ -80,8 +83,8 @@ pub fn evolve<S: ProjectStateMut>(state: &mut S, event: &TicketEvent) -> Result<
         TicketEvent::TicketUpdated(e) => change_ticket(state, event, e.number, |ticket| update_ticket(ticket, e)),
         TicketEvent::TicketStatusUpdated(e) => change_ticket(state, event, e.number, |ticket| {
             // Whoever opens a ticket again that nobody has wants it to be done.
-            let reopened = !workflow::is_open(&ticket.status) && workflow::is_open(&e.new_status);
-            ticket.held &= !reopened;
+            ticket.held &= e.was_open() || !e.is_open();
+            ticket.open = e.new_open;
             ticket.status.clone_from(&e.new_status);
             ticket.version = e.ticket_version;
             ticket.updated_at = e.timestamp;
@@ -168,6 +171,7 @@ fn create_ticket(state: &mut impl ProjectStateMut, e: &TicketCreated) -> Result<
         round: 0,
         // What another system gave to nobody stays with nobody.
         held: e.imported && e.assignee_id.is_none(),
+        open: e.open,
     };
     state.put_ticket(e.number, ticket)
 }

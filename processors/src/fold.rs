@@ -172,6 +172,8 @@ impl Fold {
                     assignment_policy: Policy::default().name().to_owned(),
                     pool_id: None,
                     pool_open: false,
+                    workflow: None,
+                    archived: false,
                     sequence,
                     created_at: e.created_at,
                     updated_at: e.created_at,
@@ -183,6 +185,7 @@ impl Fold {
                     (row.name, row.description) = (e.name, e.description);
                     (row.viewer_comments, row.updated_at) = (e.viewer_comments, e.updated_at);
                     (row.pool_id, row.pool_open) = (e.pool_id, e.pool_open);
+                    (row.workflow, row.archived) = (e.workflow, e.archived);
                     if !e.assignment_policy.is_empty() {
                         row.assignment_policy = e.assignment_policy;
                     }
@@ -208,7 +211,7 @@ impl Fold {
             }
             TicketEvent::TicketUpdated(e) => self.ticket(project_id, e.number, |row| update(row, e)),
             TicketEvent::TicketStatusUpdated(e) => self.ticket(project_id, e.number, |row| {
-                row.assignment.held &= e.old_status != "DONE";
+                row.assignment.held &= e.was_open() || !e.is_open();
                 row.status = e.new_status;
                 (row.version, row.sequence, row.updated_at) = (e.ticket_version, sequence, e.timestamp);
             }),

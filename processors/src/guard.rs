@@ -47,8 +47,15 @@ pub(crate) struct Entry {
     pub(crate) role: Role,
 }
 
-/// The first three guards of every command but CreateProject: project_not_found, not_a_member, insufficient_role.
+/// The first four guards of every command but CreateProject: project_not_found, not_a_member, insufficient_role, project_archived.
 pub(crate) fn enter(view: &impl ProjectView, issue: &Issue, at_least: Role) -> Result<Entry, Refused> {
+    let entry = enter_archived(view, issue, at_least)?;
+    entry.is_active()?;
+    Ok(entry)
+}
+
+/// The first three of them, for what may be done in an archived project too.
+pub(crate) fn enter_archived(view: &impl ProjectView, issue: &Issue, at_least: Role) -> Result<Entry, Refused> {
     let project = view.project()?.ok_or(Rejection::ProjectNotFound)?;
     let role = if issue.actor_admin {
         Role::Owner
@@ -65,6 +72,11 @@ impl Entry {
     /// insufficient_role.
     pub(crate) fn needs(&self, at_least: Role) -> Result<(), Rejection> {
         if self.role >= at_least { Ok(()) } else { Err(Rejection::InsufficientRole { needed: Needed::Role(at_least) }) }
+    }
+
+    /// project_archived.
+    pub(crate) fn is_active(&self) -> Result<(), Rejection> {
+        if self.project.archived { Err(Rejection::ProjectArchived) } else { Ok(()) }
     }
 
     /// What the sender is told about a ticket.

@@ -81,7 +81,7 @@ pub use notifications::{
 pub use outcome::{Answer, repeated};
 pub use pipeline::{COMMAND_MEMORY_MS, PipelineConfig, pipeline, topic_specs};
 pub use policy::Policy;
-pub use rejection::{Needed, Rejection};
+pub use rejection::{Needed, Rejection, Unmet};
 pub use role::Role;
 pub use user::{decide_preferences, decide_user, evolve_user, handle_of};
 pub use user_processor::USERS;

@@ -50,6 +50,11 @@ impl ProjectView for ProjectModel {
         Ok(self.tickets.get(&number).cloned())
     }
 
+    fn first_ticket_in(&self, statuses: &[&str]) -> Result<Option<(i64, String)>, Fault> {
+        let first = self.tickets.iter().find(|(_, ticket)| statuses.contains(&ticket.status.as_str()));
+        Ok(first.map(|(number, ticket)| (*number, ticket.status.clone())))
+    }
+
     fn external(&self, source: &str, id: &str) -> Result<Option<ExternalState>, Fault> {
         Ok(self.externals.get(&(source.to_owned(), id.to_owned())).cloned())
     }

@@ -19,6 +19,8 @@ pub struct Answer {
     pub decided_at: i64,
     /// The project; none for a command about a user.
     pub project_id: Option<Uuid>,
+    /// What the sender said to tell this request from another one with the same id.
+    pub fingerprint: Option<i64>,
 }
 
 impl Answer {
@@ -42,6 +44,7 @@ impl Answer {
             ticket_version: ticket.map(|t| t.version),
             comment_id: accepted.comment_id,
             user_id: accepted.user_id,
+            fingerprint: self.fingerprint,
         })
     }
 
@@ -62,6 +65,7 @@ impl Answer {
             detail: rejection.to_string(),
             field: rejection.field().map(str::to_owned),
             allowed: rejection.allowed(),
+            fingerprint: self.fingerprint,
         })
     }
 

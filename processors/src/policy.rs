@@ -1,5 +1,7 @@
 //! Who is given new work in a project.
 
+use schemas::ProjectState;
+
 use crate::rejection::Rejection;
 
 /// How a project wants its tickets assigned.
@@ -30,6 +32,12 @@ impl Policy {
             "skills_only" => Self::SkillsOnly,
             _ => Self::Manual,
         }
+    }
+
+    /// That of a project. Nothing is given to anybody in one that is archived.
+    #[must_use]
+    pub fn of_project(project: &ProjectState) -> Self {
+        if project.archived { Self::Manual } else { Self::of_stored(&project.assignment_policy) }
     }
 
     /// Its name on the wire.

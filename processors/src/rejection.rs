@@ -9,7 +9,6 @@ use crate::fields::{
 use crate::notifications::{EMAIL_MODES, KINDS, LOCALES};
 use crate::policy::Policy;
 use crate::role::Role;
-use crate::workflow;
 
 /// Why a command is refused. Nothing has changed then.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +140,8 @@ pub enum Rejection {
     StatusUnknown {
         /// What was asked for.
         status: String,
+        /// The states that there are.
+        allowed: Vec<String>,
     },
     /// An external reference lacks its source or id, or is too long.
     ExternalReferenceInvalid,
@@ -168,7 +169,29 @@ pub enum Rejection {
         from: String,
         /// The one asked for.
         to: String,
+        /// Those that would do.
+        allowed: Vec<String>,
     },
+    /// The workflow has the way, but not for this ticket, this member, or in silence.
+    TransitionGuarded {
+        /// The ticket's state.
+        from: String,
+        /// The one asked for.
+        to: String,
+        /// What is missing.
+        unmet: Unmet,
+    },
+    /// A workflow contradicts itself, or the tickets that there are.
+    WorkflowInvalid {
+        /// The field.
+        field: &'static str,
+        /// How.
+        why: String,
+    },
+    /// The workflow is another one by now than the command expects.
+    WorkflowConflict,
+    /// Nothing of the project may change.
+    ProjectArchived,
     /// The comment has nothing to be seen.
     ContentEmpty,
     /// The comment is too long.
@@ -243,6 +266,17 @@ pub enum Needed {
     Admin,
 }
 
+/// What a way of the workflow takes that is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unmet {
+    /// Somebody who has the ticket.
+    RequiresAssignee,
+    /// A comment.
+    RequiresComment,
+    /// One of these roles.
+    OnlyRoles(Vec<String>),
+}
+
 impl Rejection {
     /// The code: stable, for programs.
     #[must_use]
@@ -282,6 +316,10 @@ impl Rejection {
             Self::AlreadyImported { .. } => "already_imported",
             Self::VersionConflict { .. } => "version_conflict",
             Self::TransitionIllegal { .. } => "transition_illegal",
+            Self::TransitionGuarded { .. } => "transition_guarded",
+            Self::WorkflowInvalid { .. } => "workflow_invalid",
+            Self::WorkflowConflict => "workflow_conflict",
+            Self::ProjectArchived => "project_archived",
             Self::ContentEmpty => "content_empty",
             Self::ContentTooLong { .. } => "content_too_long",
             Self::ParentUnknown { .. } => "parent_unknown",
@@ -318,9 +356,10 @@ impl Rejection {
             Self::OwnPoolOpen => "poolOpen",
             Self::PriorityInvalid { .. } => "priority",
             Self::TooManyLabels { .. } | Self::LabelInvalid { .. } => "labels",
-            Self::DateInvalid { field, .. } => field,
+            Self::DateInvalid { field, .. } | Self::WorkflowInvalid { field, .. } => field,
             Self::AssigneeNotAMember { .. } | Self::AssigneeIsViewer { .. } => "assigneeId",
             Self::StatusUnknown { .. } | Self::TransitionIllegal { .. } => "status",
+            Self::TransitionGuarded { unmet: Unmet::RequiresComment, .. } => "comment",
             Self::ExternalReferenceInvalid | Self::AlreadyImported { .. } => "externalId",
             Self::VersionConflict { .. } => "expectedVersion",
             Self::ContentEmpty | Self::ContentTooLong { .. } => "content",
@@ -337,7 +376,10 @@ impl Rejection {
             | Self::NotAMember
             | Self::InsufficientRole { .. }
             | Self::AlreadyMember
-            | Self::LastOwner => return None,
+            | Self::LastOwner
+            | Self::TransitionGuarded { .. }
+            | Self::WorkflowConflict
+            | Self::ProjectArchived => return None,
         })
     }
 
@@ -345,8 +387,7 @@ impl Rejection {
     #[must_use]
     pub fn allowed(&self) -> Vec<String> {
         let names: &[&str] = match self {
-            Self::TransitionIllegal { from, .. } => workflow::allowed_from(from),
-            Self::StatusUnknown { .. } => &workflow::STATUSES,
+            Self::TransitionIllegal { allowed, .. } | Self::StatusUnknown { allowed, .. } => return allowed.clone(),
             Self::PolicyInvalid { .. } => &Policy::NAMES,
             Self::PriorityInvalid { .. } => &PRIORITIES,
             Self::RoleInvalid { .. } => &Role::NAMES,
@@ -418,7 +459,7 @@ impl std::fmt::Display for Rejection {
             }
             Self::AssigneeNotAMember { user_id } => write!(f, "assignee {user_id} is not a member of this project"),
             Self::AssigneeIsViewer { user_id } => write!(f, "assignee {user_id} is a viewer and takes no tickets"),
-            Self::StatusUnknown { status } => write!(f, "the workflow has no status {:?}", Short(status)),
+            Self::StatusUnknown { status, .. } => write!(f, "the workflow has no status {:?}", Short(status)),
             Self::ExternalReferenceInvalid => {
                 write!(f, "an external reference needs a source and an id of 1 to {EXTERNAL_MAX_BYTES} bytes each")
             }
@@ -429,7 +470,20 @@ impl std::fmt::Display for Rejection {
             Self::VersionConflict { expected, actual } => {
                 write!(f, "version {expected} is expected, but the ticket is at version {actual}")
             }
-            Self::TransitionIllegal { from, to } => write!(f, "a ticket cannot go from {from} to {:?}", Short(to)),
+            Self::TransitionIllegal { from, to, .. } => {
+                write!(f, "a ticket cannot go from {from} to {:?}", Short(to))
+            }
+            Self::TransitionGuarded { from, to, unmet } => {
+                write!(f, "a ticket goes from {from} to {to} only ")?;
+                match unmet {
+                    Unmet::RequiresAssignee => f.write_str("if somebody has it"),
+                    Unmet::RequiresComment => f.write_str("with a comment"),
+                    Unmet::OnlyRoles(roles) => write!(f, "by members with the role {}", roles.join(" or ")),
+                }
+            }
+            Self::WorkflowInvalid { why, .. } => f.write_str(why),
+            Self::WorkflowConflict => f.write_str("somebody has changed the workflow meanwhile"),
+            Self::ProjectArchived => f.write_str("the project is archived: nothing of it can change"),
             Self::ContentEmpty => f.write_str("the comment is empty"),
             Self::ContentTooLong { bytes } => {
                 write!(f, "the comment has {bytes} bytes, {CONTENT_MAX_BYTES} are possible")
@@ -461,7 +515,7 @@ impl std::fmt::Display for Rejection {
 }
 
 /// The beginning of a text that somebody sent, so that an answer stays short however long it was.
-struct Short<'a>(&'a str);
+pub(crate) struct Short<'a>(pub(crate) &'a str);
 
 impl std::fmt::Debug for Short<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::decide_added_member;
 use crate::desk::Desk;
 use crate::memory::Known;
+use crate::outcome::Answer;
 use crate::stores::ProjectStores;
 use crate::ticket_processor::answer_to;
 
@@ -35,12 +36,14 @@ impl Processor for ReplyProcessor {
         };
         let UserLookupReplied { command, reply_to, user_id, suggested_handle } = record.value;
         let (command_id, project_id) = (command.command_id, command.project_id);
-        // A reply that was put back from the dead letters, after the command was answered.
-        if matches!(desk.memory.recall(ctx, command_id)?, Known::Answered(_)) {
-            return Ok(());
-        }
+        let fingerprint = match desk.memory.recall(ctx, command_id)? {
+            // A reply that was put back from the dead letters, after the command was answered.
+            Known::Answered(_) => return Ok(()),
+            Known::Pending(fingerprint) => fingerprint,
+            Known::New => None,
+        };
         let command = TicketCommand::from(command);
-        let answer = answer_to(&command, record.timestamp);
+        let answer = Answer { fingerprint, ..answer_to(&command, record.timestamp) };
         let TicketCommand::AddMember(command) = command else { return Ok(()) };
         let project = ProjectStores::new(desk.stores, ctx, project_id);
         let decision = decide_added_member(&project, command, user_id, suggested_handle.as_deref(), record.timestamp);

@@ -181,6 +181,18 @@ impl ProjectView for ProjectStores<'_, '_> {
         Ok(self.stores.tickets.get(&mut self.ctx.borrow_mut(), &TicketKey(self.project_id, number))?)
     }
 
+    fn first_ticket_in(&self, statuses: &[&str]) -> Result<Option<(i64, String)>, Fault> {
+        let mut first = None;
+        self.stores.tickets.prefix_scan(&mut self.ctx.borrow_mut(), self.project_id.as_bytes(), |key, ticket| {
+            if !statuses.contains(&ticket.status.as_str()) {
+                return ControlFlow::Continue(());
+            }
+            first = TicketKey::read(key).map(|TicketKey(_, number)| (number, ticket.status));
+            ControlFlow::Break(())
+        })?;
+        Ok(first)
+    }
+
     fn external(&self, source: &str, id: &str) -> Result<Option<ExternalState>, Fault> {
         let key = ExternalKey(self.project_id, source.to_owned(), id.to_owned());
         Ok(self.stores.externals.get(&mut self.ctx.borrow_mut(), &key)?.map(Arc::unwrap_or_clone))

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::assignment::POOL_LOOKUPS;
 use crate::decide;
 use crate::decision::Decision;
-use crate::desk::{Desk, misrouted, schema};
+use crate::desk::{Desk, fingerprint, misrouted, schema};
 use crate::memory::Known;
 use crate::outcome::{Answer, repeated};
 use crate::serdes::RoutingKey;
@@ -54,11 +54,11 @@ impl Processor for TicketProcessor {
         let Record { key, value: command, timestamp, headers } = record;
         check_route(ctx, &key, command.project_id())?;
         let reply_to = headers.last(REPLY_TO_HEADER);
-        let answer = answer_to(&command, timestamp);
+        let answer = Answer { fingerprint: fingerprint(&headers), ..answer_to(&command, timestamp) };
         match desk.memory.recall(ctx, answer.command_id)? {
             Known::New => {}
             // The answer will come with the user sub-topology's reply; there is to be only one.
-            Known::Pending => return Ok(()),
+            Known::Pending(_) => return Ok(()),
             Known::Answered(first) => {
                 desk.send(ctx, &answer, repeated(&first).map_err(schema)?, reply_to);
                 return Ok(());
@@ -72,12 +72,12 @@ impl Processor for TicketProcessor {
             Ok(Decision::Accepted(accepted)) => Ok(accepted),
             Err(refused) => Err(refused),
             Ok(Decision::LookUpUser(command)) => {
-                desk.memory.remember_pending(ctx, answer.command_id)?;
+                desk.memory.remember_pending(ctx, &answer)?;
                 ctx.forward(users, lookup(ctx, *command, reply_to, timestamp));
                 return Ok(());
             }
             Ok(Decision::LookUpPool(command)) => {
-                desk.memory.remember_pending(ctx, answer.command_id)?;
+                desk.memory.remember_pending(ctx, &answer)?;
                 // The host of the pool answers; its id is the pool's.
                 let host = command.pool.unwrap_or(project_id);
                 let request = PoolLookupRequested { command: *command, reply_to: text(reply_to) };
@@ -92,7 +92,7 @@ impl Processor for TicketProcessor {
     }
 }
 
-/// The envelope of the answer to a command that came with a record of this timestamp.
+/// The envelope of the answer to a command that came with a record of this timestamp, but for the fingerprint.
 pub(crate) fn answer_to(command: &TicketCommand, decided_at: i64) -> Answer {
     Answer {
         command_id: command.command_id(),
@@ -100,6 +100,7 @@ pub(crate) fn answer_to(command: &TicketCommand, decided_at: i64) -> Answer {
         command_type: command.type_name(),
         decided_at,
         project_id: Some(command.project_id()),
+        fingerprint: None,
     }
 }
 

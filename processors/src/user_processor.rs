@@ -10,7 +10,7 @@ use topology::{Context, InitContext, Output, ProcessingError, Processor, Record,
 use uuid::Uuid;
 
 use crate::decision::Accepted;
-use crate::desk::{misrouted, outcome_record, schema};
+use crate::desk::{fingerprint, misrouted, outcome_record, schema};
 use crate::memory::{Known, Memory, USER_COMMAND_MEMORY};
 use crate::notifications::INBOX_INPUTS;
 use crate::outcome::{Answer, repeated};
@@ -67,10 +67,10 @@ impl Processor for UserProcessor {
         let Record { key, value: command, timestamp, headers } = record;
         check_route(ctx, key.as_deref(), command.user_key())?;
         let reply_to = headers.last(REPLY_TO_HEADER);
-        let answer = answer_to_user(&command, timestamp);
+        let answer = Answer { fingerprint: fingerprint(&headers), ..answer_to_user(&command, timestamp) };
         let bytes = match wired.memory.recall(ctx, answer.command_id)? {
             Known::Answered(first) => repeated(&first).map_err(schema)?,
-            Known::New | Known::Pending => {
+            Known::New | Known::Pending(_) => {
                 let bytes = wired.decide(ctx, command, &answer)?;
                 wired.memory.remember(ctx, answer.command_id, bytes.clone())?;
                 bytes
@@ -129,7 +129,7 @@ impl Wired {
     }
 }
 
-/// The envelope of the answer to a command that came with a record of this timestamp.
+/// The envelope of the answer to a command that came with a record of this timestamp, but for the fingerprint.
 pub(crate) fn answer_to_user(command: &UserCommand, decided_at: i64) -> Answer {
     Answer {
         command_id: command.command_id(),
@@ -137,6 +137,7 @@ pub(crate) fn answer_to_user(command: &UserCommand, decided_at: i64) -> Answer {
         command_type: command.type_name(),
         decided_at,
         project_id: None,
+        fingerprint: None,
     }
 }
 

@@ -69,6 +69,9 @@ pub trait ProjectView {
     /// The ticket that an external reference became; stays when the ticket is deleted.
     fn external(&self, source: &str, id: &str) -> Result<Option<ExternalState>, Fault>;
 
+    /// The ticket of the lowest number that is in one of these states, and the state. Looks at one after the other.
+    fn first_ticket_in(&self, statuses: &[&str]) -> Result<Option<(i64, String)>, Fault>;
+
     /// A comment of a ticket.
     fn comment(&self, number: i64, comment_id: Uuid) -> Result<Option<CommentState>, Fault>;
 

@@ -67,7 +67,7 @@ fn should_fill_in_the_envelope() {
         (moved.event_id, said.event_id),
         (ids::event_id(moved.causation_id, 0), ids::event_id(moved.causation_id, 1))
     );
-    assert_eq!((moved.published_at, moved.version, moved.source.as_str()), (AT, 1, "syncroboard"));
+    assert_eq!((moved.published_at, moved.version, moved.source.as_str()), (AT, 2, "syncroboard"));
     assert_eq!((moved.ticket_version, accepted.ticket.unwrap().version), (2, 2));
     assert_eq!(accepted.comment_id, Some(said.comment_id));
     assert_eq!((model.tickets[&1].comments, model.tickets[&1].version), (2, 2));

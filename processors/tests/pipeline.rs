@@ -13,8 +13,10 @@ mod common;
 use common::driver::*;
 use common::*;
 use processors::{COMMAND_MEMORY, COMMAND_MEMORY_MS};
-use schemas::topics::{COMMAND_OUTCOMES, REPLY_TO_HEADER, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS};
-use schemas::{Outcome, TicketEvent, UserEvent, ids};
+use schemas::topics::{
+    COMMAND_OUTCOMES, FINGERPRINT_HEADER, REPLY_TO_HEADER, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS,
+};
+use schemas::{Outcome, TicketCommand, TicketEvent, UserEvent, ids};
 use topology::broker::partition_for_key;
 use topology::{Headers, TestDriver};
 use uuid::Uuid;
@@ -82,6 +84,30 @@ fn should_repeat_a_rejection_even_when_it_would_be_accepted_by_now() {
     let answers = outcomes(&mut driver);
     assert_eq!(answers.iter().map(code).collect::<Vec<_>>(), ["ticket_not_found", "accepted", "ticket_not_found"]);
     assert!(answers[2].duplicate());
+}
+
+#[test]
+fn should_say_with_the_answer_which_of_the_requests_with_one_id_was_decided() {
+    let mut driver = with_project();
+    register(&mut driver, 2, "new@example.org");
+    driver.read(COMMAND_OUTCOMES);
+    let mut say = |command: TicketCommand, fingerprint: &str| {
+        let key = project_id().to_string();
+        let partition = partition_for_key(key.as_bytes(), PARTITIONS);
+        let mut headers = Headers::new();
+        headers.push(FINGERPRINT_HEADER, fingerprint);
+        driver.pipe_to(TICKET_COMMANDS, partition, Some(key.as_bytes()), Some(&bytes(&command)), AT, &headers).unwrap();
+        outcomes(&mut driver).iter().map(|o| (code(o).to_owned(), o.fingerprint())).collect::<Vec<_>>()
+    };
+    let answer = |code: &str, fingerprint| vec![(code.to_owned(), fingerprint)];
+    let accepted = |fingerprint| answer("accepted", Some(fingerprint));
+    assert_eq!(say(with_id(create(OWNER, |_| {}), 3), "fffffffffffffffe"), accepted(-2));
+    assert_eq!(say(with_id(create(OWNER, |_| {}), 3), "0000000000000007"), accepted(-2), "the first one's");
+    assert_eq!(say(with_id(edit(OWNER, |c| c.number = 9), 4), "07"), answer("ticket_not_found", Some(7)));
+    assert_eq!(say(with_id(create(OWNER, |_| {}), 5), "no number"), answer("accepted", None));
+    // Two questions are asked on the way, which do not carry it.
+    assert_eq!(say(with_id(add_member(OWNER, |_| {}), 6), "0b"), accepted(11));
+    assert_eq!(say(with_id(add_member(OWNER, |_| {}), 6), "0c"), accepted(11));
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod common;
 use common::*;
 use processors::{Decision, ProjectModel, decide, decide_added_member, decide_joined_pool, evolve};
 use proptest::prelude::*;
-use schemas::{TicketCommand, TicketEvent};
+use schemas::{TicketCommand, TicketEvent, Workflow, WorkflowState, WorkflowTransition};
 use uuid::Uuid;
 
 const ACTORS: [Uuid; 6] = [OWNER, MAINTAINER, MEMBER, VIEWER, STRANGER, ADMIN];
@@ -38,12 +38,34 @@ fn role() -> impl Strategy<Value = String> {
     prop::sample::select(&["owner", "maintainer", "member", "viewer", "boss"][..]).prop_map(str::to_owned)
 }
 
+/// The default, with a state that moves to it guarded, without one of its own, or nonsense.
+fn own_workflow(which: u8) -> Option<Workflow> {
+    let mut workflow = Workflow::standard().clone();
+    match which {
+        0 => return None,
+        1 => {
+            workflow.states.push(WorkflowState { name: "LIMBO".to_owned(), open: false });
+            let (from, to) = ("OPEN".to_owned(), "LIMBO".to_owned());
+            let only_roles = vec!["owner".to_owned()];
+            workflow.transitions.push(WorkflowTransition { from, to, only_roles, ..WorkflowTransition::default() });
+        }
+        2 => {
+            workflow.states.retain(|state| state.name != "REVIEW");
+            workflow.transitions.retain(|way| way.from != "REVIEW" && way.to != "REVIEW");
+        }
+        _ => workflow.states.clear(),
+    }
+    Some(workflow)
+}
+
 fn any_command() -> impl Strategy<Value = TicketCommand> {
     let texts = ("\\PC{0,12}", "\\PC{0,20}");
     prop_oneof![
         2 => (actor(), texts).prop_map(|(a, (name, d))| create_project(a, |c| (c.name, c.description) = (name, d))),
         1 => (actor(), prop::option::of("\\PC{0,6}"), prop::option::of(any::<bool>()))
             .prop_map(|(a, n, v)| update_project(a, |c| (c.name, c.viewer_comments) = (n, v))),
+        1 => (actor(), prop::bool::weighted(0.3)).prop_map(|(a, yes)| update_project(a, |c| c.archived = Some(yes))),
+        1 => (actor(), 0..4_u8).prop_map(|(a, which)| configure_workflow(a, |c| c.workflow = own_workflow(which))),
         4 => (actor(), 0_usize..6, role()).prop_map(|(a, who, role)| add_member(a, |c| {
             (c.user_key, c.role) = (format!("user{who}@example.org"), role);
         })),

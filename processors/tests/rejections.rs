@@ -1,4 +1,5 @@
-//! Every rejection of every command, one line a case. A case that breaks two rules holds their precedence.
+//! Every rejection of every command, one line a case; those of workflows and archived projects are in `workflow.rs`. A case that breaks two
+//! rules holds their precedence.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -44,6 +45,7 @@ fn should_reject_create_project(#[case] command: TicketCommand, #[case] code: &s
 #[case::name_before_description(create_project(STRANGER, |c| (c.name, c.description) = (String::new(), long(DESCRIPTION_MAX_BYTES + 1))), "name_empty")]
 #[case::configure(configure_assignment(OWNER, |_| {}), "project_not_found")]
 #[case::update(update_project(OWNER, |_| {}), "project_not_found")]
+#[case::workflow(configure_workflow(OWNER, |c| c.workflow = Some(schemas::Workflow::default())), "project_not_found")]
 #[case::add(add_member(OWNER, |_| {}), "project_not_found")]
 #[case::update_member(update_member(OWNER, |_| {}), "project_not_found")]
 #[case::remove(remove_member(OWNER, |_| {}), "project_not_found")]
@@ -64,6 +66,7 @@ fn should_reject_where_there_is_no_project(#[case] command: TicketCommand, #[cas
 
 #[rstest]
 #[case::configure(configure_assignment(STRANGER, |c| c.policy = Some(String::new())), "not_a_member")]
+#[case::workflow(configure_workflow(STRANGER, |c| c.workflow = Some(schemas::Workflow::default())), "not_a_member")]
 #[case::update(update_project(STRANGER, |c| c.name = Some(String::new())), "not_a_member")]
 #[case::add(add_member(STRANGER, |c| c.role = "x".into()), "not_a_member")]
 #[case::update_member(update_member(STRANGER, |c| c.user_id = STRANGER), "not_a_member")]
@@ -85,6 +88,7 @@ fn should_reject_strangers_before_anything_else(#[case] command: TicketCommand, 
 
 #[rstest]
 #[case::configure(configure_assignment(MEMBER, |c| c.policy = Some(String::new())), "insufficient_role")]
+#[case::workflow(configure_workflow(MEMBER, |c| c.workflow = Some(schemas::Workflow::default())), "insufficient_role")]
 #[case::update(update_project(MEMBER, |c| c.name = Some(String::new())), "insufficient_role")]
 #[case::add(add_member(MEMBER, |c| c.role = "x".into()), "insufficient_role")]
 #[case::update_member(update_member(MEMBER, |c| c.user_id = STRANGER), "insufficient_role")]

@@ -72,3 +72,4 @@ pub use webhook::{
     DeliveryFailed, DeliveryResult, DeliverySucceeded, KeptDeliveryState, OutgoingDeliveryState, ReplayRequested,
     WebhookCommand,
 };
+pub use workflow::{Workflow, WorkflowState, WorkflowTransition};

@@ -6,7 +6,7 @@ use crate::record::{outcome, record_enum};
 
 outcome! {
     /// The command was accepted, with the ids that it made or touched.
-    CommandAccepted = 201 {
+    CommandAccepted = 204 version 2 {
         /// Ticket that it made or changed.
         ticket_id: Option<Uuid>,
         /// The ticket's number in its project.
@@ -19,12 +19,14 @@ outcome! {
         comment_id: Option<Uuid>,
         /// User that it made or changed the membership of.
         user_id: Option<Uuid>,
+        /// What the sender said to tell this request from another one with the same id; none: nothing.
+        fingerprint: Option<i64>,
     }
 }
 
 outcome! {
     /// The command was refused and changed nothing.
-    CommandRejected = 202 {
+    CommandRejected = 205 version 2 {
         /// Code of the rejection, such as `transition_illegal`.
         rejection: String,
         /// Explanation for people.
@@ -34,6 +36,8 @@ outcome! {
         /// What would have been allowed, such as the reachable states.
         #[serde(default)]
         allowed: Vec<String>,
+        /// What the sender said to tell this request from another one with the same id; none: nothing.
+        fingerprint: Option<i64>,
     }
 }
 
@@ -79,6 +83,17 @@ impl Outcome {
             Self::Accepted(outcome) => &outcome.command_type,
             Self::Rejected(outcome) => &outcome.command_type,
             Self::Failed(outcome) => &outcome.command_type,
+        }
+    }
+
+    /// What the sender of the command that was decided said to tell it from another one with the same id.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<i64> {
+        match self {
+            Self::Accepted(outcome) => outcome.fingerprint,
+            Self::Rejected(outcome) => outcome.fingerprint,
+            // Not remembered: what is sent again is decided anew.
+            Self::Failed(_) => None,
         }
     }
 

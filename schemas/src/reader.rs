@@ -11,6 +11,7 @@ use crate::mail::{Mail, MailResult};
 use crate::notification::{Notification, Occasion};
 use crate::outcome::Outcome;
 use crate::webhook::DeliveryResult;
+use crate::workflow::Workflow;
 
 /// Why something could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +160,10 @@ pub struct ProjectRow {
     pub pool_id: Option<Uuid>,
     /// Whether other projects may join its own pool.
     pub pool_open: bool,
+    /// States of its tickets and the ways between them; none: the default.
+    pub workflow: Option<Workflow>,
+    /// Whether nothing of it may change.
+    pub archived: bool,
     /// Sequence of the project's last event.
     pub sequence: i64,
     /// When it was made.

@@ -14,9 +14,9 @@ use crate::assignment::{
     AssignmentDeclined, AssignmentProposed, PoolMemberChanged, PoolProjectChanged, PoolProjectLeft, PoolTicketChanged,
 };
 use crate::command::{
-    AddMember, AssignTicket, CommentTicket, ConfigureAssignment, CreateProject, CreateTicket, DeleteTicket, EditTicket,
-    ImportTicket, MoveTicket, ReadNotifications, RegisterUser, RemoveMember, UnassignTicket, UnwatchTicket,
-    UpdateMember, UpdatePreferences, UpdateProject, WatchTicket,
+    AddMember, AssignTicket, CommentTicket, ConfigureAssignment, ConfigureWorkflow, CreateProject, CreateTicket,
+    DeleteTicket, EditTicket, ImportTicket, MoveTicket, ReadNotifications, RegisterUser, RemoveMember, UnassignTicket,
+    UnwatchTicket, UpdateMember, UpdatePreferences, UpdateProject, WatchTicket,
 };
 use crate::event::{
     ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated, TicketAssigned,
@@ -108,7 +108,7 @@ macro_rules! replaced {
 }
 
 /// Versions that are no longer written. They are kept readable for ever.
-static REPLACED: [Published; 12] = [
+static REPLACED: [Published; 20] = [
     replaced!(102, "ProjectUpdated", 1),
     replaced!(109, "TicketAssigned", 1),
     replaced!(110, "TicketUnassigned", 1),
@@ -121,6 +121,14 @@ static REPLACED: [Published; 12] = [
     replaced!(434, "InboxState", 1),
     replaced!(391, "MailRequested", 1),
     replaced!(435, "OutgoingMailState", 1),
+    replaced!(201, "CommandAccepted", 1),
+    replaced!(202, "CommandRejected", 1),
+    replaced!(2, "UpdateProject", 1),
+    replaced!(106, "TicketCreated", 1),
+    replaced!(108, "TicketStatusUpdated", 1),
+    replaced!(114, "ProjectUpdated", 2),
+    replaced!(409, "ProjectState", 2),
+    replaced!(410, "TicketState", 2),
 ];
 
 /// Schemas by their id, which are small numbers: looking one up is indexing.
@@ -137,11 +145,12 @@ static BY_ID: LazyLock<Vec<Option<&'static Published>>> = LazyLock::new(|| {
 });
 
 /// The schemas that this build writes.
-fn current() -> [&'static Published; 83] {
+fn current() -> [&'static Published; 84] {
     [
         CreateProject::published(),
         UpdateProject::published(),
         ConfigureAssignment::published(),
+        ConfigureWorkflow::published(),
         AddMember::published(),
         UpdateMember::published(),
         RemoveMember::published(),

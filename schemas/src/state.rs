@@ -4,10 +4,11 @@
 use uuid::Uuid;
 
 use crate::record::state_record;
+use crate::workflow::Workflow;
 
 state_record! {
     /// A project. Key: project id (16 bytes).
-    ProjectState = 409 version 2 {
+    ProjectState = 422 version 3 {
         /// Key of the project, as in the code of its tickets: 2 to 10 capital letters and digits.
         key: String,
         /// Name for people.
@@ -35,6 +36,11 @@ state_record! {
         /// Sequence of the event with which the project came to the pool; 0: it was there from the start.
         #[serde(default)]
         pool_since: i64,
+        /// States of the project's tickets and the ways between them; none: the default.
+        workflow: Option<Workflow>,
+        /// Whether nothing of the project may change.
+        #[serde(default)]
+        archived: bool,
     }
 }
 
@@ -75,7 +81,7 @@ state_record! {
 
 state_record! {
     /// What the rules need to know of a ticket. Key: project id, number (8 bytes, big endian).
-    TicketState = 410 version 2 {
+    TicketState = 423 version 3 {
         /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
         ticket_id: Uuid,
         /// Title, 1 to 200 characters.
@@ -109,6 +115,8 @@ state_record! {
         /// Whether nobody is to be given it automatically, as someone has said so.
         #[serde(default)]
         held: bool,
+        /// Whether there is still work to do in that state; none: as the default workflow has it.
+        open: Option<bool>,
     }
 }
 

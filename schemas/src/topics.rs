@@ -33,6 +33,10 @@ pub const DEAD_LETTER_SUFFIX: &str = ".dlq";
 /// Header of a command that says who waits for its outcome; the outcome carries it too.
 pub const REPLY_TO_HEADER: &str = "reply-to";
 
+/// Header of a command with a fingerprint of the request that it is, 16 hexadecimal digits. The outcome has that of the command
+/// that was decided: whoever sent another request with the same command id sees that the answer is not theirs.
+pub const FINGERPRINT_HEADER: &str = "idempotency-fingerprint";
+
 /// Name of the dead-letter topic of `topic`.
 #[must_use]
 pub fn dead_letters(topic: &str) -> String {

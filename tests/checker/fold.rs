@@ -70,6 +70,7 @@ impl Project {
                 if !e.assignment_policy.is_empty() {
                     state.assignment_policy.clone_from(&e.assignment_policy);
                 }
+                (state.workflow, state.archived) = (e.workflow.clone(), e.archived);
                 if state.pool_id != e.pool_id {
                     (state.pool_id, state.pool_since) = (e.pool_id, e.sequence);
                 }
@@ -112,6 +113,12 @@ impl Project {
         }
     }
 
+    /// The states in which there is no work to do.
+    fn closed(&self) -> Vec<String> {
+        let Some(own) = &self.state.workflow else { return vec!["DONE".to_owned()] };
+        own.states.iter().filter(|state| !state.open).map(|state| state.name.clone()).collect()
+    }
+
     fn count(&mut self) {
         let owners = self.members.values().filter(|member| member.role == "owner").count();
         self.state.members = i32::try_from(self.members.len()).unwrap_or(i32::MAX);
@@ -139,6 +146,7 @@ impl Project {
             updated_at: e.updated_at,
             round: 0,
             held: e.imported && e.assignee_id.is_none(),
+            open: Some(!self.closed().contains(&e.status)),
         };
         let (made, description, sequence) = (e.clone(), e.description.clone(), e.sequence);
         self.tickets.insert(e.number, Ticket { state, made, description, sequence, ..Ticket::default() });
@@ -152,6 +160,7 @@ impl Project {
             TicketEvent::TicketUnassigned(e) => (e.number, e.ticket_version, e.unassigned_at),
             _ => return,
         };
+        let closed = self.closed();
         let ticket = self.tickets.entry(number).or_default();
         let state = &mut ticket.state;
         (state.version, state.updated_at, ticket.sequence) = (version, at, event.sequence());
@@ -167,7 +176,8 @@ impl Project {
                 }
             }
             TicketEvent::TicketStatusUpdated(e) => {
-                state.held &= state.status != "DONE" || e.new_status == "DONE";
+                state.held &= !closed.contains(&state.status) || closed.contains(&e.new_status);
+                state.open = Some(!closed.contains(&e.new_status));
                 state.status.clone_from(&e.new_status);
             }
             TicketEvent::TicketAssigned(e) => {

@@ -14,7 +14,7 @@ use super::seen::{Seen, last_values};
 use super::{Finding, Law, shown};
 
 /// Stands for an answer that is not there yet.
-const PENDING: &[u8] = b"P";
+const PENDING: u8 = b'P';
 
 type Entries<V> = BTreeMap<Vec<u8>, V>;
 
@@ -167,7 +167,7 @@ impl Stores<'_> {
                     (Ok(remembered), answer) => {
                         wrong.push(format!("{remembered:?} is remembered, the answer {answer:?}"));
                     }
-                    (Err(_), answer) if value == PENDING => {
+                    (Err(_), answer) if value.first() == Some(&PENDING) => {
                         wrong.push(format!("{} is still being decided, the answer {answer:?}", shown(key)));
                     }
                     (Err(error), _) => wrong.push(format!("{}: {error}", shown(key))),

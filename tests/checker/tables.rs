@@ -111,7 +111,8 @@ fn project(id: &str, p: &fold::Project) -> Value {
     let s = &p.state;
     json!({"id": id, "key": s.key, "name": s.name, "description": s.description, "owner_id": s.owner_id,
         "viewer_comments": s.viewer_comments, "created_at": s.created_at, "updated_at": p.updated_at,
-        "assignment_policy": s.assignment_policy, "pool_id": s.pool_id, "pool_open": s.pool_open})
+        "assignment_policy": s.assignment_policy, "pool_id": s.pool_id, "pool_open": s.pool_open,
+        "workflow": s.workflow.as_ref().map(|own| serde_json::to_string(own).unwrap()), "archived": s.archived})
 }
 
 fn row(project: &uuid::Uuid, number: i64, ticket: &fold::Ticket) -> Value {

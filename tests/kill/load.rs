@@ -272,6 +272,16 @@ impl Client {
             let request = request.bearer_auth(&self.shared.token).header("idempotency-key", order.idempotency_key());
             let underway = Underway::new(&self.shared);
             let number = match request.json(&json!({"title": order.title()})).send().await {
+                // One of two that were sent at once, or the one before is not over although its client has given it up.
+                Ok(response) if response.status() == StatusCode::CONFLICT => {
+                    let problem: Value = response.json().await.unwrap_or_default();
+                    assert!(
+                        ["request_in_flight", ""].contains(&problem["code"].as_str().unwrap_or_default()),
+                        "{problem}"
+                    );
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
                 Ok(response) => number_in(response).await,
                 Err(_) => None,
             };

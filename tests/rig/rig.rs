@@ -254,7 +254,7 @@ fn until_made(request: impl Fn() -> RequestBuilder) -> Value {
         if status == 201 {
             return serde_json::from_str(&body).unwrap();
         }
-        assert!([202, 503].contains(&status) && Instant::now() < end, "{status}: {body}");
+        assert!([202, 409, 503].contains(&status) && Instant::now() < end, "{status}: {body}");
         last(Duration::from_millis(100));
     }
 }

@@ -15,8 +15,10 @@ use crate::PARTITIONS;
 const PROJECTS: [&str; 4] = ["ALFA", "BETA", "GAMMA", "DELTA"];
 /// The project whose pool others join most of the time.
 const POOL: usize = 0;
+/// Where tickets are moved to: not every workflow has all of these, and none the last.
+const STATES: [&str; 7] = ["OPEN", "IN_PROGRESS", "IN_PROGRESS", "REVIEW", "DONE", "DROPPED", "LOST"];
 /// When mail may be wanted, and when not.
-const EMAIL: [&str; 5] = ["immediate", "none", "by pigeon", "hourly", "daily"];
+const EMAIL: [&str; 6] = ["immediate", "none", "by pigeon", "hourly", "hourly", "daily"];
 const USERS: [&str; 6] =
     ["ada@example.org", "bob@example.org", "eve@example.org", "zoë@example.org", "github:octocat", "bob@example.com"];
 
@@ -88,8 +90,8 @@ impl Commands {
                 let user = USERS.choose(rng).expect("users");
                 register(rng, user)
             }
-            6..8 => about_oneself(rng),
-            8..11 => Self::broken(rng),
+            6..10 => about_oneself(rng),
+            10..13 => Self::broken(rng),
             _ => self.ticket_command(rng),
         };
         if message.command.is_some() {
@@ -231,11 +233,13 @@ impl Commands {
                 rng,
             ),
             61..76 => {
-                let status =
-                    ["OPEN", "IN_PROGRESS", "IN_PROGRESS", "REVIEW", "DONE", "LOST"].choose(rng).expect("states");
+                let status = STATES.choose(rng).expect("states");
                 ticket(command!(MoveTicket { number, expected_version, status: (*status).to_owned() }), rng)
             }
-            76..81 => ticket(command!(AssignTicket { number, expected_version, assignee_id: user_id }), rng),
+            // More often no more archived than archived, or little else would be accepted.
+            76..78 => ticket(command!(UpdateProject { archived: Some(rng.random_bool(0.1)) }), rng),
+            78..80 => ticket(command!(ConfigureWorkflow { workflow: workflow(rng) }), rng),
+            80 | 94..97 => ticket(command!(AssignTicket { number, expected_version, assignee_id: user_id }), rng),
             81..84 => ticket(command!(UnassignTicket { number, expected_version }), rng),
             84..92 => {
                 let parent_id = self.comments.choose(rng).filter(|_| rng.random_bool(0.2)).copied();
@@ -309,6 +313,25 @@ pub(crate) fn last_words(rng: &mut SmallRng) -> Vec<Message> {
     words
 }
 
+/// The default, with a guarded way and a further state, or without one that tickets may be in.
+fn workflow(rng: &mut SmallRng) -> Option<Workflow> {
+    let mut workflow = Workflow::standard().clone();
+    match rng.random_range(0..5) {
+        0..3 => return None,
+        3 => {
+            workflow.states.push(WorkflowState { name: "DROPPED".to_owned(), open: rng.random_bool(0.5) });
+            let (from, to) = ("IN_PROGRESS".to_owned(), "DROPPED".to_owned());
+            workflow.transitions.push(WorkflowTransition { from, to, ..WorkflowTransition::default() });
+            workflow.transitions[3].requires_assignee = true;
+        }
+        _ => {
+            workflow.states.retain(|state| state.name != "REVIEW");
+            workflow.transitions.retain(|way| way.from != "REVIEW" && way.to != "REVIEW");
+        }
+    }
+    Some(workflow)
+}
+
 fn register(rng: &mut SmallRng, user_key: &str) -> Message {
     let placeholder = user_key.split_once(':');
     let command = UserCommand::from(RegisterUser {
@@ -331,11 +354,11 @@ fn about_oneself(rng: &mut SmallRng) -> Message {
     let user_key = (*USERS.choose(rng).expect("users")).to_owned();
     let (command_id, actor_id, correlation_id) = (id(rng), ids::user_id(&user_key), id(rng));
     let key = user_key.clone();
-    let command = if rng.random_bool(0.3) {
-        let kinds = ["ticket.commented", "ticket.assigned", "ticket.sneezed"];
+    let command = if rng.random_bool(0.5) {
+        let kinds = ["ticket.commented", "ticket.assigned", "ticket.watch.added", "ticket.deleted", "ticket.sneezed"];
         let muted_kinds = Some(kinds.choose(rng).iter().map(|kind| (**kind).to_owned()).collect());
         let muted_projects = rng.random_bool(0.3).then(|| vec![ids::project_id(PROJECTS[0])]);
-        let email = rng.random_bool(0.3).then(|| EMAIL.choose(rng).map(|mode| (*mode).to_owned()).unwrap_or_default());
+        let email = rng.random_bool(0.7).then(|| EMAIL.choose(rng).map(|mode| (*mode).to_owned()).unwrap_or_default());
         let night = rng.random_bool(0.1).then(|| ["", "21:00", "23:30"].choose(rng).map_or("", |from| *from));
         let time_zone = rng.random_bool(0.1).then(|| (*["", "Europe/Madrid"].choose(rng).unwrap_or(&"")).to_owned());
         UserCommand::from(UpdatePreferences {

@@ -16,6 +16,8 @@ pub(crate) const DIGEST: &str = "somebody got a digest";
 pub(crate) const CLOSED: &str = "closed in order";
 /// No mishap, but what many of them are to happen to.
 pub(crate) const MOVED: &str = "project moved to another pool";
+pub(crate) const ARCHIVED: &str = "project archived, and one no more";
+pub(crate) const OWN_WORKFLOW: &str = "workflow of its own, and a move after";
 pub(crate) const WIPED: &str = "state directory deleted";
 
 impl Coverage {
@@ -35,7 +37,8 @@ impl Coverage {
 
     /// The kinds of mishap that never came.
     pub(crate) fn missing(&self) -> Vec<String> {
-        let others = [LOST_COMMIT, LOST_ANSWER, TOLD, DIGEST, MOVED, CLOSED, WIPED].map(str::to_owned);
+        let others =
+            [LOST_COMMIT, LOST_ANSWER, TOLD, DIGEST, MOVED, ARCHIVED, OWN_WORKFLOW, CLOSED, WIPED].map(str::to_owned);
         let all = Step::ALL.into_iter().map(Self::crash).chain(others);
         all.filter(|what| !self.0.contains_key(what)).collect()
     }

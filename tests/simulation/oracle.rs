@@ -31,10 +31,14 @@ pub(crate) struct Sent {
 pub(crate) struct Seen {
     /// How many notifications there are.
     pub(crate) told: usize,
-    /// Whether somebody got a digest.
-    pub(crate) digests: bool,
-    /// Whether a project has moved to another's pool.
-    pub(crate) moved: bool,
+    /// How many digests there are.
+    pub(crate) digests: usize,
+    /// How often a project has moved to another's pool, or changed while it was there.
+    pub(crate) moved: usize,
+    /// Whether a project was archived, and one was no more.
+    pub(crate) archived: bool,
+    /// Whether a project had a workflow of its own, and tickets were moved after.
+    pub(crate) own_workflow: bool,
 }
 
 pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Result<Seen> {
@@ -48,15 +52,22 @@ pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Resu
     for gathered in stores[GATHERED].values() {
         waiting.insert(frame::decode::<GatheredState>(gathered)?.item.notification_id);
     }
-    let digests = mails.iter().any(|Mail::MailRequested(mail)| mail.kind == "digest");
+    let digests = mails.iter().filter(|Mail::MailRequested(mail)| mail.kind == "digest").count();
     let told = Told { notifications: &notifications, mails: &mails, waiting };
     let told = crate::news::check(&events, &users, &told).map_err(anyhow::Error::msg)?;
     let mut contradictions = Vec::new();
     verify_pools(&Found(stores), &mut |difference| contradictions.push(difference.to_string()))?;
     ensure!(contradictions.is_empty(), "{}", contradictions.join("\n"));
     answers(broker, sent, &created)?;
-    let joins = |event: &TicketEvent| matches!(event, TicketEvent::ProjectUpdated(event) if event.pool_id.is_some());
-    Ok(Seen { told, digests, moved: events.iter().any(joins) })
+    let joins = |event: &&TicketEvent| matches!(event, TicketEvent::ProjectUpdated(event) if event.pool_id.is_some());
+    let is_archived = |event: &TicketEvent| matches!(event, TicketEvent::ProjectUpdated(event) if event.archived);
+    let is_active = |event: &TicketEvent| matches!(event, TicketEvent::ProjectUpdated(event) if !event.archived);
+    let archived = events.iter().skip_while(|event| !is_archived(event)).any(is_active);
+    let configures =
+        |event: &TicketEvent| matches!(event, TicketEvent::ProjectUpdated(event) if event.workflow.is_some());
+    let moves = |event: &TicketEvent| matches!(event, TicketEvent::TicketStatusUpdated(_));
+    let own_workflow = events.iter().skip_while(|event| !configures(event)).any(moves);
+    Ok(Seen { told, digests, moved: events.iter().filter(joins).count(), archived, own_workflow })
 }
 
 fn decoded<T>(

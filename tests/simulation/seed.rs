@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use topology::Step;
 
 use crate::commands::{Commands, Message, last_words};
-use crate::coverage::{Coverage, DIGEST, MOVED, TOLD};
+use crate::coverage::{ARCHIVED, Coverage, DIGEST, MOVED, OWN_WORKFLOW, TOLD};
 use crate::oracle::Sent;
 use crate::world::World;
 use crate::{compare, oracle, records, reference};
@@ -176,9 +176,14 @@ impl Run {
         let stores = records::stores(&self.world.topology, &self.world.config, &*broker)?;
         compare::same_stores(&stores, &reference).context("as it lies on the disk")?;
         let seen = oracle::check(&*broker, &stores, &self.sent)?;
-        for (_, what) in
-            [(seen.told > 0, TOLD), (seen.moved, MOVED), (seen.digests, DIGEST)].into_iter().filter(|(seen, _)| *seen)
-        {
+        let kinds = [
+            (seen.told > 0, TOLD),
+            (seen.moved > 0, MOVED),
+            (seen.digests > 0, DIGEST),
+            (seen.archived, ARCHIVED),
+            (seen.own_workflow, OWN_WORKFLOW),
+        ];
+        for (_, what) in kinds.into_iter().filter(|(seen, _)| *seen) {
             self.world.luck.lock().coverage.count(what);
         }
         std::fs::remove_dir_all(&self.world.config.state_dir)?;

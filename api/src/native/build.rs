@@ -1,9 +1,10 @@
 //! Builds the record of a command from its fields; which fields a command takes stands here, and only here.
 
 use schemas::{
-    AddMember, AssignTicket, CommentTicket, ConfigureAssignment, CreateProject, CreateTicket, DeleteTicket, EditTicket,
-    ImportTicket, MoveTicket, ReadNotifications, RegisterUser, RemoveMember, TicketCommand, UnassignTicket,
-    UnwatchTicket, UpdateMember, UpdatePreferences, UpdateProject, UserCommand, WatchTicket, ids,
+    AddMember, AssignTicket, CommentTicket, ConfigureAssignment, ConfigureWorkflow, CreateProject, CreateTicket,
+    DeleteTicket, EditTicket, ImportTicket, MoveTicket, ReadNotifications, RegisterUser, RemoveMember, TicketCommand,
+    UnassignTicket, UnwatchTicket, UpdateMember, UpdatePreferences, UpdateProject, UserCommand, WatchTicket, Workflow,
+    WorkflowState, WorkflowTransition, ids,
 };
 use uuid::Uuid;
 
@@ -56,7 +57,7 @@ macro_rules! user_record {
 pub(super) const USER_TYPES: [&str; 3] = ["RegisterUser", "UpdatePreferences", "ReadNotifications"];
 
 /// The names of all commands, for messages.
-pub(super) const TYPES: &str = "CreateProject, UpdateProject, ConfigureAssignment, AddMember, UpdateMember, RemoveMember, CreateTicket, ImportTicket, \
+pub(super) const TYPES: &str = "CreateProject, UpdateProject, ConfigureWorkflow, ConfigureAssignment, AddMember, UpdateMember, RemoveMember, CreateTicket, ImportTicket, \
      EditTicket, MoveTicket, AssignTicket, UnassignTicket, CommentTicket, WatchTicket, UnwatchTicket, DeleteTicket, RegisterUser, \
      UpdatePreferences, ReadNotifications";
 
@@ -71,6 +72,10 @@ pub(crate) fn ticket_command(
     let command = match kind {
         "CreateProject" => create_project(from, by)?,
         "UpdateProject" => update_project(from, &to, by)?,
+        "ConfigureWorkflow" => {
+            let (workflow, expected) = (workflow(from)?, from.opt_uuid("expectedWorkflow")?);
+            record!(by, to.project_id, ConfigureWorkflow { workflow, expected: by.expected_workflow.or(expected) })
+        }
         "ConfigureAssignment" => {
             let (policy, pool_open) = (from.opt_string("policy")?, from.opt_bool("poolOpen")?);
             // The id of a project is the pool's that it hosts.
@@ -182,8 +187,28 @@ fn create_project(from: &mut Fields, by: Envelope) -> Result<TicketCommand, Fiel
 
 fn update_project(from: &mut Fields, to: &Target, by: Envelope) -> Result<TicketCommand, FieldError> {
     let (name, description) = (from.opt_string("name")?, from.opt_string("description")?);
-    let viewer_comments = from.opt_bool("viewerComments")?;
-    Ok(record!(by, to.project_id, UpdateProject { name, description, viewer_comments }))
+    let (viewer_comments, archived) = (from.opt_bool("viewerComments")?, from.opt_bool("archived")?);
+    Ok(record!(by, to.project_id, UpdateProject { name, description, viewer_comments, archived }))
+}
+
+/// None, which is the default, where no states are named.
+fn workflow(from: &mut Fields) -> Result<Option<Workflow>, FieldError> {
+    let states = from.opt_objects("states", |state| {
+        Ok(WorkflowState { name: state.string("name")?, open: state.opt_bool("open")?.unwrap_or(true) })
+    })?;
+    let transitions = from.opt_objects("transitions", |way| {
+        Ok(WorkflowTransition {
+            from: way.string("from")?,
+            to: way.string("to")?,
+            requires_assignee: way.opt_bool("requiresAssignee")?.unwrap_or(false),
+            requires_comment: way.opt_bool("requiresComment")?.unwrap_or(false),
+            only_roles: way.strings("onlyRoles")?,
+        })
+    })?;
+    if states.is_none() && transitions.is_some() {
+        return Err(FieldError::missing("states"));
+    }
+    Ok(states.map(|states| Workflow { states, transitions: transitions.unwrap_or_default() }))
 }
 
 fn add_member(from: &mut Fields, to: Target, by: Envelope) -> Result<TicketCommand, FieldError> {

@@ -68,6 +68,7 @@ fn parse_fields(
         correlation_id: fields.opt_uuid("correlationId")?.unwrap_or(command_id),
         traceparent: None,
         expected_version: None,
+        expected_workflow: None,
     };
     if USER_TYPES.contains(&kind.as_str()) {
         return Ok(Command::User(user_command(&kind, fields, &caller.email, by)?));

@@ -25,8 +25,10 @@ pub(crate) struct Envelope {
     pub(crate) issued_at: i64,
     pub(crate) correlation_id: Uuid,
     pub(crate) traceparent: Option<String>,
-    /// From `If-Match`.
+    /// From `If-Match`, of a ticket.
     pub(crate) expected_version: Option<i64>,
+    /// From `If-Match`, of a workflow.
+    pub(crate) expected_workflow: Option<Uuid>,
 }
 
 /// A command for either topic.

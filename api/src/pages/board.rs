@@ -34,6 +34,7 @@ async fn render(visit: &Visit, key: String) -> Result<Response, Instead> {
         visitor => identity.email.as_str(),
         key => board.project.key,
         name => board.project.name,
+        archived => board.project.archived,
         description => board.project.description,
         single => column.is_some(),
         columns,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use connectors::read_model::{DEFAULT_STATUSES, MAX_PAGE};
+use connectors::read_model::MAX_PAGE;
 use minijinja::{Value, context};
+use schemas::Workflow;
 use schemas::reader::ProjectRow;
 use uuid::Uuid;
 
@@ -42,11 +43,13 @@ fn view(project: ProjectRow, by_status: &BTreeMap<String, i64>) -> Value {
         let count = by_status.get(status).copied().unwrap_or_default();
         context! { status, name => text::words(status), count => text::number(count) }
     };
+    let states = &Workflow::or_standard(project.workflow.as_ref()).states;
     context! {
         key => project.key,
         name => project.name,
         description => project.description.chars().take(200).collect::<String>(),
         total => text::number(by_status.values().sum()),
-        counts => DEFAULT_STATUSES.map(count).to_vec(),
+        counts => states.iter().map(|state| count(&state.name)).collect::<Vec<_>>(),
+        archived => project.archived,
     }
 }

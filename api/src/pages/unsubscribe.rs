@@ -74,6 +74,7 @@ async fn unsubscribe(recipient: &Recipient, email: &str) -> Result<(), Early> {
     let command_id = Uuid::new_v4();
     let writer = Writer {
         identity: Arc::new(Identity::new(email, "", false)),
+        key: None,
         command_id,
         correlation_id: command_id,
         traceparent: None,

@@ -18,3 +18,4 @@ pub(crate) mod users;
 pub(crate) mod verify;
 pub(crate) mod watchers;
 pub(crate) mod webhooks;
+pub(crate) mod workflow;

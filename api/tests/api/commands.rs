@@ -6,6 +6,7 @@ use axum::http::Method;
 use connectors::gateway::GatewayError;
 use schemas::{CommandAccepted, CommandFailed, Outcome};
 use serde_json::json;
+use tokio::sync::oneshot;
 use topology::trace::Trace;
 use uuid::Uuid;
 
@@ -87,4 +88,104 @@ async fn should_hand_the_callers_trace_on_with_a_command_and_ignore_one_that_is_
     let malformed = [("traceparent", &PARENT[1..]), ("tracestate", "vendor=1")];
     world.send_with("ada", Method::POST, path, body, &malformed).await;
     assert_eq!((world.log.trace(), world.log.sent().len()), (Trace::none(), 2));
+}
+
+const KEYED: [(&str, &str); 1] = [("idempotency-key", "a")];
+
+async fn keyed(world: &World, path: &str, title: &str) -> crate::support::Reply {
+    world.send_with("ada", Method::POST, path, json!({ "title": title }), &KEYED).await
+}
+
+/// The outcome of a ticket's creation, as the processor would remember it.
+fn remembered(command: &schemas::TicketCommand, fingerprint: Option<i64>) -> Outcome {
+    let Outcome::Accepted(first) = accepted(command, 1) else { unreachable!("it is accepted") };
+    Outcome::Accepted(CommandAccepted { fingerprint, ..first })
+}
+
+#[tokio::test]
+async fn should_refuse_a_second_request_with_a_key_while_the_first_is_under_way() {
+    let world = World::new();
+    world.ticket(1, "one");
+    let (let_come, comes) = oneshot::channel();
+    let mut comes = Some(comes);
+    world.log.decide(move |_| comes.take().map_or(Answer::Silence, Answer::Later));
+    let path = "/projects/WEB/tickets";
+    let first = keyed(&world, path, "one");
+    let second = async {
+        let refused = keyed(&world, path, "one").await;
+        refused.problem(409, "request_in_flight");
+        assert_eq!(refused.header("retry-after"), "1");
+        let command = world.log.only();
+        let_come.send(remembered(&command, world.log.fingerprint())).expect("the first waits");
+        command
+    };
+    let (first, command) = tokio::join!(first, second);
+    assert_eq!(first.status.as_u16(), 201, "{}", first.text);
+    let again = Outcome::with_duplicate(remembered(&command, world.log.fingerprint()), true);
+    world.log.decide(move |_| Answer::Outcome(again.clone()));
+    assert_eq!(keyed(&world, path, "one").await.status.as_u16(), 201, "it is over");
+}
+
+#[tokio::test]
+async fn should_refuse_the_answer_to_another_request_with_the_same_key() {
+    let world = World::new();
+    world.ticket(1, "one");
+    let path = "/projects/WEB/tickets";
+    world.log.decide(|command| Answer::Outcome(accepted(command, 1)));
+    assert_eq!(keyed(&world, path, "one").await.status.as_u16(), 201);
+    let first = world.log.fingerprint();
+    assert!(first.is_some());
+    world.log.decide(move |command| Answer::Outcome(remembered(command, first).with_duplicate(true)));
+    assert_eq!(keyed(&world, path, "one").await.status.as_u16(), 201);
+    keyed(&world, path, "two").await.problem(422, "idempotency_key_reused");
+    keyed(&world, "/projects/WEB/tickets?x", "one").await.problem(422, "idempotency_key_reused");
+    // What was decided in another project, or is of another kind, before there were fingerprints.
+    let elsewhere = |kind: &'static str, project| {
+        move |command: &schemas::TicketCommand| {
+            let Outcome::Accepted(first) = remembered(command, None) else { unreachable!("it is accepted") };
+            Answer::Outcome(Outcome::Accepted(CommandAccepted {
+                command_type: kind.to_owned(),
+                project_id: project,
+                ..first
+            }))
+        }
+    };
+    world.log.decide(elsewhere("CreateTicket", Some(Uuid::from_u128(1))));
+    keyed(&world, path, "one").await.problem(422, "idempotency_key_reused");
+    world.log.decide(elsewhere("DeleteTicket", Some(web())));
+    keyed(&world, path, "one").await.problem(422, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn should_send_nothing_that_the_read_model_knows_to_be_another_request() {
+    let world = World::new();
+    world.ticket(1, "one");
+    world.log.decide(|command| Answer::Outcome(accepted(command, 1)));
+    keyed(&world, "/projects/WEB/tickets", "one").await;
+    let (command, fingerprint) = (world.log.only(), world.log.fingerprint());
+    let know = |first: Outcome| world.model.tables().outcomes = vec![first];
+    let other = async || keyed(&world, "/projects/OTHER/tickets", "one").await;
+    know(decided(&command, fingerprint, now_ms()));
+    other().await.problem(422, "idempotency_key_reused");
+    assert_eq!(world.log.sent().len(), 1);
+    assert_eq!(keyed(&world, "/projects/WEB/tickets", "one").await.status.as_u16(), 201, "the same request");
+    // What is decided anew by now, and where there is no answer.
+    world.log.decide(|command| Answer::Outcome(rejected(command, "project_not_found", &[])));
+    know(decided(&command, fingerprint, now_ms() - 8 * 24 * 3_600_000));
+    other().await.problem(404, "project_not_found");
+    know(Outcome::Failed(CommandFailed { command_id: command.command_id(), ..CommandFailed::default() }));
+    other().await.problem(404, "project_not_found");
+    know(decided(&command, fingerprint, now_ms()));
+    world.model.silent.store(true, std::sync::atomic::Ordering::SeqCst);
+    other().await.problem(404, "project_not_found");
+}
+
+fn decided(command: &schemas::TicketCommand, fingerprint: Option<i64>, decided_at: i64) -> Outcome {
+    let Outcome::Accepted(first) = remembered(command, fingerprint) else { unreachable!("it is accepted") };
+    Outcome::Accepted(CommandAccepted { decided_at, ..first })
+}
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
 }

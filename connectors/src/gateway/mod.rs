@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use backlog::Backlog;
 use outcomes::Ear;
-use schemas::topics::REPLY_TO_HEADER;
+use schemas::topics::{FINGERPRINT_HEADER, REPLY_TO_HEADER};
 use schemas::{Outcome, SchemaError, SchemaRegistry, TicketCommand, UserCommand, WebhookCommand, topics};
 use sending::Sending;
 use tokio::sync::oneshot;
@@ -173,27 +173,37 @@ impl CommandGateway {
         }))
     }
 
-    /// Hands a command to the log without waiting; `trace` is what it belongs to. Commands of one caller to one project keep
-    /// their order.
+    /// Hands a command to the log without waiting; `trace` is what it belongs to, `fingerprint` what tells it from another one with
+    /// the same id. Commands of one caller to one project keep their order.
     ///
     /// # Errors
     /// It was not taken: nothing was written.
-    pub fn send(&self, command: &TicketCommand, trace: &Trace) -> Result<Submitted, GatewayError> {
+    pub fn send(
+        &self,
+        command: &TicketCommand,
+        trace: &Trace,
+        fingerprint: Option<i64>,
+    ) -> Result<Submitted, GatewayError> {
         let mut key = [0; uuid::fmt::Hyphenated::LENGTH];
         let key = command.project_id().hyphenated().encode_lower(&mut key);
-        self.produce(&self.tickets, command.command_id(), key.as_bytes(), trace, |out| {
-            command.encode_with(&*self.registry, out)
-        })
+        let about =
+            About { route: &self.tickets, command: command.command_id(), key: key.as_bytes(), trace, fingerprint };
+        self.produce(&about, |out| command.encode_with(&*self.registry, out))
     }
 
     /// As [`Self::send`], for a command about a user.
     ///
     /// # Errors
     /// It was not taken: nothing was written.
-    pub fn send_user(&self, command: &UserCommand, trace: &Trace) -> Result<Submitted, GatewayError> {
-        self.produce(&self.users, command.command_id(), command.user_key().as_bytes(), trace, |out| {
-            command.encode_with(&*self.registry, out)
-        })
+    pub fn send_user(
+        &self,
+        command: &UserCommand,
+        trace: &Trace,
+        fingerprint: Option<i64>,
+    ) -> Result<Submitted, GatewayError> {
+        let key = command.user_key().as_bytes();
+        let about = About { route: &self.users, command: command.command_id(), key, trace, fingerprint };
+        self.produce(&about, |out| command.encode_with(&*self.registry, out))
     }
 
     /// Hands over a command about webhooks, which has no outcome, and comes back when it is durable in the log.
@@ -216,7 +226,7 @@ impl CommandGateway {
     /// It was not taken, or not written. [`GatewayError::Unavailable`] can mean that it was written nevertheless; as the
     /// command id is the idempotency key, the same command can be sent again.
     pub async fn submit(&self, command: &TicketCommand) -> Result<Submitted, GatewayError> {
-        let mut submitted = self.send(command, &Trace::none())?;
+        let mut submitted = self.send(command, &Trace::none(), None)?;
         submitted.durable().await?;
         Ok(submitted)
     }
@@ -226,7 +236,7 @@ impl CommandGateway {
     /// # Errors
     /// As [`Self::submit`].
     pub async fn submit_user(&self, command: &UserCommand) -> Result<Submitted, GatewayError> {
-        let mut submitted = self.send_user(command, &Trace::none())?;
+        let mut submitted = self.send_user(command, &Trace::none(), None)?;
         submitted.durable().await?;
         Ok(submitted)
     }
@@ -262,14 +272,18 @@ impl CommandGateway {
 
     fn produce(
         &self,
-        route: &Route,
-        command: Uuid,
-        key: &[u8],
-        trace: &Trace,
+        about: &About<'_>,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), SchemaError>,
     ) -> Result<Submitted, GatewayError> {
         thread_local!(static VALUE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
-        let partition = route.of(key);
+        let About { command, key, trace, .. } = *about;
+        let partition = about.route.of(key);
+        let with_fingerprint = about.fingerprint.map(|fingerprint| {
+            let mut headers = self.headers.clone();
+            headers.push(FINGERPRINT_HEADER, format!("{fingerprint:016x}"));
+            headers
+        });
+        let headers = with_fingerprint.as_ref().unwrap_or(&self.headers);
         VALUE.with_borrow_mut(|value| {
             value.clear();
             encode(value)?;
@@ -277,7 +291,7 @@ impl CommandGateway {
             let waiters = self.waiters.clone();
             let withdraw = move |error: &GatewayError| waiters.withdraw(command, ticket, error);
             let record = Handed { partition, command, key, value };
-            let durable = self.write(&record, &self.headers, trace, withdraw)?;
+            let durable = self.write(&record, headers, trace, withdraw)?;
             Ok(Submitted { command_id: command, durable: Some(durable), outcome })
         })
     }
@@ -320,6 +334,15 @@ impl CommandGateway {
         self.producer.send(handed.partition, record, delivery).map_err(|error| refused(error.into()))?;
         Ok(durable)
     }
+}
+
+/// A command, but for its content.
+struct About<'a> {
+    route: &'a Route,
+    command: Uuid,
+    key: &'a [u8],
+    trace: &'a Trace,
+    fingerprint: Option<i64>,
 }
 
 /// A record that is to be written.

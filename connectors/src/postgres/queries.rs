@@ -309,7 +309,7 @@ async fn board(db: &mut PgConnection, id: Uuid) -> Result<Option<Board>, sqlx::E
     let Some(project) = found else { return Ok(None) };
     let counts: Vec<(String, i64)> = sqlx::query_as(BOARD_COUNTS).bind(id).fetch_all(&mut *moment).await?;
     let mut columns = Vec::new();
-    for (status, count) in Board::columns_in_order(counts) {
+    for (status, count) in Board::columns_in_order(&project, counts) {
         let tickets = match count {
             0 => Page { items: Vec::new(), next: None },
             _ => column(&mut moment, id, &status, None, BOARD_COLUMN_PAGE).await?,

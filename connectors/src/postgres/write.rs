@@ -11,7 +11,9 @@ use sqlx::{Encode, PgConnection, Postgres, Type};
 use uuid::Uuid;
 
 use super::{deliveries, mails};
-use crate::sink::changes::{Changes, MemberChange, OutcomeRow, PRUNE_AT_ONCE, ProjectChange, TicketKey, TicketPatch};
+use crate::sink::changes::{
+    Changes, MemberChange, OutcomeRow, PRUNE_AT_ONCE, ProjectChange, TicketKey, TicketPatch, workflow_json,
+};
 
 /// Writes all of it; the order matters only in that a deleted ticket's row is there when it is deleted, and that of its labels the
 /// old ones go before the new ones come. Returns how many old outcomes, mails and deliveries went.
@@ -354,12 +356,14 @@ async fn write_projects(db: &mut PgConnection, changes: &[ProjectChange]) -> Res
         return Ok(());
     }
     let updated: Vec<&ProjectUpdated> = updated.into_values().collect();
+    let workflows: Result<Vec<Option<String>>, _> = updated.iter().map(|event| workflow_json(event)).collect();
     sqlx::query(
         "UPDATE projects p SET name = v.name, description = v.description, viewer_comments = v.viewer_comments, \
          updated_at = v.updated_at, assignment_policy = coalesce(nullif(v.policy, ''), p.assignment_policy), \
-         pool_id = v.pool_id, pool_open = v.pool_open \
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::text[], $7::uuid[], $8::boolean[]) \
-         AS v (id, name, description, viewer_comments, updated_at, policy, pool_id, pool_open) WHERE p.id = v.id",
+         pool_id = v.pool_id, pool_open = v.pool_open, workflow = v.workflow, archived = v.archived \
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::text[], $7::uuid[], $8::boolean[], \
+         $9::text[], $10::boolean[]) \
+         AS v (id, name, description, viewer_comments, updated_at, policy, pool_id, pool_open, workflow, archived) WHERE p.id = v.id",
     )
     .bind(column(&updated, |event| event.project_id))
     .bind(column(&updated, |event| &event.name))
@@ -369,6 +373,8 @@ async fn write_projects(db: &mut PgConnection, changes: &[ProjectChange]) -> Res
     .bind(column(&updated, |event| &event.assignment_policy))
     .bind(column(&updated, |event| event.pool_id))
     .bind(column(&updated, |event| event.pool_open))
+    .bind(workflows?)
+    .bind(column(&updated, |event| event.archived))
     .execute(db)
     .await
     .map(drop)
@@ -522,7 +528,8 @@ async fn write_outcomes(db: &mut PgConnection, outcomes: &[OutcomeRow]) -> Resul
     sqlx::query(
         "INSERT INTO outcomes AS o (command_id, decided_at, failed, outcome) \
          SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::boolean[], $4::bytea[]) ON CONFLICT (command_id) DO UPDATE \
-         SET decided_at = excluded.decided_at, failed = excluded.failed, outcome = excluded.outcome WHERE o.failed",
+         SET decided_at = excluded.decided_at, failed = excluded.failed, outcome = excluded.outcome \
+         WHERE o.failed OR o.decided_at < excluded.decided_at - 604800000",
     )
     .bind(column(outcomes, |outcome| outcome.command_id))
     .bind(column(outcomes, |outcome| outcome.decided_at))

@@ -12,9 +12,12 @@ use schemas::reader::{
 use schemas::{
     DeliveryResult, Mail, MailResult, Notification, NotificationsRead, Outcome, ProjectCreated, ProjectMemberAdded,
     ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated, TicketCreated, TicketEvent, TicketUpdated, UserEvent,
-    workflow,
 };
 use uuid::Uuid;
+
+/// How long outcomes, mails and deliveries are kept, by the outcomes' own time: as long as the pipeline remembers commands, and the log keeps
+/// each of them. An outcome that is older than another one of the same command by more is of what was forgotten, and makes room for it.
+pub(crate) const KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// A ticket, by project and number.
 pub(crate) type TicketKey = (Uuid, i64);
@@ -127,6 +130,12 @@ pub(crate) struct OutcomeRow {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// The column of a project's workflow.
+pub(crate) fn workflow_json(event: &ProjectUpdated) -> Result<Option<String>, sqlx::Error> {
+    let text = event.workflow.as_ref().map(serde_json::to_string).transpose();
+    text.map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
 impl Changes {
     /// Takes in an event. Its sequence has been checked.
     pub(crate) fn ticket_event(&mut self, event: TicketEvent) {
@@ -144,7 +153,7 @@ impl Changes {
                 self.patch(key, patch);
             }
             TicketEvent::TicketStatusUpdated(event) => {
-                let reopened = !workflow::is_open(&event.old_status) && workflow::is_open(&event.new_status);
+                let reopened = !event.was_open() && event.is_open();
                 self.count(event.project_id, event.old_status, -1);
                 self.count(event.project_id, event.new_status.clone(), 1);
                 let patch = TicketPatch {
@@ -316,7 +325,7 @@ impl Changes {
                 }
                 Entry::Occupied(entry) => {
                     if let Some(earlier) = kept.get_mut(*entry.get())
-                        && earlier.failed
+                        && (earlier.failed || earlier.decided_at < outcome.decided_at - KEPT_MS)
                     {
                         *earlier = outcome;
                     }

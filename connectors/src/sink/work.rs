@@ -11,7 +11,7 @@ use topology::broker::{Broker, BrokerError, Consumer, Fetched, Polled, TopicPart
 use uuid::Uuid;
 
 use super::announce::{Announce, Announcement};
-use super::changes::{Changes, PRUNE_AT_ONCE};
+use super::changes::{Changes, KEPT_MS, PRUNE_AT_ONCE};
 use super::spans::Spans;
 use super::store::{Move, Position, ReadModelStore};
 use super::{SinkError, SinkOptions, SinkPoint};
@@ -26,10 +26,6 @@ const TOPICS: [&str; 7] = [
     topics::WEBHOOK_RESULTS,
     topics::COMMAND_OUTCOMES,
 ];
-
-/// How long outcomes, mails and deliveries are kept, by the outcomes' own time: as long as the pipeline remembers commands, and the log keeps
-/// each of them.
-const KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// How often old ones are looked for, by the outcomes' own time.
 const PRUNE_EVERY_MS: i64 = 60_000;

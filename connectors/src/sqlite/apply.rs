@@ -8,7 +8,9 @@ use sqlx::{Arguments, SqliteConnection};
 use uuid::Uuid;
 
 use super::multi_row::MultiRow;
-use crate::sink::changes::{Changes, MemberChange, OutcomeRow, PRUNE_AT_ONCE, ProjectChange, TicketKey, TicketPatch};
+use crate::sink::changes::{
+    Changes, MemberChange, OutcomeRow, PRUNE_AT_ONCE, ProjectChange, TicketKey, TicketPatch, workflow_json,
+};
 use crate::sql::{ADD_TO_DELIVERY, ADD_TO_MAIL, DELIVERY, MAIL};
 
 /// The statements that take many rows.
@@ -94,7 +96,7 @@ impl Writer {
                 "INSERT INTO outcomes (command_id, decided_at, failed, outcome) VALUES",
                 4,
                 "ON CONFLICT DO UPDATE SET decided_at = excluded.decided_at, failed = excluded.failed, outcome = excluded.outcome \
-                 WHERE outcomes.failed",
+                 WHERE outcomes.failed OR outcomes.decided_at < excluded.decided_at - 604800000",
             ),
         }
     }
@@ -359,9 +361,11 @@ async fn write_project(db: &mut SqliteConnection, change: ProjectChange) -> Resu
             .await?;
         }
         ProjectChange::Updated(event) => {
+            let workflow = workflow_json(&event)?;
             sqlx::query(
                 "UPDATE projects SET name = ?, description = ?, viewer_comments = ?, updated_at = ?, \
-                 assignment_policy = coalesce(nullif(?, ''), assignment_policy), pool_id = ?, pool_open = ? WHERE id = ?",
+                 assignment_policy = coalesce(nullif(?, ''), assignment_policy), pool_id = ?, pool_open = ?, workflow = ?, \
+                 archived = ? WHERE id = ?",
             )
             .bind(event.name)
             .bind(event.description)
@@ -370,6 +374,8 @@ async fn write_project(db: &mut SqliteConnection, change: ProjectChange) -> Resu
             .bind(event.assignment_policy)
             .bind(event.pool_id)
             .bind(event.pool_open)
+            .bind(workflow)
+            .bind(event.archived)
             .bind(event.project_id)
             .execute(db)
             .await?;

@@ -8,8 +8,8 @@ use connectors::read_model::{TicketOrder, TicketQuery};
 use connectors::sink::{SinkError, SinkHandle, SinkOptions, SinkPoint, SinkStatus, SinkWatch};
 use schemas::reader::{AssignmentRow, OutcomeRow};
 use schemas::{
-    CommandFailed, NotificationCreated, NotificationsRead, Occasion, Outcome, Preferences, TicketAssigned,
-    TicketCreated, TicketDeleted, TicketEvent, TicketUpdated, UserCreated, UserUpdated, ids, topics,
+    NotificationCreated, NotificationsRead, Occasion, Outcome, Preferences, TicketAssigned, TicketCreated,
+    TicketDeleted, TicketEvent, TicketUpdated, UserCreated, UserUpdated, ids, topics,
 };
 use topology::broker::{Fetched, TopicPartition, partition_for_key};
 use uuid::Uuid;
@@ -25,7 +25,12 @@ pub(crate) use crate::mails::{
     should_forget_the_mails_of_those_who_were_erased_and_old_ones,
     should_know_what_became_of_a_mail_whichever_record_comes_first, should_list_mails_in_pages_and_by_state,
 };
+pub(crate) use crate::outcomes::{
+    should_keep_the_first_outcome_of_a_command_but_replace_a_failure,
+    should_keep_what_became_of_a_command_that_was_forgotten_and_sent_again,
+};
 use crate::support::*;
+pub(crate) use crate::workflows::should_show_the_workflow_of_a_project_and_open_tickets_again_as_that_says;
 
 /// A sink in a group of this name, as this member.
 fn start_in(model: &Opened, group: &str, client_id: &str) -> SinkHandle {
@@ -246,29 +251,6 @@ pub(crate) async fn should_remove_a_deleted_ticket_with_all_that_belongs_to_it(k
         counts[&id].iter().map(|(s, n)| (s.as_str(), *n)).collect::<Vec<_>>(),
         [("IN_PROGRESS", 0), ("OPEN", 1)]
     );
-}
-
-pub(crate) async fn should_keep_the_first_outcome_of_a_command_but_replace_a_failure(kind: Kind) {
-    let log = Log::new();
-    let home = Home::new(kind, &log).await;
-    let model = home.open().await;
-    let _sink = model.start(SinkOptions::default());
-    log.outcome(CommandFailed { command_id: Uuid::from_u128(1), ..CommandFailed::default() }, 0);
-    log.outcome(schemas::CommandAccepted { number: Some(7), ..accepted(1) }, 0);
-    log.outcome(schemas::CommandAccepted { number: Some(7), duplicate: true, ..accepted(1) }, 0);
-    log.outcome(schemas::CommandAccepted { number: Some(8), ..accepted(1) }, 0);
-    // The last on the same partition, so that all before it are there once it is.
-    log.event(project("WEB"));
-    let stop_at = accepted(2);
-    log.outcome(stop_at.clone(), 0);
-    let mut seen = None;
-    while seen.is_none() {
-        seen = model.outcome(Uuid::from_u128(2)).await.expect("an answer");
-        tokio::task::yield_now().await;
-    }
-    let first = model.outcome(Uuid::from_u128(1)).await.expect("an answer").expect("there");
-    assert!(matches!(first, Outcome::Accepted(ref a) if a.number == Some(7) && !a.duplicate), "{first:?}");
-    assert_eq!(model.outcome(Uuid::from_u128(3)).await.expect("an answer"), None);
 }
 
 pub(crate) async fn should_know_users_and_forget_those_who_were_erased(kind: Kind) {

@@ -18,12 +18,14 @@ mod late;
 mod load;
 mod mails;
 mod oracle;
+mod outcomes;
 mod proxy;
 mod replaced;
 #[path = "../../../tests/support/small_disk.rs"]
 mod small_disk;
 #[path = "../support/mod.rs"]
 mod support;
+mod workflows;
 
 macro_rules! on_each_database {
     ($($case:ident,)*) => {
@@ -58,6 +60,8 @@ on_each_database! {
     should_stop_at_a_record_that_is_no_event_and_name_it,
     should_remove_a_deleted_ticket_with_all_that_belongs_to_it,
     should_keep_the_first_outcome_of_a_command_but_replace_a_failure,
+    should_keep_what_became_of_a_command_that_was_forgotten_and_sent_again,
+    should_show_the_workflow_of_a_project_and_open_tickets_again_as_that_says,
     should_know_users_and_forget_those_who_were_erased,
     should_keep_why_somebody_has_a_ticket_whether_it_was_made_before_or_with_it,
     should_keep_what_users_want_to_hear_of,

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::decide_joined_pool;
 use crate::desk::Desk;
 use crate::memory::Known;
+use crate::outcome::Answer;
 use crate::stores::ProjectStores;
 use crate::ticket_processor::answer_to;
 use crate::view::ProjectView;
@@ -42,7 +43,7 @@ impl Processor for PoolLookupProcessor {
         let host = ProjectStores::new(desk.stores, ctx, record.key).project()?;
         let PoolLookupRequested { command, reply_to } = record.value;
         let project_id = command.project_id;
-        let (known, open) = (host.is_some(), host.is_some_and(|host| host.pool_open));
+        let (known, open) = (host.is_some(), host.is_some_and(|host| host.pool_open && !host.archived));
         let reply = PoolLookupReplied { command, reply_to, known, open };
         ctx.forward(replies, Record::new(project_id, reply, record.timestamp));
         Ok(())
@@ -74,12 +75,14 @@ impl Processor for PoolReplyProcessor {
             return Err(ProcessingError::record("not_initialised", "process before init"));
         };
         let PoolLookupReplied { command, reply_to, known, open } = record.value;
-        // A reply that was put back from the dead letters, after the command was answered.
-        if matches!(desk.memory.recall(ctx, command.command_id)?, Known::Answered(_)) {
-            return Ok(());
-        }
+        let fingerprint = match desk.memory.recall(ctx, command.command_id)? {
+            // A reply that was put back from the dead letters, after the command was answered.
+            Known::Answered(_) => return Ok(()),
+            Known::Pending(fingerprint) => fingerprint,
+            Known::New => None,
+        };
         let command = TicketCommand::from(command);
-        let answer = answer_to(&command, record.timestamp);
+        let answer = Answer { fingerprint, ..answer_to(&command, record.timestamp) };
         let TicketCommand::ConfigureAssignment(command) = command else { return Ok(()) };
         let project_id = command.project_id;
         let stores = ProjectStores::new(desk.stores, ctx, project_id);

@@ -7,8 +7,8 @@ use schemas::{
 use uuid::Uuid;
 
 use super::pool_of;
+use crate::policy::Policy;
 use crate::view::{Fault, ProjectView};
-use crate::workflow;
 
 /// Who is told, about which project, and why: what every record to a pool begins with.
 #[derive(Debug, Clone, Copy)]
@@ -49,9 +49,7 @@ pub(crate) fn pool_inputs(view: &impl ProjectView, event: &TicketEvent) -> Resul
         TicketEvent::ProjectMemberRemoved(e) => About::Member(e.user_id),
         TicketEvent::TicketDeleted(e) => About::Ticket(e.number),
         TicketEvent::TicketCreated(e) => About::Ticket(e.number),
-        TicketEvent::TicketStatusUpdated(e) if workflow::is_open(&e.old_status) != workflow::is_open(&e.new_status) => {
-            About::Ticket(e.number)
-        }
+        TicketEvent::TicketStatusUpdated(e) if e.was_open() != e.is_open() => About::Ticket(e.number),
         TicketEvent::TicketUpdated(e) if e.priority.is_some() || e.labels.is_some() => About::Ticket(e.number),
         TicketEvent::TicketAssigned(e) => About::Ticket(e.number),
         TicketEvent::TicketUnassigned(e) => About::Ticket(e.number),
@@ -108,11 +106,11 @@ pub(crate) fn moved(before: &ProjectState, after: &ProjectState, event: &TicketE
 
 /// True if a ticket is a pool's to give or to count.
 pub(super) fn concerns(ticket: &TicketState) -> bool {
-    workflow::is_open(&ticket.status) && (ticket.assignee_id.is_some() || !ticket.held)
+    ticket.is_open() && (ticket.assignee_id.is_some() || !ticket.held)
 }
 
 pub(super) fn project(address: Address, project: &ProjectState) -> PoolInput {
-    told!(address, PoolProjectChanged { policy: project.assignment_policy.clone() })
+    told!(address, PoolProjectChanged { policy: Policy::of_project(project).name().to_owned() })
 }
 
 pub(super) fn ticket(address: Address, number: i64, ticket: &TicketState) -> PoolInput {
@@ -123,7 +121,7 @@ pub(super) fn ticket(address: Address, number: i64, ticket: &TicketState) -> Poo
             ticket_id: ticket.ticket_id,
             priority: ticket.priority.clone(),
             labels: ticket.labels.clone(),
-            open: workflow::is_open(&ticket.status),
+            open: ticket.is_open(),
             held: ticket.held,
             assignee_id: ticket.assignee_id,
             round: ticket.round,

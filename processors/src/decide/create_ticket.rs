@@ -8,7 +8,6 @@ use crate::fields;
 use crate::guard::{self, Issue};
 use crate::role::Role;
 use crate::view::{ProjectView, Refused};
-use crate::workflow;
 
 pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: CreateTicket) -> Result<Accepted, Refused> {
     let entry = guard::enter(view, issue, Role::Member)?;
@@ -35,7 +34,7 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: CreateTick
             title,
             description,
             priority,
-            status: workflow::INITIAL.to_owned(),
+            status: entry.project.workflow().initial().to_owned(),
             labels,
             assignee_id,
             due_date,
@@ -47,6 +46,7 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: CreateTick
             created_at: issue.at,
             updated_at: issue.at,
             timestamp: issue.at,
+            open: Some(true),
         }
     )];
     Ok(Accepted { events, ticket: Some(entry.ticket_ref(ticket_id, number, 1)), ..Accepted::default() })

@@ -11,7 +11,6 @@ use crate::guard::{self, Issue};
 use crate::rejection::Rejection;
 use crate::role::Role;
 use crate::view::{ProjectView, Refused};
-use crate::workflow;
 
 pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: ImportTicket) -> Result<Accepted, Refused> {
     let entry = guard::enter(view, issue, Role::Maintainer)?;
@@ -24,9 +23,12 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: ImportTick
         due_date: command.due_date,
     };
     let Checked { title, description, priority, labels, assignee_id, due_date } = fields.check(view)?;
-    if !workflow::is_status(&command.status) {
-        return Err(Rejection::StatusUnknown { status: command.status }.into());
-    }
+    let workflow = entry.project.workflow();
+    let Some(state) = workflow.state(&command.status) else {
+        let allowed = workflow.states.iter().map(|state| state.name.clone()).collect();
+        return Err(Rejection::StatusUnknown { status: command.status, allowed }.into());
+    };
+    let open = Some(state.open);
     let created_at = fields::date("createdAt", command.created_at)?;
     let updated_at = fields::date("updatedAt", command.updated_at.unwrap_or(created_at))?;
     let (source, id) = (command.external_source, command.external_id);
@@ -62,6 +64,7 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: ImportTick
             created_at,
             updated_at,
             timestamp: issue.at,
+            open,
         }
     );
     if let (Some(known), TicketEvent::TicketCreated(event)) = (known, &event) {

@@ -14,15 +14,21 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: MoveTicket
     let entry = guard::enter(view, issue, Role::Member)?;
     let MoveTicket { number, expected_version, status: new_status, comment, .. } = command;
     let ticket = guard::ticket(view, number)?;
-    if !workflow::allowed_from(&ticket.status).contains(&new_status.as_str()) {
-        return Err(Rejection::TransitionIllegal { from: ticket.status.clone(), to: new_status }.into());
-    }
+    let workflow = entry.project.workflow();
+    let Some(way) = workflow.ways_from(&ticket.status).find(|way| way.to == new_status) else {
+        let (from, allowed) = (ticket.status.clone(), workflow::allowed_from(workflow, &ticket.status));
+        return Err(Rejection::TransitionIllegal { from, to: new_status, allowed }.into());
+    };
     // An empty comment is none.
     let comment = match comment.map(fields::content) {
         None | Some(Err(Rejection::ContentEmpty)) => None,
         Some(comment) => Some(comment?),
     };
+    if let Some(unmet) = workflow::unmet(way, &ticket, comment.is_some(), entry.role) {
+        return Err(Rejection::TransitionGuarded { from: ticket.status.clone(), to: new_status, unmet }.into());
+    }
     guard::version(&ticket, expected_version)?;
+    let new_open = Some(workflow.is_open(&new_status));
 
     let (ticket_id, ticket_version) = (ticket.ticket_id, ticket.version + 1);
     let stamp = issue.stamp(view)?;
@@ -39,6 +45,8 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: MoveTicket
             comment: comment.clone(),
             ticket_version,
             timestamp: issue.at,
+            old_open: Some(ticket.is_open()),
+            new_open,
         }
     ));
     let comment_id = comment.is_some().then(|| ids::comment_id(issue.command_id));

@@ -8,7 +8,6 @@ use crate::decision::{Stamp, event};
 use crate::guard;
 use crate::policy::Policy;
 use crate::view::{Fault, ProjectView, Refused};
-use crate::workflow;
 
 /// The event that a proposal leads to; none: it is declined. `at` is the timestamp of its record, in milliseconds since the
 /// Unix epoch.
@@ -28,14 +27,14 @@ pub fn decide_proposal(
     if pool_of(proposal.project_id, &project) != proposal.pool_id {
         return Ok(None);
     }
-    if ticket.round != proposal.round || ticket.held || !workflow::is_open(&ticket.status) {
+    if ticket.round != proposal.round || ticket.held || !ticket.is_open() {
         return Ok(None);
     }
     let stamp = stamp(view, proposal, &ticket, at)?;
     let TicketState { ticket_id, version: ticket_version, round, .. } = *ticket;
     let (number, round) = (proposal.number, round + 1);
     if let Some(assignee_id) = proposal.assignee_id
-        && Policy::of_stored(&project.assignment_policy) != Policy::Manual
+        && Policy::of_project(&project) != Policy::Manual
         && may_have(view, assignee_id)?
     {
         return Ok(Some(event!(

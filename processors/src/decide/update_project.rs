@@ -9,7 +9,7 @@ use crate::role::Role;
 use crate::view::{ProjectView, Refused};
 
 pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: UpdateProject) -> Result<Accepted, Refused> {
-    let entry = guard::enter(view, issue, Role::Maintainer)?;
+    let entry = guard::enter_archived(view, issue, Role::Maintainer)?;
     let mut new = (*entry.project).clone();
     if let Some(name) = command.name {
         new.name = fields::name(name)?;
@@ -18,6 +18,10 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: UpdateProj
         new.description = fields::description(description)?;
     }
     new.viewer_comments = command.viewer_comments.unwrap_or(new.viewer_comments);
+    new.archived = command.archived.unwrap_or(new.archived);
+    if new.archived && new != *entry.project {
+        entry.is_active()?;
+    }
     updated(view, issue, &entry, new)
 }
 
@@ -44,6 +48,8 @@ pub(super) fn updated(
             assignment_policy: new.assignment_policy,
             pool_id: new.pool_id,
             pool_open: new.pool_open,
+            workflow: new.workflow,
+            archived: new.archived,
         }
     )];
     Ok(Accepted { events, ..Accepted::default() })

@@ -1,5 +1,7 @@
 //! Who is chosen, and what a person is told of why.
 
+use schemas::{Workflow, WorkflowState, WorkflowTransition};
+
 use crate::common::*;
 use crate::office::{Office, owned};
 
@@ -137,6 +139,45 @@ fn should_assign_nothing_under_manual_and_all_of_it_when_that_ends() {
     policy(&mut office, "least_loaded");
     assert_eq!(numbers.map(|n| office.assignee(n)), [Some(ann); 2]);
     assert_eq!(office.given(numbers[1]), []);
+    office.is_right();
+}
+
+#[test]
+fn should_give_nothing_in_an_archived_project_and_what_waits_after() {
+    let mut office = Office::new();
+    let number = office.ticket(|_| {});
+    let archive = |office: &mut Office, yes| office.run(update_project(OWNER, |c| c.archived = Some(yes)));
+    let ann = office.member("ann", 0, &[]);
+    assert_eq!(office.assignee(number), None);
+    // Room comes with the last command before: whatever it leads to is on its way when the project is archived.
+    office.send(update_member(OWNER, |c| (c.user_id, c.capacity) = (ann, Some(10))));
+    archive(&mut office, true);
+    office.is_right();
+    let given = office.assignee(number);
+    archive(&mut office, false);
+    assert_eq!(office.assignee(number), Some(ann), "given {given:?} before");
+    office.is_right();
+}
+
+#[test]
+fn should_count_the_load_of_a_projects_own_open_and_closed_states() {
+    let mut office = Office::new();
+    let ann = office.member("ann", 2, &[]);
+    let state = |name: &str, open| WorkflowState { name: name.to_owned(), open };
+    let way =
+        |from: &str, to: &str| WorkflowTransition { from: from.to_owned(), to: to.to_owned(), ..Default::default() };
+    let workflow = Workflow {
+        states: vec![state("NEW", true), state("DONE", true), state("SHIPPED", false)],
+        transitions: vec![way("NEW", "DONE"), way("DONE", "SHIPPED"), way("SHIPPED", "NEW")],
+    };
+    office.run(configure_workflow(OWNER, |c| c.workflow = Some(workflow.clone())));
+    let first = office.ticket(|_| {});
+    let second = office.ticket(|_| {});
+    assert_eq!([first, second].map(|n| office.assignee(n)), [Some(ann), None]);
+    office.run(move_to(OWNER, |c| (c.number, c.status) = (first, "DONE".to_owned())));
+    assert_eq!(office.assignee(second), None, "DONE is open here");
+    office.run(move_to(OWNER, |c| (c.number, c.status) = (first, "SHIPPED".to_owned())));
+    assert_eq!(office.assignee(second), Some(ann));
     office.is_right();
 }
 

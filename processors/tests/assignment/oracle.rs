@@ -31,6 +31,15 @@ struct Project {
     pool: Uuid,
     members: BTreeMap<Uuid, Member>,
     tickets: BTreeMap<i64, Ticket>,
+    archived: bool,
+    /// States that are closed; none: that of the default workflow.
+    closed: Option<BTreeSet<String>>,
+}
+
+impl Project {
+    fn is_open(&self, status: &str) -> bool {
+        self.closed.as_ref().map_or(status != "DONE", |closed| !closed.contains(status))
+    }
 }
 
 /// Holds the pools' stores to the log; the first thing that is wrong.
@@ -67,6 +76,11 @@ fn read<'e>(events: impl IntoIterator<Item = &'e TicketEvent>) -> Result<BTreeMa
             }
             TicketEvent::ProjectUpdated(e) => {
                 project.policy.clone_from(&e.assignment_policy);
+                project.archived = e.archived;
+                project.closed = e.workflow.as_ref().map(|new| {
+                    let closed = new.states.iter().filter(|state| !state.open);
+                    closed.map(|state| state.name.clone()).collect()
+                });
                 project.pool = e.pool_id.unwrap_or(e.project_id);
                 if e.pool_open && project.pool != e.project_id {
                     return Err(format!("{} is open, but shares {}", e.project_id, project.pool));
@@ -85,7 +99,7 @@ fn read<'e>(events: impl IntoIterator<Item = &'e TicketEvent>) -> Result<BTreeMa
                 let ticket = Ticket {
                     priority: e.priority.clone(),
                     labels: set(&e.labels),
-                    open: e.status != "DONE",
+                    open: project.is_open(&e.status),
                     held: e.imported && e.assignee_id.is_none(),
                     assignee: e.assignee_id,
                 };
@@ -100,13 +114,15 @@ fn read<'e>(events: impl IntoIterator<Item = &'e TicketEvent>) -> Result<BTreeMa
                 ticket.labels = e.labels.as_ref().map_or_else(|| ticket.labels.clone(), |labels| set(labels));
             }
             TicketEvent::TicketStatusUpdated(e) => {
+                let open = project.is_open(&e.new_status);
                 let ticket = project.tickets.get_mut(&e.number).ok_or("a move of no ticket")?;
-                ticket.held &= ticket.open || e.new_status == "DONE";
-                ticket.open = e.new_status != "DONE";
+                ticket.held &= ticket.open || !open;
+                ticket.open = open;
             }
             TicketEvent::TicketAssigned(e) => {
                 let ticket = project.tickets.get_mut(&e.number).ok_or("an assignment of no ticket")?;
-                if e.automatic && !project.members.get(&e.assignee_id).is_some_and(|_| ticket.open && !ticket.held) {
+                let may = ticket.open && !ticket.held && !project.archived;
+                if e.automatic && !(may && project.members.contains_key(&e.assignee_id)) {
                     return Err(format!("{} of {} was given to {} wrongly", e.number, e.project_id, e.assignee_id));
                 }
                 (ticket.assignee, ticket.held) = (Some(e.assignee_id), false);
@@ -177,7 +193,7 @@ fn check_waiting(
     carried: &BTreeMap<(Uuid, Uuid), i64>,
 ) -> Result<(), String> {
     let project = &projects[&id];
-    if project.policy == "manual" {
+    if project.policy == "manual" || project.archived {
         return Ok(());
     }
     let waits = |ticket: &&Ticket| ticket.open && !ticket.held && ticket.assignee.is_none();

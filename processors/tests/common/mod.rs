@@ -44,7 +44,8 @@ macro_rules! command {
 }
 
 command! {
-    raw_create_project: CreateProject, update_project: UpdateProject, configure_assignment: ConfigureAssignment, raw_add_member: AddMember, update_member: UpdateMember,
+    raw_create_project: CreateProject, update_project: UpdateProject, configure_assignment: ConfigureAssignment,
+    configure_workflow: ConfigureWorkflow, raw_add_member: AddMember, update_member: UpdateMember,
     remove_member: RemoveMember, raw_create: CreateTicket, raw_import: ImportTicket, edit: EditTicket, move_to: MoveTicket,
     assign: AssignTicket, unassign: UnassignTicket, raw_comment: CommentTicket, delete: DeleteTicket,
     watch: WatchTicket, unwatch: UnwatchTicket,
@@ -95,7 +96,7 @@ pub fn comment(actor: Uuid, set: impl FnOnce(&mut CommentTicket)) -> TicketComma
 macro_rules! each_command {
     ($command:expr, |$c:ident| $do:expr) => {
         each_command!(
-            @ $command, $c, $do, CreateProject UpdateProject ConfigureAssignment AddMember UpdateMember RemoveMember CreateTicket ImportTicket
+            @ $command, $c, $do, CreateProject UpdateProject ConfigureAssignment ConfigureWorkflow AddMember UpdateMember RemoveMember CreateTicket ImportTicket
             EditTicket MoveTicket AssignTicket UnassignTicket CommentTicket WatchTicket UnwatchTicket DeleteTicket
         )
     };

@@ -4,7 +4,9 @@ mod project;
 mod ticket;
 mod user;
 
-pub use project::{AddMember, ConfigureAssignment, CreateProject, RemoveMember, UpdateMember, UpdateProject};
+pub use project::{
+    AddMember, ConfigureAssignment, ConfigureWorkflow, CreateProject, RemoveMember, UpdateMember, UpdateProject,
+};
 pub use ticket::{
     AssignTicket, CommentTicket, CreateTicket, DeleteTicket, EditTicket, ImportTicket, MoveTicket, UnassignTicket,
     UnwatchTicket, WatchTicket,
@@ -24,6 +26,8 @@ record_enum! {
         UpdateProject(UpdateProject),
         /// Changes who is given new work in a project.
         ConfigureAssignment(ConfigureAssignment),
+        /// Changes the states of a project's tickets.
+        ConfigureWorkflow(ConfigureWorkflow),
         /// Adds a member.
         AddMember(AddMember),
         /// Changes a membership.

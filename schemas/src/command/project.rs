@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::record::ticket_command;
+use crate::workflow::Workflow;
 
 ticket_command! {
     /// Makes a project, owned by the actor.
@@ -20,13 +21,25 @@ ticket_command! {
 
 ticket_command! {
     /// Changes what a project says about itself.
-    UpdateProject = 2 {
+    UpdateProject = 17 version 2 {
         /// Name for people; none: stays as it is.
         name: Option<String>,
         /// Text in Markdown; empty if there is none; none: stays as it is.
         description: Option<String>,
         /// Whether viewers may comment; none: stays as it is.
         viewer_comments: Option<bool>,
+        /// Whether nothing of the project may change; none: stays as it is.
+        archived: Option<bool>,
+    }
+}
+
+ticket_command! {
+    /// Gives the tickets of a project other states, or other ways between them.
+    ConfigureWorkflow = 16 {
+        /// States and ways; none: the default.
+        workflow: Option<Workflow>,
+        /// Digest of the workflow that it replaces (If-Match); none: any.
+        expected: Option<Uuid>,
     }
 }
 

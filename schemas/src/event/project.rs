@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::record::ticket_event;
+use crate::workflow::Workflow;
 
 ticket_event! {
     /// A project was made. The membership of its owner is the next event.
@@ -22,7 +23,7 @@ ticket_event! {
 
 ticket_event! {
     /// A project changed; the event has its whole new state.
-    ProjectUpdated = 114 version 2 {
+    ProjectUpdated = 117 version 3 {
         /// Name for people.
         name: String,
         /// Text in Markdown; empty if there is none.
@@ -41,6 +42,11 @@ ticket_event! {
         /// Whether other projects may join the pool of this one.
         #[serde(default)]
         pool_open: bool,
+        /// States of the project's tickets and the ways between them; none: the default.
+        workflow: Option<Workflow>,
+        /// Whether nothing of the project may change.
+        #[serde(default)]
+        archived: bool,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::record::ticket_event;
 
 ticket_event! {
     /// A ticket was made, or imported.
-    TicketCreated = 106 {
+    TicketCreated = 118 version 2 {
         /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
         ticket_id: Uuid,
         /// Number of the ticket in its project, from 1.
@@ -46,6 +46,8 @@ ticket_event! {
         updated_at: i64,
         /// When it happened, in milliseconds since 1970-01-01T00:00Z.
         timestamp: i64,
+        /// Whether there is still work to do in that state; none: as the default workflow has it.
+        open: Option<bool>,
     }
 }
 
@@ -80,7 +82,7 @@ ticket_event! {
 
 ticket_event! {
     /// A ticket moved to another state of its project's workflow.
-    TicketStatusUpdated = 108 {
+    TicketStatusUpdated = 119 version 2 {
         /// Id of the ticket: a `UUIDv7` of the time and a hash of project and command.
         ticket_id: Uuid,
         /// Number of the ticket in its project, from 1.
@@ -97,6 +99,10 @@ ticket_event! {
         ticket_version: i64,
         /// When it happened, in milliseconds since 1970-01-01T00:00Z.
         timestamp: i64,
+        /// Whether there was work to do in the old state; none: as the default workflow has it.
+        old_open: Option<bool>,
+        /// Whether there is work to do in the new state; none: as the default workflow has it.
+        new_open: Option<bool>,
     }
 }
 

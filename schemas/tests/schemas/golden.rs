@@ -57,9 +57,21 @@ fn should_write_an_event_as_ever() {
         comment: None,
         ticket_version: 3,
         timestamp: MS,
+        old_open: Some(true),
+        new_open: Some(false),
     };
     let envelope = [ID_5, ID_3, ID_1, MS_BYTES, b"\x02\x16syncroboard", ID_4, b"\x54"].concat();
-    let wire = [b"\0\0\0\0\x6c", &envelope[..], ID_2, b"\xca\x01\x08OPEN\x08DONE", ID_2, b"\0\x06", MS_BYTES].concat();
+    let wire = [
+        b"\0\0\0\0\x77",
+        &envelope[..],
+        ID_2,
+        b"\xca\x01\x08OPEN\x08DONE",
+        ID_2,
+        b"\0\x06",
+        MS_BYTES,
+        b"\x02\x01\x02\0",
+    ]
+    .concat();
     assert_wire(&event, &wire);
     assert_eq!(TicketEvent::decode(&wire).unwrap().event_name(), "ticket.status.updated");
 }
@@ -80,11 +92,16 @@ fn should_write_an_outcome_as_ever() {
         ticket_version: Some(1),
         comment_id: None,
         user_id: None,
+        fingerprint: Some(-1),
     };
     let envelope = [ID_1, ID_3, b"\x18CreateTicket", MS_BYTES, b"\x01\x02", ID_4, b"\x54"].concat();
-    let wire = [b"\0\0\0\0\xc9", &envelope[..], b"\x02", ID_5, b"\x02\xca\x01\x02\x10SYNC-101\x02\x02\0\0"].concat();
+    let first = [&envelope[..], b"\x02", ID_5, b"\x02\xca\x01\x02\x10SYNC-101\x02\x02\0\0"].concat();
+    let wire = [b"\0\0\0\0\xcc", &first[..], b"\x02\x01"].concat();
     assert_wire(&outcome, &wire);
     assert!(Outcome::decode(&wire).unwrap().duplicate());
+    // What is remembered from before there were fingerprints.
+    let before = Outcome::decode(&[b"\0\0\0\0\xc9", &first[..]].concat()).unwrap();
+    assert_eq!(before, CommandAccepted { fingerprint: None, ..outcome }.into());
 }
 
 #[test]

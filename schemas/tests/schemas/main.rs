@@ -25,7 +25,7 @@ macro_rules! for_each_record {
     };
     ($($call:tt)*) => {
         crate::for_each_record!(@expand [
-            CreateProject UpdateProject ConfigureAssignment AddMember UpdateMember RemoveMember CreateTicket ImportTicket EditTicket
+            CreateProject UpdateProject ConfigureAssignment ConfigureWorkflow AddMember UpdateMember RemoveMember CreateTicket ImportTicket EditTicket
             MoveTicket AssignTicket UnassignTicket CommentTicket WatchTicket UnwatchTicket DeleteTicket RegisterUser
             UpdatePreferences ReadNotifications UserUpdated
             ProjectCreated ProjectUpdated ProjectMemberAdded ProjectMemberUpdated ProjectMemberRemoved

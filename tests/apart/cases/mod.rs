@@ -62,7 +62,7 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
     commands {
         should_answer_202_at_once_to_those_who_prefer_it_and_tell_anywhere_what_became_of_it
         should_do_once_what_the_same_person_sends_again_with_the_same_key
-        should_not_show_a_ticket_to_an_outsider_who_sends_the_key_of_another_request_again
+        should_refuse_a_key_in_another_project_whatever_partition_that_is_on
         should_show_nothing_of_what_became_of_the_commands_of_others
     }
     deliveries {
@@ -115,6 +115,9 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_answer_201_with_the_project_once_it_can_be_read
         should_refuse_a_key_that_is_taken_or_none
         should_change_what_a_project_says_of_itself
+        should_move_tickets_along_the_projects_own_workflow
+        should_say_what_is_wrong_with_a_workflow_and_where
+        should_change_nothing_of_an_archived_project_and_go_on_after
         should_show_projects_by_id_and_by_key_to_members_and_administrators_only
     }
     tickets {

@@ -126,6 +126,11 @@ impl Person<'_> {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "what is sent is made where it is sent")]
+    pub(super) fn put(&self, path: &str, body: Value) -> Reply {
+        self.send("PUT", path, &body, &[])
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "what is sent is made where it is sent")]
     pub(super) fn patch(&self, path: &str, body: Value) -> Reply {
         self.send("PATCH", path, &body, &[])
     }

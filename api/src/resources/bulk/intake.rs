@@ -143,8 +143,8 @@ impl Intake {
         let alone = Trace::none();
         loop {
             let sent = match &command {
-                Command::Ticket(command) => self.state.gateway().send(command, &alone),
-                Command::User(command) => self.state.gateway().send_user(command, &alone),
+                Command::Ticket(command) => self.state.gateway().send(command, &alone, None),
+                Command::User(command) => self.state.gateway().send_user(command, &alone, None),
             };
             match sent {
                 Ok(pending) => {

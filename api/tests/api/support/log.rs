@@ -39,6 +39,7 @@ pub(crate) struct Log {
     refusals: AtomicUsize,
     pending: Mutex<Vec<Uuid>>,
     trace: Mutex<Trace>,
+    fingerprint: Mutex<Option<i64>>,
 }
 
 impl Log {
@@ -69,6 +70,11 @@ impl Log {
         self.trace.lock().unwrap().clone()
     }
 
+    /// The fingerprint that came with the last command.
+    pub(crate) fn fingerprint(&self) -> Option<i64> {
+        *self.fingerprint.lock().unwrap()
+    }
+
     pub(crate) fn refusals(&self) -> usize {
         self.refusals.load(Ordering::SeqCst)
     }
@@ -87,16 +93,22 @@ impl Log {
 }
 
 impl Commands for Log {
-    fn send(&self, command: &TicketCommand, trace: &Trace) -> Result<Box<dyn Pending>, GatewayError> {
+    fn send(
+        &self,
+        command: &TicketCommand,
+        trace: &Trace,
+        fingerprint: Option<i64>,
+    ) -> Result<Box<dyn Pending>, GatewayError> {
         let answer = self.decide.lock().unwrap().as_mut().map_or(Answer::Silence, |decide| decide(command));
         if !matches!(answer, Answer::Refused(_)) {
             self.sent().push(command.clone());
             *self.trace.lock().unwrap() = trace.clone();
+            *self.fingerprint.lock().unwrap() = fingerprint;
         }
         self.take(answer)
     }
 
-    fn send_user(&self, command: &UserCommand, _: &Trace) -> Result<Box<dyn Pending>, GatewayError> {
+    fn send_user(&self, command: &UserCommand, _: &Trace, _: Option<i64>) -> Result<Box<dyn Pending>, GatewayError> {
         self.sent_users().push(command.clone());
         let accept = |command: &UserCommand| {
             Answer::Outcome(Outcome::Accepted(CommandAccepted {

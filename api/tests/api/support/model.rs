@@ -6,13 +6,13 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use connectors::read_model::{
-    Answer, Board, BoardColumn, DEFAULT_STATUSES, DeliveryCursor, MailCursor, Page, ReadError, ReadModel, TicketCard,
-    TicketCursor, TicketQuery,
+    Answer, Board, BoardColumn, DeliveryCursor, MailCursor, Page, ReadError, ReadModel, TicketCard, TicketCursor,
+    TicketQuery,
 };
-use schemas::Outcome;
 use schemas::reader::{
     CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow,
 };
+use schemas::{Outcome, Workflow};
 use uuid::Uuid;
 
 #[derive(Default)]
@@ -31,6 +31,8 @@ pub(crate) struct Model {
     tables: Mutex<Tables>,
     pub(crate) down: AtomicBool,
     pub(crate) lagging: AtomicBool,
+    /// Nobody is answered what became of a command.
+    pub(crate) silent: AtomicBool,
 }
 
 impl Model {
@@ -112,13 +114,16 @@ impl ReadModel for Model {
     fn board(&self, project: Uuid) -> Answer<'_, Option<Board>> {
         self.answer(|tables| {
             let row = tables.projects.iter().find(|row| row.id == project)?.clone();
-            let columns = DEFAULT_STATUSES.map(|status| {
-                let all = tables.tickets.iter().filter(|row| row.project_id == project && row.status == status);
+            let states = Workflow::or_standard(row.workflow.as_ref()).states.iter();
+            let columns = states.map(|state| {
+                let status = &state.name;
+                let all = tables.tickets.iter().filter(|row| row.project_id == project && row.status == *status);
                 let items: Vec<_> = all.map(card).collect();
                 let count = i64::try_from(items.len()).unwrap();
-                BoardColumn { status: status.to_owned(), count, tickets: Page { items, next: None } }
+                BoardColumn { status: status.clone(), count, tickets: Page { items, next: None } }
             });
-            Some(Board { project: row, columns: columns.into() })
+            let columns = columns.collect();
+            Some(Board { project: row, columns })
         })
     }
 
@@ -183,6 +188,9 @@ impl ReadModel for Model {
     }
 
     fn outcome(&self, command: Uuid) -> Answer<'_, Option<Outcome>> {
+        if self.silent.load(Ordering::SeqCst) {
+            return Box::pin(std::future::pending());
+        }
         self.answer(|tables| tables.outcomes.iter().find(|outcome| outcome.command_id() == command).cloned())
     }
 

@@ -47,7 +47,7 @@ pub(super) async fn board(pool: &SqlitePool, id: Uuid) -> Result<Option<Board>, 
     let mut moment = pool.begin().await?;
     let Some(project) = one(&mut moment, id).await? else { return Ok(None) };
     let counts: Vec<(String, i64)> = sqlx::query_as(BOARD_COUNTS).bind(id).fetch_all(&mut *moment).await?;
-    let in_order = Board::columns_in_order(counts);
+    let in_order = Board::columns_in_order(&project, counts);
     let mut columns = Vec::with_capacity(in_order.len());
     for (status, count) in in_order {
         let tickets = tickets::column(&mut moment, id, &status, None, BOARD_COLUMN_PAGE).await?;
