@@ -48,8 +48,6 @@ pub(crate) async fn should_keep_what_became_of_a_command_that_was_forgotten_and_
     };
     decide(1, 7, 1);
     becomes(1, 7).await;
-    // Not later than seven days: it would be an answer that nobody should have been given.
-    decide(1, 8, 8);
     decide(1, 9, 9);
     becomes(1, 9).await;
     // Both in one batch, or not.
