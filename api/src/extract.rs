@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::auth::{Caller, Identity};
 use crate::etag;
-use crate::fields::{FieldError, Fields};
+use crate::fields::{FieldError, Fields, parse_time};
 use crate::idempotency::{Fingerprint, Key};
 use crate::native::{Envelope, hyphenated};
 use crate::prefer::{Applied, Preferences};
@@ -120,6 +120,16 @@ impl Params {
                 Err(Problem::bad_request("query_invalid", format!("`{name}` must be true or false")).field(name))
             }
         }
+    }
+
+    /// A time: RFC 3339, a plain date (its first moment, UTC), or milliseconds since 1970-01-01T00:00Z.
+    pub(crate) fn time(&mut self, name: &'static str) -> Result<Option<i64>, Problem> {
+        let Some(text) = self.take(name) else { return Ok(None) };
+        let time = text.parse().ok().or_else(|| parse_time(&text));
+        time.map(Some).ok_or_else(|| {
+            let detail = format!("`{name}` must be a time such as 2026-01-31T12:00:00Z, or a date");
+            Problem::bad_request("query_invalid", detail).field(name)
+        })
     }
 
     /// One of these words, if it is there.

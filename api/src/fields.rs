@@ -212,7 +212,8 @@ pub(crate) fn person_id(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text.trim()).ok().or_else(|| user_key(text).map(|key| ids::user_id(&key)))
 }
 
-fn parse_time(text: &str) -> Option<i64> {
+/// RFC 3339, or a plain date.
+pub(crate) fn parse_time(text: &str) -> Option<i64> {
     let time = OffsetDateTime::parse(text, &Rfc3339).ok().or_else(|| {
         let date = Date::parse(text, format_description!("[year]-[month]-[day]")).ok()?;
         Some(date.midnight().assume_utc())

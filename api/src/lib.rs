@@ -44,6 +44,7 @@ mod cursor;
 mod etag;
 mod extract;
 mod fields;
+mod history;
 mod idempotency;
 mod layers;
 mod metrics;

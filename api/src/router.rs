@@ -10,8 +10,8 @@ use tower_http::compression::predicate::{NotForContentType, Predicate as _, Size
 
 use crate::problem::Problem;
 use crate::resources::{
-    assignee, assignment, board, bulk, commands, comments, deliveries, health, mails, members, notifications, projects,
-    status, tickets, users, verify, watchers, webhooks, workflow,
+    assignee, assignment, board, bulk, commands, comments, deliveries, health, history, mails, members, notifications,
+    projects, status, tickets, users, verify, watchers, webhooks, workflow,
 };
 use crate::state::AppState;
 use crate::{layers, pages};
@@ -30,6 +30,7 @@ pub fn router(state: AppState) -> Router {
         .route("/projects/{id}/assignment", put(assignment::update))
         .route("/projects/{id}/workflow", get(workflow::read).put(workflow::update))
         .route("/projects/{id}/board", get(board::read))
+        .route("/projects/{id}/history", get(history::of_project))
         .route("/projects/{id}/members", get(members::list).post(members::create))
         .route("/projects/{id}/members/{userId}", patch(members::update).delete(members::delete))
         .route("/projects/{id}/tickets", get(tickets::list).post(tickets::create))
@@ -39,6 +40,7 @@ pub fn router(state: AppState) -> Router {
         .route("/tickets/{id}/assignment", get(assignment::read))
         .route("/tickets/{id}/assignee", put(assignee::update).delete(assignee::delete))
         .route("/tickets/{id}/comments", get(comments::list).post(comments::create))
+        .route("/tickets/{id}/history", get(history::of_ticket))
         .route("/tickets/{id}/watch", put(watchers::update).delete(watchers::delete))
         .route("/tickets/{id}/watchers", get(watchers::list))
         .route("/notifications", get(notifications::list))

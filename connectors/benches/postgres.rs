@@ -23,7 +23,8 @@ use connectors::sink::SinkOptions;
 use support::database::OwnDatabase;
 use support::{Log, busy_projects, reach};
 
-const TABLES: [&str; 6] = ["projects", "project_sequences", "tickets", "ticket_labels", "status_counts", "comments"];
+const TABLES: [&str; 7] =
+    ["projects", "project_sequences", "tickets", "ticket_labels", "status_counts", "comments", "history"];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {

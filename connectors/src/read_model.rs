@@ -8,7 +8,8 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use schemas::reader::{
-    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow,
+    CommentRow, DeliveryRow, HistoryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow,
+    WatcherRow,
 };
 use schemas::{Outcome, Workflow};
 use uuid::Uuid;
@@ -90,6 +91,19 @@ pub trait ReadModel: Send + Sync {
     /// The comments of a ticket, oldest first. The cursor is the sequence of the last one of the page before.
     fn comments(&self, ticket: Uuid, after_sequence: Option<i64>, limit: u32) -> Answer<'_, Page<CommentRow, i64>>;
 
+    /// What happened to a subject of a project, or in all of it, the newest first. The cursor is the sequence of the last event of the page
+    /// before.
+    fn history<'a>(
+        &'a self,
+        project: Uuid,
+        subject: Option<&'a str>,
+        before_sequence: Option<i64>,
+        limit: u32,
+    ) -> Answer<'a, Page<HistoryRow, i64>>;
+
+    /// What says how a subject was before a sequence, the newest first, [`HISTORY_LOOK`] at the most.
+    fn history_before<'a>(&'a self, project: Uuid, subject: &'a str, sequence: i64) -> Answer<'a, Vec<HistoryRow>>;
+
     /// A comment of a ticket.
     fn comment(&self, ticket: Uuid, comment: Uuid) -> Answer<'_, Option<CommentRow>>;
 
@@ -170,6 +184,9 @@ pub(crate) fn page_size(limit: u32) -> u32 {
     limit.clamp(1, MAX_PAGE)
 }
 
+/// Changes of a subject that are looked at for how it was before one of them.
+pub const HISTORY_LOOK: i64 = 200;
+
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T, C> {
@@ -201,6 +218,14 @@ pub struct TicketQuery {
     pub label: Option<String>,
     /// Assigned to this user, or to no one.
     pub assignee: Option<Assignee>,
+    /// Reported by this user.
+    pub reporter: Option<Uuid>,
+    /// Made in this time.
+    pub created: Period,
+    /// Last changed in this time.
+    pub updated: Period,
+    /// Due in this time.
+    pub due: Period,
     /// Order.
     pub order: TicketOrder,
     /// After the last ticket of the page before; must be one of the same order.
@@ -216,10 +241,53 @@ impl Default for TicketQuery {
             priority: None,
             label: None,
             assignee: None,
+            reporter: None,
+            created: Period::default(),
+            updated: Period::default(),
+            due: Period::default(),
             order: TicketOrder::Number,
             after: None,
             limit: 50,
         }
+    }
+}
+
+/// From one moment on, and before another, in milliseconds since 1970-01-01T00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Period {
+    /// The first moment.
+    pub from: Option<i64>,
+    /// The first one after.
+    pub to: Option<i64>,
+}
+
+impl TicketQuery {
+    /// Where the page begins: after this one.
+    pub(crate) fn begin(&self) -> TicketCursor {
+        let first = TicketCursor { number: i64::MAX, updated_at: i64::MAX };
+        let after = self.after.unwrap_or(first);
+        match (self.order, self.updated.to) {
+            (TicketOrder::Updated, Some(to)) if to <= after.updated_at => {
+                TicketCursor { number: i64::MIN, updated_at: to }
+            }
+            _ => after,
+        }
+    }
+
+    /// The conditions on times, as the beginnings of their text, and the values.
+    pub(crate) fn times(&self) -> impl Iterator<Item = (&'static str, i64)> {
+        let of = |period: Period, from, to| [(from, period.from), (to, period.to)];
+        // In the order of changes that is where the page begins.
+        let updated = match self.order {
+            TicketOrder::Updated => Period { to: None, ..self.updated },
+            TicketOrder::Number => self.updated,
+        };
+        let all = [
+            of(self.created, " AND t.created_at >= ", " AND t.created_at < "),
+            of(updated, " AND t.updated_at >= ", " AND t.updated_at < "),
+            of(self.due, " AND t.due_date >= ", " AND t.due_date < "),
+        ];
+        all.into_iter().flatten().filter_map(|(condition, value)| Some((condition, value?)))
     }
 }
 

@@ -19,6 +19,9 @@ pub(crate) const TICKET_REST: &str = "t.external_source, t.external_id, t.extern
 /// Columns of a comment.
 pub(crate) const COMMENT: &str = "id, project_id, ticket_id, author_id, content, parent_id, sequence, created_at";
 
+/// Columns of something that happened.
+pub(crate) const HISTORY: &str = "project_id, sequence, subject, kind, actor_id, at, changes";
+
 /// Columns of somebody who watches a ticket.
 pub(crate) const WATCHER: &str = "project_id, number, user_id, since";
 
@@ -113,6 +116,27 @@ pub(crate) fn comment() -> String {
     format!("SELECT {COMMENT} FROM comments WHERE ticket_id = $1 AND id = $2")
 }
 
+/// What happened in a project, the newest first.
+pub(crate) fn history_of_project() -> String {
+    format!("SELECT {HISTORY} FROM history WHERE project_id = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3")
+}
+
+/// The same, of one subject.
+pub(crate) fn history_of_subject() -> String {
+    format!(
+        "SELECT {HISTORY} FROM history WHERE project_id = $1 AND subject = $2 AND sequence < $3 ORDER BY sequence DESC LIMIT $4"
+    )
+}
+
+/// What says how a subject was before, the newest first.
+pub(crate) fn history_before() -> String {
+    format!(
+        "SELECT {HISTORY} FROM history WHERE project_id = $1 AND subject = $2 AND sequence < $3 \
+         AND kind IN ('ticket.created', 'ticket.updated', 'project.created', 'project.updated', 'project.member.added', \
+         'project.member.updated', 'project.member.removed') ORDER BY sequence DESC LIMIT $4"
+    )
+}
+
 pub(crate) fn watchers() -> String {
     format!(
         "SELECT {WATCHER} FROM watchers WHERE project_id = $1 AND number = $2 AND user_id > $3 ORDER BY user_id LIMIT $4"
@@ -193,6 +217,18 @@ macro_rules! row_readers {
                     .transpose()
                     .map_err(|error| sqlx::Error::Decode(error.into()))?,
                 archived: row.try_get(13)?,
+            })
+        }
+
+        pub(super) fn history(row: &$row) -> Result<schemas::reader::HistoryRow, sqlx::Error> {
+            Ok(schemas::reader::HistoryRow {
+                project_id: row.try_get(0)?,
+                sequence: row.try_get(1)?,
+                subject: row.try_get(2)?,
+                kind: row.try_get(3)?,
+                actor_id: row.try_get(4)?,
+                at: row.try_get(5)?,
+                changes: row.try_get(6)?,
             })
         }
 

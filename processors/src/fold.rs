@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use schemas::reader::{
-    AssignmentRow, CommentRow, DeliveryRow, MAIL_FAILED, MAIL_SENT, MAIL_WAITING, MailRow, MemberRow, NotificationRow,
-    OutcomeRow, ProjectRow, TicketRow, UserRow, WatcherRow,
+    AssignmentRow, CommentRow, DeliveryRow, HistoryRow, MAIL_FAILED, MAIL_SENT, MAIL_WAITING, MailRow, MemberRow,
+    NotificationRow, OutcomeRow, ProjectRow, TicketRow, UserRow, WatcherRow,
 };
 use schemas::{
     DeliveryResult, Mail, MailResult, Notification, NotificationsRead, Outcome, TicketCreated, TicketEvent,
@@ -34,6 +35,10 @@ pub struct Fold {
     pub ticket_rows: BTreeMap<(Uuid, i64), TicketRow>,
     /// Comments of the read model, by id.
     pub comment_rows: BTreeMap<Uuid, CommentRow>,
+    /// What happened, by project.
+    pub history: BTreeMap<Uuid, HistorySum>,
+    /// What the rows of tickets that are there add to it by what they say, by project and number.
+    pub history_said: BTreeMap<(Uuid, String), u64>,
     /// Who watches in the read model, by project, number and user.
     pub watcher_rows: BTreeMap<(Uuid, i64, Uuid), WatcherRow>,
     /// Notifications of the read model, by user and sequence.
@@ -64,6 +69,7 @@ impl Fold {
         if let Err(fault) = evolve(model, &event) {
             self.contradictions.push(fault.to_string());
         }
+        self.happened(HistoryRow::from(&event));
         self.row(event);
     }
 
@@ -152,6 +158,24 @@ impl Fold {
         match OutcomeRow::of(outcome) {
             Ok(row) => drop(self.outcome_rows.insert(key, row)),
             Err(error) => self.contradictions.push(format!("the outcome of {}: {error}", key.0)),
+        }
+    }
+
+    /// Once a ticket is deleted, of its history only who did what and when is left.
+    fn happened(&mut self, row: HistoryRow) {
+        let history = self.history.entry(row.project_id).or_default();
+        history.add(&row);
+        if !row.kind.starts_with("ticket.") {
+            return;
+        }
+        let key = (row.project_id, row.subject.clone());
+        if row.kind == "ticket.deleted" {
+            let said = self.history_said.remove(&key).unwrap_or_default();
+            history.sum = history.sum.wrapping_sub(said);
+        } else {
+            let full = digest_of(&row);
+            let said = self.history_said.entry(key).or_default();
+            *said = said.wrapping_add(full.wrapping_sub(digest_of(&row.of_deleted())));
         }
     }
 
@@ -266,6 +290,27 @@ impl Fold {
             change(row);
         }
     }
+}
+
+/// How many rows the history of a project has, and a sum that is another one if any of them is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HistorySum {
+    rows: u64,
+    sum: u64,
+}
+
+impl HistorySum {
+    /// Takes in a row.
+    pub fn add(&mut self, row: &HistoryRow) {
+        self.rows += 1;
+        self.sum = self.sum.wrapping_add(digest_of(row));
+    }
+}
+
+fn digest_of(row: &HistoryRow) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (row.project_id, row.sequence, &row.subject, &row.kind, row.actor_id, row.at, &row.changes).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn created(e: TicketCreated) -> TicketRow {

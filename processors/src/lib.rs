@@ -72,7 +72,7 @@ pub use assignment::{POOL_LOADS, POOL_STORES, POOL_TICKETS, verify_pools, verify
 pub use decide::{decide, decide_added_member, decide_joined_pool, decide_proposal};
 pub use decision::{Accepted, Decision, TicketRef};
 pub use evolve::evolve;
-pub use fold::Fold;
+pub use fold::{Fold, HistorySum};
 pub use memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
 pub use model::ProjectModel;
 pub use notifications::{

@@ -7,7 +7,7 @@ use schemas::reader::{DeliveryRow, EventLog, MailRow, OutcomeRow, ReadError, Rea
 use schemas::{HandleState, Outcome, ProjectCounters, Record, frame};
 use uuid::Uuid;
 
-use crate::fold::Fold;
+use crate::fold::{Fold, HistorySum};
 use crate::keys::{ExternalKey, HandleKey, KeyBytes, MemberKey, TicketKey, TicketPartKey};
 use crate::model::ProjectModel;
 use crate::pipeline::COMMAND_MEMORY_MS;
@@ -146,6 +146,11 @@ pub fn verify_read_model(
     rows.missing(each);
     let mut rows = Rows::new("watchers", &fold.watcher_rows);
     read_model.watchers(&mut |row| rows.found(&(row.project_id, row.number, row.user_id), &row, each))?;
+    rows.missing(each);
+    let mut found: BTreeMap<Uuid, HistorySum> = BTreeMap::new();
+    read_model.history(&mut |row| found.entry(row.project_id).or_default().add(&row))?;
+    let mut rows = Rows::new("history", &fold.history);
+    found.iter().for_each(|(project_id, sum)| rows.found(project_id, sum, each));
     rows.missing(each);
     let mut rows = Rows::new("users", &fold.user_rows);
     read_model.users(&mut |row| rows.found(&row.id, &row, each))?;

@@ -22,8 +22,8 @@ use processors::{
 };
 use rstest::rstest;
 use schemas::reader::{
-    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel, Stores,
-    TicketRow, UserRow, WatcherRow,
+    CommentRow, DeliveryRow, HistoryRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError,
+    ReadModel, Stores, TicketRow, UserRow, WatcherRow,
 };
 use schemas::topics::{
     COMMAND_OUTCOMES, EMAIL_OUTBOX, NOTIFICATIONS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS, USER_EVENTS,
@@ -45,8 +45,8 @@ impl Stores for Copied {
     }
 }
 
-/// A read model that is made of the fold itself, so that it can be damaged.
-struct Table(RefCell<Fold>);
+/// A read model that is made of the fold itself and of what happened, so that it can be damaged.
+struct Table(RefCell<Fold>, Vec<HistoryRow>);
 
 impl ReadModel for Table {
     fn projects(&self, each: &mut dyn FnMut(ProjectRow)) -> Result<(), ReadError> {
@@ -67,6 +67,10 @@ impl ReadModel for Table {
     }
     fn watchers(&self, each: &mut dyn FnMut(WatcherRow)) -> Result<(), ReadError> {
         self.0.borrow().watcher_rows.values().cloned().for_each(each);
+        Ok(())
+    }
+    fn history(&self, each: &mut dyn FnMut(HistoryRow)) -> Result<(), ReadError> {
+        self.1.iter().cloned().for_each(each);
         Ok(())
     }
     fn notifications(&self, each: &mut dyn FnMut(NotificationRow)) -> Result<(), ReadError> {
@@ -93,6 +97,12 @@ impl ReadModel for Table {
 
 /// A pipeline that has been through every kind of event; what it holds, and the fold of its events.
 fn played() -> (Copied, Fold) {
+    let (stores, fold, _) = played_through();
+    (stores, fold)
+}
+
+/// The same, and what happened.
+fn played_through() -> (Copied, Fold, Vec<HistoryRow>) {
     let mut driver = TestDriver::new(&pipeline(&PipelineConfig::default()).unwrap(), 4).unwrap();
     let mut bytes = Vec::new();
     let email = "new@example.org";
@@ -136,7 +146,18 @@ fn played() -> (Copied, Fold) {
     let mut fold = Fold::default();
     let log = driver.all(TICKET_EVENTS);
     assert_eq!(log.len(), 25, "every command is accepted, two have two events, and two tickets are given to somebody");
-    log.iter().for_each(|r| fold.ticket_event(TicketEvent::decode(r.value.as_deref().unwrap()).unwrap()));
+    let mut happened = Vec::new();
+    for record in log {
+        let event = TicketEvent::decode(record.value.as_deref().unwrap()).unwrap();
+        happened.push(HistoryRow::from(&event));
+        fold.ticket_event(event);
+    }
+    // As a sink leaves them.
+    let gone: Vec<String> =
+        happened.iter().filter(|row| row.kind == "ticket.deleted").map(|row| row.subject.clone()).collect();
+    assert!(!gone.is_empty());
+    let left = |row: HistoryRow| if gone.contains(&row.subject) { row.of_deleted() } else { row };
+    let happened: Vec<HistoryRow> = happened.into_iter().map(left).collect();
     for record in driver.all(USER_EVENTS) {
         fold.user_event(&UserEvent::decode(record.value.as_deref().unwrap()).unwrap());
     }
@@ -157,7 +178,7 @@ fn played() -> (Copied, Fold) {
     }
     assert_eq!(fold.outcome_rows.len(), 22);
     let stores = PROJECT_STORES.into_iter().chain(POOL_STORES).chain([USERS]);
-    (Copied(stores.map(|s| (s.to_owned(), driver.store_entries(s).unwrap())).collect()), fold)
+    (Copied(stores.map(|s| (s.to_owned(), driver.store_entries(s).unwrap())).collect()), fold, happened)
 }
 
 fn differences(stores: &Copied, fold: &Fold) -> Vec<(String, Problem)> {
@@ -168,13 +189,13 @@ fn differences(stores: &Copied, fold: &Fold) -> Vec<(String, Problem)> {
 
 #[test]
 fn should_find_nothing_wrong_with_what_the_pipeline_holds() {
-    let (stores, fold) = played();
+    let (stores, fold, happened) = played_through();
     assert_eq!(differences(&stores, &fold), []);
     assert_eq!(pool_differences(&stores), Vec::<String>::new());
     let empty: Vec<_> = stores.0.iter().filter(|(_, entries)| entries.is_empty()).map(|(name, _)| &**name).collect();
     assert_eq!(empty, ["pools"], "a store that is empty shows nothing, but nothing is to be done at rest");
     verify_log(&fold, &mut |d| panic!("{d}"));
-    verify_read_model(&fold, &Table(RefCell::new(fold.clone())), &mut |d| panic!("{d}")).unwrap();
+    verify_read_model(&fold, &Table(RefCell::new(fold.clone()), happened), &mut |d| panic!("{d}")).unwrap();
 }
 
 fn pool_differences(stores: &Copied) -> Vec<String> {
@@ -279,12 +300,40 @@ fn should_find_a_damaged_entry_of_each_store(
 #[case::outcome_too_many(|f: &mut Fold| drop(f.outcome_rows.insert((OWNER, 9), row(&accepted(OWNER, AT, 1)))), "outcomes")]
 #[case::outcome_other(|f: &mut Fold| f.outcome_rows.values_mut().for_each(|r| *r = row(&accepted(r.command_id, r.decided_at, 999))), "outcomes")]
 fn should_find_a_damaged_row_of_each_table(#[case] damage: fn(&mut Fold), #[case] table: &str) {
-    let (_, fold) = played();
-    let damaged = Table(RefCell::new(fold.clone()));
+    let (_, fold, happened) = played_through();
+    let damaged = Table(RefCell::new(fold.clone()), happened);
     damage(&mut damaged.0.borrow_mut());
     let mut places = Vec::new();
     verify_read_model(&fold, &damaged, &mut |d| places.push(d.place)).unwrap();
     assert!(!places.is_empty() && places.iter().all(|p| *p == table), "{places:?}");
+}
+
+#[test]
+fn should_find_what_is_wrong_with_the_history() {
+    let (_, fold, happened) = played_through();
+    let found = |damage: &dyn Fn(&mut Vec<HistoryRow>)| {
+        let mut rows = happened.clone();
+        damage(&mut rows);
+        let mut found = Vec::new();
+        let table = Table(RefCell::new(fold.clone()), rows);
+        verify_read_model(&fold, &table, &mut |d| found.push((d.place, d.problem))).unwrap();
+        found
+    };
+    assert_eq!(found(&|rows| rows.clear()), [("history", Problem::Missing)]);
+    let other = |rows: &mut Vec<HistoryRow>| rows.push(HistoryRow { project_id: OWNER, ..rows[3].clone() });
+    assert_eq!(found(&other), [("history", Problem::Unexpected)]);
+    let damages: [&dyn Fn(&mut Vec<HistoryRow>); 6] = [
+        &|rows| drop(rows.remove(3)),
+        &|rows| rows.push(rows[3].clone()),
+        &|rows| rows[3].subject.push('1'),
+        &|rows| rows[3].at += 1,
+        &|rows| rows[3].actor_id = None,
+        &|rows| rows.iter_mut().filter(|row| row.kind == "ticket.created").for_each(|row| row.changes.push(' ')),
+    ];
+    for damage in damages {
+        let found = found(damage);
+        assert!(matches!(&found[..], [("history", Problem::Differs { .. })]), "{found:?}");
+    }
 }
 
 #[test]
@@ -316,7 +365,7 @@ fn outcome_problems(log: &[(u32, Outcome)], since: i64, table: &[Outcome]) -> Ve
     let mut expected = Fold { outcomes_since: since, ..Fold::default() };
     log.iter().for_each(|(partition, outcome)| expected.outcome(*partition, outcome));
     let rows = table.iter().zip(0..).map(|(outcome, n)| ((outcome.command_id(), n), row(outcome))).collect();
-    let found = Table(RefCell::new(Fold { outcome_rows: rows, ..Fold::default() }));
+    let found = Table(RefCell::new(Fold { outcome_rows: rows, ..Fold::default() }), Vec::new());
     let mut problems = Vec::new();
     let mut note = |difference: processors::Difference| {
         let problem = match difference.problem {
@@ -387,8 +436,10 @@ fn mails(since: i64, asked: &[(Uuid, i64)], sent: &[(Uuid, i64)], failed: &[(Uui
 
 fn problems(expected: &Fold, table: Fold) -> Vec<String> {
     let mut found = Vec::new();
-    verify_read_model(expected, &Table(RefCell::new(table)), &mut |difference| found.push(difference.place.to_owned()))
-        .unwrap();
+    verify_read_model(expected, &Table(RefCell::new(table), Vec::new()), &mut |difference| {
+        found.push(difference.place.to_owned());
+    })
+    .unwrap();
     found
 }
 

@@ -41,6 +41,7 @@ pub mod compatibility;
 mod error;
 pub mod event;
 pub mod frame;
+mod history;
 pub mod ids;
 pub mod internal;
 pub mod mail;

@@ -108,6 +108,12 @@ pub trait ReadModel {
     /// The table cannot be read.
     fn watchers(&self, each: &mut dyn FnMut(WatcherRow)) -> Result<(), ReadError>;
 
+    /// Hands over everything that happened.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    fn history(&self, each: &mut dyn FnMut(HistoryRow)) -> Result<(), ReadError>;
+
     /// Hands over every notification.
     ///
     /// # Errors
@@ -170,6 +176,33 @@ pub struct ProjectRow {
     pub created_at: i64,
     /// When what it says of itself was last changed.
     pub updated_at: i64,
+}
+
+/// Something that happened in a project, in the read model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HistoryRow {
+    /// Id of the project.
+    pub project_id: Uuid,
+    /// Its place among the project's events.
+    pub sequence: i64,
+    /// What it is about: the number of a ticket, the id of a member; empty: the project.
+    pub subject: String,
+    /// Name of the event, such as `ticket.created`.
+    pub kind: String,
+    /// Who did it; none: nobody, it came about by itself.
+    pub actor_id: Option<Uuid>,
+    /// When it happened.
+    pub at: i64,
+    /// JSON: a list of `[field, new]`, or of `[field, old, new]` where the event says what was so before. Nothing of a ticket that is deleted.
+    pub changes: String,
+}
+
+impl HistoryRow {
+    /// The same, once the ticket that it is about is deleted.
+    #[must_use]
+    pub fn of_deleted(self) -> Self {
+        Self { changes: "[]".to_owned(), ..self }
+    }
 }
 
 /// A membership in the read model.

@@ -127,6 +127,8 @@ fn should_find_nothing_in_an_installation_until_a_table_or_a_board_is_spoilt() {
     installation.finds(Law::Tables, "UPDATE tickets SET title = title || '!' WHERE number = 1");
     installation.finds(Law::Tables, "DELETE FROM comments");
     installation.finds(Law::Tables, "UPDATE status_counts SET tickets = tickets + 1");
+    installation.finds(Law::Tables, "UPDATE history SET subject = '0' WHERE sequence = 3");
+    installation.finds(Law::Tables, "DELETE FROM history WHERE sequence = 2");
     installation.finds(Law::Boards, "UPDATE project_sequences SET sequence = sequence - 1");
     installation.spoil_boards("body", "{\"columns\": []}");
     finds(&installation.found(None), Law::Boards);

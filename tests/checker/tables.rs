@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::topics::{COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_EVENTS, USER_EVENTS};
-use schemas::{Notification, Outcome, UserEvent};
+use schemas::{Notification, Outcome, TicketEvent, UserEvent};
 use serde_json::{Value, json};
 
 use super::seen::Seen;
@@ -11,7 +11,7 @@ use super::{Finding, Law, fold};
 use crate::oracle::Place;
 use crate::support::services::psql;
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "sink_offsets",
     "projects",
     "project_sequences",
@@ -20,6 +20,7 @@ const NAMES: [&str; 12] = [
     "ticket_labels",
     "status_counts",
     "comments",
+    "history",
     "watchers",
     "users",
     "notifications",
@@ -105,6 +106,9 @@ pub(super) fn check(tables: &Tables, seen: &Seen, found: &mut Vec<Finding>) {
     differ("users", &["id"], users(seen, reached(tables, USER_EVENTS)));
     differ("notifications", &["user_id", "sequence"], notifications(seen, reached(tables, NOTIFICATIONS)));
     differ("outcomes", &["command_id"], outcomes(seen, reached(tables, COMMAND_OUTCOMES)));
+    let rows = history_rows(&tables["history"], &projects);
+    let differences = differences("history", &["project_id", "sequence"], history(&events), &rows);
+    found.extend(differences.into_iter().map(|what| Finding::new(Law::Tables, what)));
 }
 
 fn project(id: &str, p: &fold::Project) -> Value {
@@ -123,6 +127,51 @@ fn row(project: &uuid::Uuid, number: i64, ticket: &fold::Ticket) -> Value {
         "external_source": made.external_source, "external_id": made.external_id, "external_url": made.external_url,
         "version": s.version, "sequence": ticket.sequence, "imported": made.imported, "created_at": s.created_at,
         "updated_at": s.updated_at, "assignment_round": s.round, "assignment_held": s.held})
+}
+
+/// Who did what and when, of every event.
+fn history(events: &[(Place, TicketEvent)]) -> Vec<Value> {
+    let of = |(_, event): &(Place, TicketEvent)| {
+        let (subject, by) = match event {
+            TicketEvent::ProjectCreated(e) => (String::new(), e.owner_id),
+            TicketEvent::ProjectUpdated(e) => (String::new(), e.updated_by),
+            TicketEvent::ProjectMemberAdded(e) => (e.user_id.to_string(), e.changed_by),
+            TicketEvent::ProjectMemberUpdated(e) => (e.user_id.to_string(), e.changed_by),
+            TicketEvent::ProjectMemberRemoved(e) => (e.user_id.to_string(), e.changed_by),
+            TicketEvent::TicketCreated(e) => (e.number.to_string(), e.created_by),
+            TicketEvent::TicketUpdated(e) => (e.number.to_string(), e.updated_by),
+            TicketEvent::TicketStatusUpdated(e) => (e.number.to_string(), e.updated_by),
+            TicketEvent::TicketAssigned(e) => (e.number.to_string(), e.assigned_by),
+            TicketEvent::TicketUnassigned(e) => (e.number.to_string(), e.unassigned_by),
+            TicketEvent::TicketCommented(e) => (e.number.to_string(), e.author_id),
+            TicketEvent::TicketWatchAdded(e) => (e.number.to_string(), e.user_id),
+            TicketEvent::TicketWatchRemoved(e) => (e.number.to_string(), e.user_id),
+            TicketEvent::TicketDeleted(e) => (e.number.to_string(), e.deleted_by),
+        };
+        let by = (!by.is_nil()).then_some(by);
+        json!({"project_id": event.project_id(), "sequence": event.sequence(), "subject": subject,
+            "kind": event.event_name(), "actor_id": by, "at": event.published_at()})
+    };
+    events.iter().map(of).collect()
+}
+
+/// The table without what the events said, which must be gone of tickets that are.
+fn history_rows(rows: &[Value], projects: &fold::Projects) -> Vec<Value> {
+    let gone = |row: &Value| {
+        let project = row["project_id"].as_str().and_then(|id| uuid::Uuid::try_parse(id).ok());
+        let number = row["subject"].as_str().and_then(|subject| subject.parse::<i64>().ok());
+        number.is_some_and(|number| !project.is_some_and(|id| projects[&id].tickets.contains_key(&number)))
+    };
+    let cut = |row: &Value| {
+        let mut cut = row.clone();
+        if let Some(fields) = cut.as_object_mut()
+            && fields.get("changes").is_some_and(|said| !gone(row) || said == "[]")
+        {
+            fields.remove("changes");
+        }
+        cut
+    };
+    rows.iter().map(cut).collect()
 }
 
 fn users(seen: &Seen, is_in: impl Fn(&Place) -> bool) -> Vec<Value> {

@@ -13,7 +13,7 @@ const BUGS: [(&str, Switch); 8] = [
     ("StoresBeforeCommit", |on| topology::bugs::set(on.then_some(topology::bugs::Bug::StoresBeforeCommit))),
     ("OffsetsNotCommitted", |on| topology::bugs::set(on.then_some(topology::bugs::Bug::OffsetsNotCommitted))),
     ("OffsetsOutsideTransaction", |on| {
-        topology::bugs::set(on.then_some(topology::bugs::Bug::OffsetsOutsideTransaction))
+        topology::bugs::set(on.then_some(topology::bugs::Bug::OffsetsOutsideTransaction));
     }),
     ("CheckpointAheadOfData", |on| state::bugs::set(on.then_some(state::bugs::Bug::CheckpointAheadOfData))),
     ("RollbackForgetsDeletes", |on| state::bugs::set(on.then_some(state::bugs::Bug::RollbackForgetsDeletes))),

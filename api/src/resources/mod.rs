@@ -8,6 +8,7 @@ pub(crate) mod commands;
 pub(crate) mod comments;
 pub(crate) mod deliveries;
 pub(crate) mod health;
+pub(crate) mod history;
 pub(crate) mod mails;
 pub(crate) mod members;
 pub(crate) mod notifications;

@@ -2,8 +2,9 @@
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use connectors::read_model::{Assignee, MAX_PAGE, TicketCursor, TicketOrder, TicketQuery};
+use connectors::read_model::{Assignee, MAX_PAGE, Period, TicketCursor, TicketOrder, TicketQuery};
 use schemas::CommandAccepted;
+use uuid::Uuid;
 
 use crate::access;
 use crate::answer::Answer;
@@ -16,7 +17,8 @@ use crate::state::AppState;
 use crate::submit::{Early, submit};
 use crate::views::{List, Ticket};
 
-/// Filters: `status`, `priority`, `label`, `assignee` (a person, `me` or `none`); order: `sort=number` or `sort=updated`.
+/// Filters: `status`, `priority`, `label`, `assignee` (a person, `me` or `none`), `reporter` (a person or `me`), and times from one on and before
+/// another; order: `sort=number` or `sort=updated`.
 pub(crate) async fn list(
     State(state): State<AppState>,
     Path(id): Path<String>,
@@ -33,6 +35,10 @@ pub(crate) async fn list(
         priority: params.take("priority"),
         label: params.take("label"),
         assignee: assignee(&mut params, &reader)?,
+        reporter: reporter(&mut params, &reader)?,
+        created: period(&mut params, "createdFrom", "createdBefore")?,
+        updated: period(&mut params, "updatedFrom", "updatedBefore")?,
+        due: period(&mut params, "dueFrom", "dueBefore")?,
         order,
         after: params.cursor(|text| match order {
             TicketOrder::Number => cursor::parse_by_number(text).map(|number| TicketCursor { number, updated_at: 0 }),
@@ -123,6 +129,21 @@ async fn run(
     let row = row.ok_or_else(|| Problem::not_found("ticket", done.code.as_deref().unwrap_or_default()))?;
     let version = row.version;
     Ok((Ticket::from(row), version, done))
+}
+
+fn period(params: &mut Params, from: &'static str, to: &'static str) -> Result<Period, Problem> {
+    Ok(Period { from: params.time(from)?, to: params.time(to)? })
+}
+
+fn reporter(params: &mut Params, reader: &Reader) -> Result<Option<Uuid>, Problem> {
+    match params.take("reporter").as_deref() {
+        None => Ok(None),
+        Some("me") => Ok(Some(reader.identity.user_id)),
+        Some(text) => person_id(text).map(Some).ok_or_else(|| {
+            let detail = format!("`reporter` must be `me`, {PERSON}");
+            Problem::bad_request("query_invalid", detail).field("reporter")
+        }),
+    }
 }
 
 fn assignee(params: &mut Params, reader: &Reader) -> Result<Option<Assignee>, Problem> {

@@ -16,6 +16,7 @@
 //! | `rebuild` | a fresh read model beside the old one |
 
 mod deliveries;
+mod history;
 mod mails;
 mod migrate;
 #[cfg(test)]

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::queries::{STATUS_COUNTS, users_sql};
 use super::ticket_list::ListStatement;
 use super::write::{READ_ALL, READ_ONE};
-use super::{Grants, PostgresConfig, deliveries, mails, migrate};
-use crate::read_model::{Assignee, TicketOrder, TicketQuery};
+use super::{Grants, PostgresConfig, deliveries, history, mails, migrate};
+use crate::read_model::{Assignee, Period, TicketOrder, TicketQuery};
 use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
 #[path = "../../../tests/support/services.rs"]
@@ -39,6 +39,7 @@ const FILL: &str = "
     INSERT INTO comments SELECT pg_temp.id('c', n), pg_temp.id('p', 0), pg_temp.id('t', n / 3 * 2), pg_temp.id('u', 1), 'text', NULL, n, n
         FROM generate_series(1, 200000) n;
     INSERT INTO watchers SELECT pg_temp.id('p', 0), n / 3 * 2, pg_temp.id('u', n), n FROM generate_series(1, 200000) n;
+    INSERT INTO history SELECT pg_temp.id('p', n % 1000), n, (n / 1000 % 50)::text, 'ticket.updated', NULL, n, '[]' FROM generate_series(1, 200000) n;
     INSERT INTO notifications SELECT pg_temp.id('u', n % 5000), n, pg_temp.id('n', n), 'watcher', pg_temp.id('e', n), 'ticket.commented',
             pg_temp.id('p', 0), n, pg_temp.id('t', n), n, 'P0-' || n, 'Ticket', pg_temp.id('u', 1), '', 'ada', '', n, n % 10 > 0
         FROM generate_series(1, 200000) n;
@@ -59,6 +60,12 @@ fn questions() -> Vec<String> {
     questions.extend([sql::all_projects(), sql::projects_of_member(), sql::project(), sql::members(), sql::member()]);
     questions.extend([sql::user(), users_sql(), sql::ticket_by_id(), sql::ticket_by_number(), sql::board_column()]);
     questions.extend([sql::comments(), sql::comment(), sql::watchers()]);
+    questions.extend([
+        sql::history_of_project(),
+        sql::history_of_subject(),
+        sql::history_before(),
+        history::FORGET.to_owned(),
+    ]);
     questions.extend([sql::notifications(), sql::unread_notifications(), sql::notification(), UNREAD.to_owned()]);
     questions.extend([sql::mails(), sql::mails_in_state()]);
     questions.extend([sql::deliveries(), sql::deliveries_in_state(), sql::delivery()]);
@@ -89,6 +96,12 @@ fn ticket_lists(user: Uuid) -> Vec<TicketQuery> {
             }
         }
     }
+    let reporter = Some(user);
+    queries.push(TicketQuery { reporter, ..TicketQuery::default() });
+    let due = Period { from: Some(1), to: Some(2) };
+    queries.push(TicketQuery { due, ..TicketQuery::default() });
+    let updated = Period { from: Some(1), to: Some(2) };
+    queries.push(TicketQuery { updated, order: TicketOrder::Updated, ..TicketQuery::default() });
     queries
 }
 

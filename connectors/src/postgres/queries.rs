@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use schemas::Outcome;
 use schemas::reader::{
-    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow,
+    CommentRow, DeliveryRow, HistoryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow,
+    WatcherRow,
 };
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection};
@@ -14,8 +15,8 @@ use uuid::Uuid;
 use super::ticket_list::ListStatement;
 use super::{PostgresReadModel, rows};
 use crate::read_model::{
-    Answer, BOARD_COLUMN_PAGE, Board, BoardColumn, DeliveryCursor, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel,
-    TicketCard, TicketCursor, TicketQuery, page_size,
+    Answer, BOARD_COLUMN_PAGE, Board, BoardColumn, DeliveryCursor, HISTORY_LOOK, MOST_UNREAD, MailCursor, Page,
+    ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery, page_size,
 };
 use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD, USER};
 
@@ -148,6 +149,30 @@ impl ReadModel for PostgresReadModel {
     fn comment(&self, ticket: Uuid, comment: Uuid) -> Answer<'_, Option<CommentRow>> {
         Box::pin(self.ask(async move |db| {
             Ok(fetch(db, sql::comment(), arguments![ticket, comment], rows::comment).await?.pop())
+        }))
+    }
+
+    fn history<'a>(
+        &'a self,
+        project: Uuid,
+        subject: Option<&'a str>,
+        before_sequence: Option<i64>,
+        limit: u32,
+    ) -> Answer<'a, Page<HistoryRow, i64>> {
+        Box::pin(self.ask(async move |db| {
+            let (limit, before) = (page_size(limit), before_sequence.unwrap_or(i64::MAX));
+            let (statement, arguments) = match subject {
+                None => (sql::history_of_project(), arguments![project, before, ask_for(limit)]),
+                Some(subject) => (sql::history_of_subject(), arguments![project, subject, before, ask_for(limit)]),
+            };
+            let found = fetch(db, statement, arguments, rows::history).await?;
+            Ok(Page::cut(found, limit, |last| last.sequence))
+        }))
+    }
+
+    fn history_before<'a>(&'a self, project: Uuid, subject: &'a str, sequence: i64) -> Answer<'a, Vec<HistoryRow>> {
+        Box::pin(self.ask(async move |db| {
+            fetch(db, sql::history_before(), arguments![project, subject, sequence, HISTORY_LOOK], rows::history).await
         }))
     }
 

@@ -2,8 +2,8 @@
 
 use parking_lot::Mutex;
 use schemas::reader::{
-    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel,
-    TicketRow, UserRow, WatcherRow,
+    CommentRow, DeliveryRow, HistoryRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError,
+    ReadModel, TicketRow, UserRow, WatcherRow,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
@@ -12,7 +12,7 @@ use topology::broker::TopicPartition;
 
 use super::{PostgresConfig, migrate, rows, store};
 use crate::sql::{
-    CARD, COMMENT, DELIVERY, MAIL, MEMBER, NOTIFICATION, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER,
+    CARD, COMMENT, DELIVERY, HISTORY, MAIL, MEMBER, NOTIFICATION, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER,
 };
 
 /// Rows that are held in memory at once.
@@ -104,6 +104,11 @@ impl ReadModel for PostgresTables {
     fn watchers(&self, each: &mut dyn FnMut(WatcherRow)) -> Result<(), ReadError> {
         let select = format!("SELECT {WATCHER} FROM watchers ORDER BY project_id, number, user_id");
         self.scan("watchers", &select, rows::watcher, each)
+    }
+
+    fn history(&self, each: &mut dyn FnMut(HistoryRow)) -> Result<(), ReadError> {
+        let select = format!("SELECT {HISTORY} FROM history ORDER BY project_id, sequence");
+        self.scan("history", &select, rows::history, each)
     }
 
     fn notifications(&self, each: &mut dyn FnMut(NotificationRow)) -> Result<(), ReadError> {

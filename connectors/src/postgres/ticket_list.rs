@@ -7,7 +7,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, Encode, Postgres, Type};
 use uuid::Uuid;
 
-use crate::read_model::{Assignee, TicketCursor, TicketOrder, TicketQuery, page_size};
+use crate::read_model::{Assignee, TicketOrder, TicketQuery, page_size};
 use crate::sql::{CARD, TICKET_REST};
 
 /// A statement put together from constant parts, and its values.
@@ -44,7 +44,15 @@ impl ListStatement {
             list.sql.push_str(" AND t.priority = ");
             list.push(priority.clone())?;
         }
-        let after = query.after.unwrap_or(TicketCursor { number: i64::MAX, updated_at: i64::MAX });
+        if let Some(reporter) = query.reporter {
+            list.sql.push_str(" AND t.reporter_id = ");
+            list.push(reporter)?;
+        }
+        for (condition, value) in query.times() {
+            list.sql.push_str(condition);
+            list.push(value)?;
+        }
+        let after = query.begin();
         match query.order {
             TicketOrder::Number => {
                 list.sql.push_str(" AND t.number < ");

@@ -10,7 +10,7 @@ use sqlx::postgres::{PgBindIterExt, PgHasArrayType};
 use sqlx::{Encode, PgConnection, Postgres, Type};
 use uuid::Uuid;
 
-use super::{deliveries, mails};
+use super::{deliveries, history, mails};
 use crate::sink::changes::{
     Changes, MemberChange, OutcomeRow, PRUNE_AT_ONCE, ProjectChange, TicketKey, TicketPatch, workflow_json,
 };
@@ -28,6 +28,7 @@ pub(super) async fn write(db: &mut PgConnection, mut changes: Changes) -> Result
     write_labels(db, &changes).await?;
     write_status_counts(db, &changes.status_counts).await?;
     write_comments(db, &changes.comments).await?;
+    history::write(db, &changes.history).await?;
     write_watchers(db, &changes.watchers).await?;
     create_notifications(db, &changes.notifications).await?;
     read_notifications(db, &changes.readings).await?;
@@ -481,6 +482,7 @@ async fn delete_tickets(db: &mut PgConnection, deleted: &[(TicketKey, Uuid)]) ->
     .execute(&mut *db)
     .await?;
     delete_labels(db, &keys).await?;
+    history::forget(db, &projects, &numbers).await?;
     sqlx::query(
         "DELETE FROM watchers w USING unnest($1::uuid[], $2::bigint[]) AS v (project_id, number) \
          WHERE w.project_id = v.project_id AND w.number = v.number",

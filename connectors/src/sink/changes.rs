@@ -6,8 +6,8 @@ use std::collections::hash_map::Entry;
 
 use ahash::AHashMap;
 use schemas::reader::{
-    AssignmentRow, CommentRow, DeliveryRow, MAIL_FAILED, MAIL_SENT, MAIL_WAITING, MailRow, NotificationRow, TicketRow,
-    UserRow,
+    AssignmentRow, CommentRow, DeliveryRow, HistoryRow, MAIL_FAILED, MAIL_SENT, MAIL_WAITING, MailRow, NotificationRow,
+    TicketRow, UserRow,
 };
 use schemas::{
     DeliveryResult, Mail, MailResult, Notification, NotificationsRead, Outcome, ProjectCreated, ProjectMemberAdded,
@@ -32,6 +32,7 @@ pub(crate) struct Changes {
     pub(crate) patches: Vec<(TicketKey, TicketPatch)>,
     patched_at: AHashMap<TicketKey, usize>,
     pub(crate) comments: Vec<CommentRow>,
+    pub(crate) history: Vec<HistoryRow>,
     /// The last of whoever began or stopped to watch, by ticket and user: since when, or no more.
     pub(crate) watchers: AHashMap<(TicketKey, Uuid), Option<i64>>,
     /// Key and id.
@@ -139,6 +140,7 @@ pub(crate) fn workflow_json(event: &ProjectUpdated) -> Result<Option<String>, sq
 impl Changes {
     /// Takes in an event. Its sequence has been checked.
     pub(crate) fn ticket_event(&mut self, event: TicketEvent) {
+        self.history.push(HistoryRow::from(&event));
         self.sequences.insert(event.project_id(), event.sequence());
         match event {
             TicketEvent::ProjectCreated(event) => self.projects.push(ProjectChange::Created(event)),

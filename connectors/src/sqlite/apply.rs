@@ -1,7 +1,7 @@
 //! Writes gathered changes into an open transaction.
 
 use schemas::NotificationsRead;
-use schemas::reader::{CommentRow, DeliveryRow, MailRow, NotificationRow, TicketRow, UserRow};
+use schemas::reader::{CommentRow, DeliveryRow, HistoryRow, MailRow, NotificationRow, TicketRow, UserRow};
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, SqliteConnection};
@@ -11,7 +11,7 @@ use super::multi_row::MultiRow;
 use crate::sink::changes::{
     Changes, MemberChange, OutcomeRow, PRUNE_AT_ONCE, ProjectChange, TicketKey, TicketPatch, workflow_json,
 };
-use crate::sql::{ADD_TO_DELIVERY, ADD_TO_MAIL, DELIVERY, MAIL};
+use crate::sql::{ADD_TO_DELIVERY, ADD_TO_MAIL, DELIVERY, HISTORY, MAIL};
 
 /// The statements that take many rows.
 pub(super) struct Writer {
@@ -20,6 +20,7 @@ pub(super) struct Writer {
     labels: MultiRow,
     status_counts: MultiRow,
     comments: MultiRow,
+    history: MultiRow,
     notifications: MultiRow,
     mails: MultiRow,
     deliveries: MultiRow,
@@ -67,6 +68,7 @@ impl Writer {
                 8,
                 "",
             ),
+            history: MultiRow::new(&format!("INSERT INTO history ({HISTORY}) VALUES"), 7, ""),
             notifications: MultiRow::new(
                 "INSERT INTO notifications (user_id, sequence, id, reason, event_id, kind, project_id, event_sequence, ticket_id, \
                  number, code, title, actor_id, detail, actor, assignee, at, read) VALUES",
@@ -122,6 +124,7 @@ impl Writer {
             })
             .await?;
         self.comments.run(db, changes.comments, bind_comment).await?;
+        self.history.run(db, changes.history, bind_history).await?;
         for (((project, number), user), since) in changes.watchers {
             write_watcher(db, project, number, user, since).await?;
         }
@@ -289,6 +292,16 @@ fn bind_comment(a: &mut SqliteArguments, comment: CommentRow) -> Result<(), BoxD
     a.add(comment.created_at)
 }
 
+fn bind_history(a: &mut SqliteArguments, row: HistoryRow) -> Result<(), BoxDynError> {
+    a.add(row.project_id)?;
+    a.add(row.sequence)?;
+    a.add(row.subject)?;
+    a.add(row.kind)?;
+    a.add(row.actor_id)?;
+    a.add(row.at)?;
+    a.add(row.changes)
+}
+
 fn bind_notification(a: &mut SqliteArguments, notification: NotificationRow) -> Result<(), BoxDynError> {
     let NotificationRow { id, user_id, sequence, reason, about, read } = notification;
     a.add(user_id)?;
@@ -440,6 +453,9 @@ async fn read_notifications(db: &mut SqliteConnection, reading: &NotificationsRe
     statement.execute(db).await.map(drop)
 }
 
+/// Leaves of what happened to a ticket that is deleted who did it and when.
+const FORGET_HISTORY: &str = "UPDATE history SET changes = '[]' WHERE project_id = ? AND subject = ?";
+
 async fn delete_ticket(db: &mut SqliteConnection, (project, number): TicketKey, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE status_counts SET tickets = tickets - 1 WHERE project_id = ?1 \
@@ -454,6 +470,7 @@ async fn delete_ticket(db: &mut SqliteConnection, (project, number): TicketKey, 
         .bind(number)
         .execute(&mut *db)
         .await?;
+    sqlx::query(FORGET_HISTORY).bind(project).bind(number.to_string()).execute(&mut *db).await?;
     sqlx::query("DELETE FROM watchers WHERE project_id = ? AND number = ?")
         .bind(project)
         .bind(number)

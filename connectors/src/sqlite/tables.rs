@@ -4,8 +4,8 @@ use std::path::Path;
 
 use parking_lot::Mutex;
 use schemas::reader::{
-    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError, ReadModel,
-    TicketRow, UserRow, WatcherRow,
+    CommentRow, DeliveryRow, HistoryRow, MailRow, MemberRow, NotificationRow, OutcomeRow, ProjectRow, ReadError,
+    ReadModel, TicketRow, UserRow, WatcherRow,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection};
@@ -14,7 +14,7 @@ use topology::broker::TopicPartition;
 
 use super::{rows, store};
 use crate::sql::{
-    CARD, COMMENT, DELIVERY, MAIL, MEMBER, NOTIFICATION, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER,
+    CARD, COMMENT, DELIVERY, HISTORY, MAIL, MEMBER, NOTIFICATION, OUTCOME_ROW, PROJECT, TICKET_REST, USER, WATCHER,
 };
 
 /// Rows that are held in memory at once.
@@ -122,6 +122,10 @@ impl ReadModel for SqliteTables {
 
     fn watchers(&self, each: &mut dyn FnMut(WatcherRow)) -> Result<(), ReadError> {
         self.scan("watchers", "watchers", &["project_id", "number", "user_id"], WATCHER, rows::watcher, each)
+    }
+
+    fn history(&self, each: &mut dyn FnMut(HistoryRow)) -> Result<(), ReadError> {
+        self.scan("history", "history", &["project_id", "sequence"], HISTORY, rows::history, each)
     }
 
     fn notifications(&self, each: &mut dyn FnMut(NotificationRow)) -> Result<(), ReadError> {

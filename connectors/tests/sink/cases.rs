@@ -483,6 +483,9 @@ pub(crate) async fn should_hand_every_row_to_verify(kind: Kind) {
         tables.members(&mut |_| members += 1).expect("read");
         tables.tickets(&mut |row| numbers.push(row.number)).expect("read");
         tables.comments(&mut |_| comments += 1).expect("read");
+        let mut happened = Vec::new();
+        tables.history(&mut |row| happened.push((row.sequence, row.kind))).expect("read");
+        assert!(happened.iter().map(|(sequence, _)| *sequence).eq(1..=2_103), "{happened:?}");
         tables.users(&mut |_| panic!("no users")).expect("read");
         let mut mails = Vec::new();
         tables.mails(&mut |row| mails.push(row.id.as_u128())).expect("read");

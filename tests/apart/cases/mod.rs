@@ -10,6 +10,7 @@ mod commands;
 mod deliveries;
 mod headers;
 mod health;
+mod history;
 mod mails;
 mod members;
 mod notifications;
@@ -83,6 +84,10 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
     mails {
         should_say_what_became_of_ones_own_mails
         should_keep_to_everybody_what_they_were_sent
+    }
+    history {
+        should_tell_who_did_what_to_a_ticket_and_what_was_so_before
+        should_tell_what_happened_in_a_project_of_tickets_that_are_gone_too
     }
     members {
         should_list_members_with_their_names

@@ -223,12 +223,26 @@ pub(super) fn should_page_through_tickets_and_refuse_what_is_no_filter(stage: &S
     }
     assert_eq!(seen, [7, 6, 5, 4, 3, 2, 1]);
     bob.patch(&format!("/tickets/{web}-3/status"), json!({ "status": "IN_PROGRESS" })).is(200);
+    for (number, due) in [(2, "2030-01-01"), (4, "2030-01-02T12:00:00Z"), (5, "2030-01-03")] {
+        bob.patch(&format!("/tickets/{web}-{number}"), json!({ "dueDate": due })).is(200);
+    }
+    let fourth = bob.get(&format!("/tickets/{web}-4")).json();
+    let since_changed = format!("updatedFrom={}&sort=updated", fourth["updatedAt"].as_str().unwrap());
     for (query, numbers) in [
+        ("dueFrom=2030-01-01&dueBefore=2030-01-03", vec![4, 2]),
+        ("dueFrom=2030-01-02T12:00:00.001Z", vec![5]),
+        ("dueFrom=1893456000000&dueBefore=1893456000001", vec![2]),
+        ("createdBefore=2020-01-01", vec![]),
+        ("createdFrom=2020-01-01&limit=2", vec![7, 6]),
+        (&since_changed, vec![5, 4]),
+        ("updatedBefore=2020-01-01&sort=updated", vec![]),
+        ("reporter=me", vec![]),
+        ("reporter=me&status=OPEN&assignee=none&dueFrom=2030-01-01", vec![]),
         ("status=IN_PROGRESS", vec![3]),
         ("assignee=none&limit=2", vec![7, 6]),
         ("assignee=me", vec![]),
         ("priority=HIGH", vec![]),
-        ("sort=updated&limit=1", vec![3]),
+        ("sort=updated&limit=2", vec![5, 4]),
     ] {
         let found = bob.get(&format!("/projects/{web}/tickets?{query}")).items();
         let found: Vec<_> = found.iter().filter_map(|ticket| ticket["number"].as_i64()).collect();
@@ -239,6 +253,8 @@ pub(super) fn should_page_through_tickets_and_refuse_what_is_no_filter(stage: &S
         ("limit=many", "query_invalid"),
         ("sort=age", "query_invalid"),
         ("assignee=bob", "query_invalid"),
+        ("reporter=bob", "query_invalid"),
+        ("dueFrom=soon", "query_invalid"),
         ("cursor=s5", "cursor_invalid"),
         ("colour=red", "query_unknown"),
         ("label=a%00b", "query_invalid"),
@@ -246,6 +262,15 @@ pub(super) fn should_page_through_tickets_and_refuse_what_is_no_filter(stage: &S
     ] {
         bob.get(&format!("/projects/{web}/tickets?{query}")).problem(400, code);
     }
+    let reported = ada.get(&format!("/projects/{web}/tickets?reporter={}&dueFrom=2030-01-02", ada.email)).items();
+    let reported: Vec<_> = reported.iter().filter_map(|ticket| ticket["number"].as_i64()).collect();
+    assert_eq!(reported, [5, 4]);
+    // What is added between two pages is on neither.
+    let first = bob.get(&format!("/projects/{web}/tickets?limit=3")).json();
+    ada.ticket(&web, "between");
+    let cursor = first["nextCursor"].as_str().unwrap();
+    let rest = bob.get(&format!("/projects/{web}/tickets?limit=9&cursor={cursor}")).items();
+    assert_eq!(rest.iter().filter_map(|ticket| ticket["number"].as_i64()).collect::<Vec<_>>(), [4, 3, 2, 1]);
 }
 
 pub(super) fn should_comment_and_list_comments(stage: &Stage<'_>) {

@@ -10,7 +10,8 @@ use connectors::read_model::{
     TicketQuery,
 };
 use schemas::reader::{
-    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow,
+    CommentRow, DeliveryRow, HistoryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow,
+    WatcherRow,
 };
 use schemas::{Outcome, Workflow};
 use uuid::Uuid;
@@ -136,6 +137,14 @@ impl ReadModel for Model {
     }
 
     fn comment(&self, _: Uuid, _: Uuid) -> Answer<'_, Option<CommentRow>> {
+        not_asked()
+    }
+
+    fn history<'a>(&'a self, _: Uuid, _: Option<&'a str>, _: Option<i64>, _: u32) -> Answer<'a, Page<HistoryRow, i64>> {
+        not_asked()
+    }
+
+    fn history_before<'a>(&'a self, _: Uuid, _: &'a str, _: i64) -> Answer<'a, Vec<HistoryRow>> {
         not_asked()
     }
 

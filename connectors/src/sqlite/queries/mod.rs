@@ -10,18 +10,19 @@ use std::time::Instant;
 
 use schemas::Outcome;
 use schemas::reader::{
-    CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow,
+    CommentRow, DeliveryRow, HistoryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow,
+    WatcherRow,
 };
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use uuid::Uuid;
 
-use super::SqliteReadModel;
+use super::{SqliteReadModel, rows};
 use crate::read_model::{
-    Answer, Board, DeliveryCursor, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel, TicketCard, TicketCursor,
-    TicketQuery, page_size,
+    Answer, Board, DeliveryCursor, HISTORY_LOOK, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel, TicketCard,
+    TicketCursor, TicketQuery, page_size,
 };
-use crate::sql::{ANY_SEQUENCE, OUTCOME, PROJECT_SEQUENCE, UNREAD};
+use crate::sql::{self, ANY_SEQUENCE, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
 impl ReadModel for SqliteReadModel {
     fn projects<'a>(
@@ -84,6 +85,33 @@ impl ReadModel for SqliteReadModel {
 
     fn comment(&self, ticket: Uuid, comment: Uuid) -> Answer<'_, Option<CommentRow>> {
         Box::pin(async move { Ok(tickets::comment(&self.pool, ticket, comment).await?) })
+    }
+
+    fn history<'a>(
+        &'a self,
+        project: Uuid,
+        subject: Option<&'a str>,
+        before_sequence: Option<i64>,
+        limit: u32,
+    ) -> Answer<'a, Page<HistoryRow, i64>> {
+        Box::pin(async move {
+            let (limit, before) = (page_size(limit), before_sequence.unwrap_or(i64::MAX));
+            let (statement, arguments) = match subject {
+                None => (sql::history_of_project(), arguments![project, before, limit + 1]),
+                Some(subject) => {
+                    (sql::history_of_subject(), arguments![project, subject.to_owned(), before, limit + 1])
+                }
+            };
+            let found = fetch(&self.pool, statement, arguments, rows::history).await?;
+            Ok(Page::cut(found, limit, |last| last.sequence))
+        })
+    }
+
+    fn history_before<'a>(&'a self, project: Uuid, subject: &'a str, sequence: i64) -> Answer<'a, Vec<HistoryRow>> {
+        Box::pin(async move {
+            let arguments = arguments![project, subject.to_owned(), sequence, HISTORY_LOOK];
+            Ok(fetch(&self.pool, sql::history_before(), arguments, rows::history).await?)
+        })
     }
 
     fn watchers(

@@ -9,7 +9,7 @@ use super::super::apply::Writer;
 use super::super::{SqliteReadModel, open_writer};
 use super::ticket_list::ListStatement;
 use super::{people, projects};
-use crate::read_model::{Assignee, TicketOrder, TicketQuery};
+use crate::read_model::{Assignee, Period, TicketOrder, TicketQuery};
 use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
 async fn plan(path: &Path, sql: &str) -> Vec<String> {
@@ -39,6 +39,12 @@ fn ticket_lists() -> Vec<TicketQuery> {
             }
         }
     }
+    let reporter = Some(Uuid::nil());
+    queries.push(TicketQuery { reporter, ..TicketQuery::default() });
+    let due = Period { from: Some(1), to: Some(2) };
+    queries.push(TicketQuery { due, ..TicketQuery::default() });
+    let updated = Period { from: Some(1), to: Some(2) };
+    queries.push(TicketQuery { updated, order: TicketOrder::Updated, ..TicketQuery::default() });
     queries
 }
 
@@ -54,6 +60,7 @@ async fn should_answer_every_question_from_an_index() {
     questions.extend([sql::ticket_by_id(), sql::ticket_by_number(), sql::board_column()]);
     questions.extend([sql::comments(), sql::comment(), sql::watchers(), sql::all_projects()]);
     questions.extend([sql::notifications(), sql::unread_notifications(), sql::notification(), UNREAD.to_owned()]);
+    questions.extend([sql::history_of_project(), sql::history_of_subject(), sql::history_before()]);
     questions.extend([sql::mails(), sql::mails_in_state()]);
     questions.extend([sql::deliveries(), sql::deliveries_in_state(), sql::delivery()]);
     questions.extend(Writer::new().statements().map(str::to_owned));
@@ -72,10 +79,22 @@ async fn should_read_pages_in_their_order_without_sorting() {
     let mut pages: Vec<String> =
         vec![sql::board_column(), sql::comments(), sql::all_projects(), sql::unread_notifications()];
     pages.extend([sql::mails(), sql::mails_in_state(), sql::deliveries(), sql::deliveries_in_state()]);
+    pages.extend([sql::history_of_project(), sql::history_of_subject(), sql::history_before()]);
     pages.extend(ticket_lists().iter().map(|query| ListStatement::new(Uuid::nil(), query).expect("bound").sql));
     for sql in pages {
         let plan = plan(&path, &sql).await;
         assert!(!plan.iter().any(|detail| detail.contains("USE TEMP B-TREE")), "{sql}\n{plan:#?}");
+    }
+}
+
+#[tokio::test]
+async fn should_read_the_history_of_a_ticket_and_not_that_of_its_project() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("read.db");
+    SqliteReadModel::open(&path).await.expect("opened").close().await;
+    for sql in [sql::history_of_subject(), sql::history_before()] {
+        let plan = plan(&path, &sql).await;
+        assert!(plan.iter().any(|detail| detail.contains("history_of_subject")), "{sql}\n{plan:#?}");
     }
 }
 

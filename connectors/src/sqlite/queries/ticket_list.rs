@@ -9,7 +9,7 @@ use sqlx::{Encode, Sqlite, Type};
 use uuid::Uuid;
 
 use super::page_size;
-use crate::read_model::{Assignee, TicketCursor, TicketOrder, TicketQuery};
+use crate::read_model::{Assignee, TicketOrder, TicketQuery};
 use crate::sql::{CARD, TICKET_REST};
 
 /// Labels first, then the tickets that have one: the order of the tables in a cross join is the order of reading.
@@ -38,7 +38,7 @@ impl ListStatement {
             list.push(if from_labels { " AND l.label = ?" } else { HAS_LABEL }, label.clone())?;
         }
         list.filter(query, by_number && !from_labels)?;
-        let after = query.after.unwrap_or(TicketCursor { number: i64::MAX, updated_at: i64::MAX });
+        let after = query.begin();
         match (by_number, from_labels) {
             (true, true) => list.push(" AND l.number < ? ORDER BY l.number DESC", after.number)?,
             (true, false) => list.push(" AND t.number < ? ORDER BY t.number DESC", after.number)?,
@@ -63,10 +63,17 @@ impl ListStatement {
                 self.push(if from_their_index { " AND t.assignee_id = ?" } else { " AND +t.assignee_id = ?" }, user)?;
             }
         }
-        match query.priority.clone() {
-            Some(priority) => self.push(" AND +t.priority = ?", priority),
-            None => Ok(()),
+        if let Some(priority) = query.priority.clone() {
+            self.push(" AND +t.priority = ?", priority)?;
         }
+        if let Some(reporter) = query.reporter {
+            self.push(if from_their_index { " AND t.reporter_id = ?" } else { " AND +t.reporter_id = ?" }, reporter)?;
+        }
+        for (condition, value) in query.times() {
+            self.push(condition, value)?;
+            self.sql.push('?');
+        }
+        Ok(())
     }
 
     fn push<T: for<'t> Encode<'t, Sqlite> + Type<Sqlite>>(&mut self, part: &str, value: T) -> Result<(), sqlx::Error> {

@@ -1,0 +1,55 @@
+//! `/tickets/{id}/history` and `/projects/{id}/history`: what happened, the newest first.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use axum::extract::{Path, State};
+use connectors::read_model::MAX_PAGE;
+use uuid::Uuid;
+
+use crate::access;
+use crate::answer::Answer;
+use crate::cursor;
+use crate::extract::{Params, Reader};
+use crate::history::{entries, needs_earlier};
+use crate::problem::Problem;
+use crate::state::AppState;
+use crate::views::List;
+
+pub(crate) async fn of_ticket(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    reader: Reader,
+    params: Params,
+) -> Result<Answer, Problem> {
+    let ticket = access::ticket(&state, &reader, &id).await?;
+    list(&state, ticket.project_id, Some(ticket.number.to_string()), params).await
+}
+
+/// All of the project: itself, its members, its tickets.
+pub(crate) async fn of_project(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    reader: Reader,
+    params: Params,
+) -> Result<Answer, Problem> {
+    let project = access::project(&state, &reader, &id).await?;
+    list(&state, project.id, None, params).await
+}
+
+async fn list(state: &AppState, project: Uuid, subject: Option<String>, mut params: Params) -> Result<Answer, Problem> {
+    let limit = params.limit(50, MAX_PAGE)?;
+    let before = params.cursor(cursor::parse_by_sequence)?;
+    params.finish()?;
+    let page = state.read_model().history(project, subject.as_deref(), before, limit).await?;
+    let mut earlier = BTreeMap::new();
+    // The newest first, so the first of a subject is the last that needs them.
+    for row in page.items.iter().filter(|row| needs_earlier(row)) {
+        if let Entry::Vacant(entry) = earlier.entry(row.subject.clone()) {
+            let rows = state.read_model().history_before(project, entry.key(), row.sequence).await?;
+            entry.insert(rows);
+        }
+    }
+    let next_cursor = page.next.map(cursor::by_sequence);
+    Ok(Answer::ok(List { items: entries(&page.items, &earlier)?, next_cursor }))
+}
