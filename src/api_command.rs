@@ -110,6 +110,7 @@ async fn serve(servers: &str, listen: &str, config: &Config, traces: &Traces) ->
         verify: Arc::new(not_here),
         tracing: traces.tracing(),
         limits,
+        rate_limiter: redis::rate_limiter(config)?,
         origins: config.api.origins()?,
         unsubscribe_key,
         mails: None,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat};
+use connectors::rate_limit::Rate;
 use serde::{Deserialize, Serialize};
 
 use postgres::Postgres;
@@ -48,6 +49,10 @@ pub(crate) struct Api {
     pub(crate) outcome_wait_ms: u64,
     /// Origins of pages that may read answers, with commas between.
     pub(crate) cors_origins: String,
+    /// Requests a second of each caller, after `rate_burst` at once; 0: as many as they like.
+    pub(crate) rate_per_second: u32,
+    /// Requests of each caller at once.
+    pub(crate) rate_burst: u32,
     /// What tokens are signed with, in hexadecimal digits; all API processes must have the same. Empty: the one in the data
     /// directory, which is made there.
     pub(crate) secret: String,
@@ -215,6 +220,8 @@ impl Default for Api {
             listen: "127.0.0.1:8080".to_owned(),
             outcome_wait_ms: 5_000,
             cors_origins: String::new(),
+            rate_per_second: 0,
+            rate_burst: 100,
             secret: String::new(),
         }
     }
@@ -297,6 +304,12 @@ impl Default for Tracing {
 }
 
 impl Api {
+    /// How many requests each caller may make; none: as many as they like.
+    pub(crate) fn rate(&self) -> Option<Rate> {
+        let (per_second, burst) = (self.rate_per_second, self.rate_burst);
+        (per_second > 0).then_some(Rate { per_second, burst })
+    }
+
     /// Origins of pages that may read answers.
     pub(crate) fn origins(&self) -> Result<api::Origins, ConfigError> {
         self.cors_origins.parse().map_err(|error| ConfigError(format!("api.cors_origins: {error}")))
@@ -399,11 +412,13 @@ impl Config {
 }
 
 /// Every key there is; those that end in `.*` hold keys of the user's own.
-const KNOWN: [&str; 58] = [
+const KNOWN: [&str; 60] = [
     "data.dir",
     "api.listen",
     "api.outcome_wait_ms",
     "api.cors_origins",
+    "api.rate_burst",
+    "api.rate_per_second",
     "api.secret",
     "embedded.sync",
     "embedded.partitions",

@@ -13,6 +13,7 @@ use clap::Args;
 use connectors::accounts::{self, SqliteAccounts};
 use connectors::board_cache::LocalBoardCache;
 use connectors::gateway::CommandGateway;
+use connectors::rate_limit::{LocalLimiter, RateLimiter};
 use connectors::sink::{Announce, SinkHandle, SinkOptions, SinkStatus};
 use connectors::sqlite::SqliteReadModel;
 use connectors::webhook::HookBook;
@@ -150,6 +151,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
         ),
         tracing: traces.tracing(),
         limits,
+        rate_limiter: config.api.rate().map(|rate| LocalLimiter::new(rate) as Arc<dyn RateLimiter>),
         origins: config.api.origins()?,
         unsubscribe_key,
         mails: config.mail.url.is_empty().then_some(mails),

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use connectors::board_cache::{BoardCache, CacheStats, CachedBoard, FillPermit, Lookup};
 use connectors::live::Live;
+use connectors::rate_limit::{LocalLimiter, RateLimiter};
 use connectors::read_model::BoxFuture;
-use connectors::redis::{RedisAnnouncer, RedisBoardCache, RedisOptions, RedisSubscriber};
+use connectors::redis::{RedisAnnouncer, RedisBoardCache, RedisLimiter, RedisOptions, RedisSubscriber};
 use topology::trace::Tracing;
 use uuid::Uuid;
 
@@ -37,6 +38,15 @@ pub(crate) fn boards(config: &Config) -> anyhow::Result<Arc<dyn BoardCache>> {
         Some(options) => Ok(Arc::new(RedisBoardCache::new(options)?)),
         None => Ok(Arc::new(NoBoards)),
     }
+}
+
+/// Who takes requests out of the callers' buckets: Redis, for all API processes, or this process alone. None if they may make as many as they like.
+pub(crate) fn rate_limiter(config: &Config) -> anyhow::Result<Option<Arc<dyn RateLimiter>>> {
+    let Some(rate) = config.api.rate() else { return Ok(None) };
+    Ok(Some(match options(config) {
+        Some(options) => Arc::new(RedisLimiter::new(&options, rate)?),
+        None => LocalLimiter::new(rate),
+    }))
 }
 
 /// Has no board count that is cached now; whether Redis knows, if there is one.

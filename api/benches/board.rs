@@ -69,6 +69,7 @@ fn serve(redis: &str) {
             verify: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
             tracing: Tracing::off(),
             limits: Limits::default(),
+            rate_limiter: None,
             origins: api::Origins::default(),
             unsubscribe_key: support::UNSUBSCRIBE_KEY.to_vec(),
             mails: None,

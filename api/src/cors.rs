@@ -11,6 +11,7 @@ use axum::http::{HeaderValue, Method, Uri};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::extract::SEQUENCE_HEADER;
+use crate::limited;
 use crate::prefer::{PREFER, PREFERENCE_APPLIED};
 
 /// How long a browser may keep what it was told.
@@ -77,6 +78,9 @@ impl Origins {
                     ETAG,
                     LOCATION,
                     RETRY_AFTER,
+                    limited::LIMIT,
+                    limited::REMAINING,
+                    limited::RESET,
                     PREFERENCE_APPLIED,
                     named(SEQUENCE_HEADER),
                     named("x-request-id"),

@@ -47,6 +47,7 @@ mod fields;
 mod history;
 mod idempotency;
 mod layers;
+mod limited;
 mod metrics;
 mod monitoring;
 mod native;

@@ -167,6 +167,14 @@ impl Problem {
             .detail("send `If-Match` with the `ETag` that GET gave, or * if whatever is there may be replaced")
     }
 
+    /// 429 with `Retry-After`: the caller has made too many requests.
+    #[must_use]
+    pub fn rate_limited(retry_after_seconds: u64) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests")
+            .detail(format!("the next one is taken in {retry_after_seconds} s"))
+            .retry_after(retry_after_seconds)
+    }
+
     /// 413.
     #[must_use]
     pub fn too_large(limit_bytes: usize) -> Self {

@@ -14,7 +14,7 @@ use crate::resources::{
     projects, status, tickets, users, verify, watchers, webhooks, workflow,
 };
 use crate::state::AppState;
-use crate::{layers, pages};
+use crate::{layers, limited, pages};
 
 /// What is smaller fits into a packet as it is.
 const WORTH_COMPRESSING: u16 = 1_024;
@@ -76,6 +76,7 @@ pub fn router(state: AppState) -> Router {
         .fallback(async || Problem::no_route())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(body_limit)
+        .layer(from_fn_with_state(state.clone(), limited::limited))
         .layer(option_layer(state.origins().layer()))
         .layer(CompressionLayer::new().compress_when(worthwhile))
         .layer(from_fn_with_state(state.clone(), layers::around))

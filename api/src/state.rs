@@ -7,6 +7,7 @@ use std::time::Duration;
 use connectors::accounts::Accounts;
 use connectors::board_cache::BoardCache;
 use connectors::mail::unsubscribe;
+use connectors::rate_limit::RateLimiter;
 use connectors::read_model::{BoxFuture, ReadModel};
 use connectors::webhook::Policy;
 use tokio::sync::watch;
@@ -62,6 +63,8 @@ pub struct Parts {
     pub tracing: Tracing,
     /// Limits.
     pub limits: Limits,
+    /// How many requests each caller may make; none: as many as they like.
+    pub rate_limiter: Option<Arc<dyn RateLimiter>>,
     /// Pages of other origins that may read answers.
     pub origins: Origins,
     /// What links to unsubscribe are signed with in mails.
@@ -188,6 +191,10 @@ impl AppState {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.parts.limits
+    }
+
+    pub(crate) fn rate_limiter(&self) -> Option<&dyn RateLimiter> {
+        self.0.parts.rate_limiter.as_deref()
     }
 
     pub(crate) fn origins(&self) -> &Origins {

@@ -32,6 +32,7 @@ pub mod live;
 pub mod mail;
 mod outgoing;
 pub mod postgres;
+pub mod rate_limit;
 pub mod read_model;
 pub mod redis;
 pub mod registry;

@@ -8,7 +8,7 @@ use crate::exposition::{Sample, scrape};
 use crate::log;
 use crate::proxy::RoundRobin;
 use crate::site::{Parts, SECRET, Site};
-use crate::support::{Home, http, text};
+use crate::support::{Home, Server, http, text};
 
 /// How long sinks may take to have read the last marker of a transaction.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -63,8 +63,8 @@ fn should_try_every_case_that_is_written_down() {
 }
 
 #[test]
-fn should_answer_every_case_with_two_api_processes_behind_a_round_robin() {
-    let site = Site::new();
+fn should_answer_every_case_with_two_api_processes_behind_a_round_robin_and_limit_both_together() {
+    let mut site = Site::new();
     let parts = site.start();
     let mut deliverer = site.ready(&["webhooks"]);
     let proxy = RoundRobin::new(&parts.apis.each_ref().map(|api| api.url.clone()));
@@ -74,6 +74,25 @@ fn should_answer_every_case_with_two_api_processes_behind_a_round_robin() {
     deliverer.stop();
     site.verifies();
     tell_what_they_did(&site, &parts);
+    share_the_buckets_of_callers(&mut site);
+}
+
+/// What one process has taken out of somebody's bucket the other does not have, though it has the same limit.
+fn share_the_buckets_of_callers(site: &mut Site) {
+    const EACH: usize = 60;
+    site.set("SYNCROBOARD__API__RATE_PER_SECOND", "1");
+    site.set("SYNCROBOARD__API__RATE_BURST", "1000");
+    let apis = [(); 2].map(|()| site.api());
+    let token = site.token();
+    let left = |api: &Server| -> u64 {
+        let reply = http().get(format!("{}/projects", api.url)).bearer_auth(&token).send().unwrap();
+        assert_eq!((reply.status().as_u16(), reply.headers()["ratelimit-limit"].to_str().unwrap()), (200, "1000"));
+        reply.headers()["ratelimit-remaining"].to_str().unwrap().parse().unwrap()
+    };
+    let lefts = apis.each_ref().map(|api| (0..EACH).map(|_| left(api)).next_back().unwrap());
+    assert!(lefts[1] < 1_000 - EACH as u64 - 10, "{lefts:?}: one token comes back in a second");
+    site.redis.kill();
+    assert!(left(&apis[1]) > 990, "a bucket of its own while Redis is away");
 }
 
 #[test]

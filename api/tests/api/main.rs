@@ -17,6 +17,7 @@ mod board;
 mod bulk;
 mod commands;
 mod health;
+mod limits;
 mod problems;
 mod projects;
 mod support;
@@ -24,7 +25,7 @@ mod unsubscribe;
 
 #[test]
 fn should_hold_only_what_no_client_of_the_real_parts_can_bring_about() {
-    let made_up = [".log.", ".model.", ".boards.", "World::with(", "World::build(", "Monitoring {"];
+    let made_up = [".log.", ".model.", ".boards.", "World::with(", "World::build(", "World::limited(", "Monitoring {"];
     let mut seen = 0;
     for entry in std::fs::read_dir("tests/api").unwrap() {
         let path = entry.unwrap().path();

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `project:tickets:{projectId}` | hash: `sequence`, `epoch`, and, unless it is a mere mark that older ones do not count, `body` (JSON of GET board) and `members` (user id to role) |
 //! | `project:tickets:epoch` | `{run id of the server}:{random}`; a value counts only if its epoch is this one |
+//! | `rate:{userId}` | when the bucket of the caller's tokens is full again, in microseconds since 1970 |
 //! | `project:{projectId}` | channel: each event as JSON, once its rows can be read |
 //! | `project:reload` | channel: something may have been missed |
 //!
@@ -22,6 +23,7 @@
 mod announcer;
 mod board_cache;
 mod breaker;
+mod limiter;
 mod link;
 mod message;
 mod scripts;
@@ -32,6 +34,7 @@ use std::time::Duration;
 
 pub use announcer::RedisAnnouncer;
 pub use board_cache::RedisBoardCache;
+pub use limiter::RedisLimiter;
 pub use subscriber::{RedisSubscriber, SubscriberStatus};
 use topology::trace::Tracing;
 

@@ -12,6 +12,7 @@
 mod announcer;
 mod faults;
 mod guard;
+mod limits;
 mod oracle;
 #[path = "../../../tests/support/services.rs"]
 mod services;

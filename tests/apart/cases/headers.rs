@@ -72,3 +72,11 @@ pub(super) fn should_answer_304_to_whoever_has_this_very_ticket(stage: &Stage<'_
     rename(&newer).is(200);
     rename(&newer).problem(412, "version_conflict");
 }
+
+pub(super) fn should_take_as_many_requests_as_anyone_likes_where_nothing_is_said(stage: &Stage<'_>) {
+    let ada = stage.user("ada");
+    for _ in 0..120 {
+        let reply = ada.get("/users/me");
+        assert_eq!((reply.status, reply.header("ratelimit-limit")), (200, ""));
+    }
+}

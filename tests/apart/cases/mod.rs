@@ -75,6 +75,7 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_not_hold_back_answers_of_bulk_requests_in_a_compressor
         should_say_which_preferences_were_followed
         should_answer_304_to_whoever_has_this_very_ticket
+        should_take_as_many_requests_as_anyone_likes_where_nothing_is_said
     }
     health {
         should_be_alive_and_ready_for_anyone

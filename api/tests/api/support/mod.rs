@@ -13,6 +13,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use connectors::board_cache::LocalBoardCache;
+use connectors::rate_limit::{LocalLimiter, Rate, RateLimiter};
 use connectors::webhook::Policy;
 use schemas::reader::{MemberRow, ProjectRow, TicketRow, UserRow};
 use schemas::{CommandAccepted, CommandRejected, Outcome, TicketCommand, ids};
@@ -80,6 +81,10 @@ impl World {
     }
 
     pub(crate) fn build(adjust: impl FnOnce(&mut Limits), readiness: Readiness) -> Self {
+        Self::limited(adjust, readiness, None)
+    }
+
+    pub(crate) fn limited(adjust: impl FnOnce(&mut Limits), readiness: Readiness, rate: Option<Rate>) -> Self {
         let (log, model, secret) = (Arc::new(Log::default()), Arc::new(Model::default()), Secret::generate().unwrap());
         let mut limits = Limits::default();
         adjust(&mut limits);
@@ -96,6 +101,7 @@ impl World {
             verify: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
             tracing: Tracing::off(),
             limits,
+            rate_limiter: rate.map(|rate| LocalLimiter::new(rate) as Arc<dyn RateLimiter>),
             origins: Origins::default(),
             unsubscribe_key: UNSUBSCRIBE_KEY.to_vec(),
             mails: None,

@@ -1,0 +1,29 @@
+//! The token bucket of each caller.
+
+use api::Readiness;
+use axum::http::Method;
+use connectors::rate_limit::Rate;
+use serde_json::json;
+
+use crate::support::World;
+
+#[tokio::test]
+async fn should_refuse_more_requests_than_a_callers_bucket_has_and_say_when_the_next_one_is_taken() {
+    let rate = Rate { per_second: 1, burst: 2 };
+    let world = World::limited(|_| {}, Readiness::Ready, Some(rate));
+    let get = async |who: &str| world.get(who, "/projects/WEB").await;
+    for remaining in ["1", "0"] {
+        let reply = get("ada").await;
+        assert_eq!((reply.status.as_u16(), reply.header("ratelimit-remaining")), (200, remaining));
+        assert_eq!(reply.header("ratelimit-limit"), "2");
+    }
+    let refused = get("ada").await;
+    refused.problem(429, "rate_limited");
+    assert_eq!((refused.header("retry-after"), refused.header("ratelimit-remaining")), ("1", "0"));
+    assert_eq!(refused.header("ratelimit-reset"), "2");
+    assert!(!refused.header("x-request-id").is_empty(), "it is an answer like any other");
+    assert_eq!(get("bob").await.status.as_u16(), 200, "everybody has a bucket of their own");
+    let written = world.send("ada", Method::POST, "/projects/WEB/tickets", json!({ "title": "x" })).await;
+    written.problem(429, "rate_limited");
+    assert!(world.log.sent().is_empty());
+}
