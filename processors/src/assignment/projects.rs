@@ -142,9 +142,11 @@ impl Pool<'_, '_> {
         self.take_from_leaving(project_id)
     }
 
-    /// Gives the tickets of members who have left to others; what nobody has room for is taken from them all the same.
+    /// Gives the tickets of members who have left to others; what nobody has room for is taken from them all the same. In the
+    /// pool's other projects that they are members of they have room then.
     fn take_from_leaving(&mut self, project_id: Uuid) -> Result<(), ProcessingError> {
         let mut project = self.project(project_id)?;
+        let mut freed = BTreeSet::new();
         while let Some(&user_id) = project.leaving.first() {
             let mut prefix = GroupKey::prefix(Kind::Had, self.id, user_id);
             prefix.extend_from_slice(project_id.as_bytes());
@@ -162,6 +164,7 @@ impl Pool<'_, '_> {
                 let new = PoolTicketState { assignee_id: None, ..(*old).clone() };
                 let before = self.proposals.len();
                 self.find_assignee(key, Some(&old), new.clone())?;
+                freed.insert(user_id);
                 if self.proposals.len() == before {
                     let why = "whoever had it has left the project, and nobody has room".to_owned();
                     self.propose(key, &new, None, why);
@@ -172,7 +175,8 @@ impl Pool<'_, '_> {
             }
             project.leaving.remove(0);
         }
-        self.put_project(project_id, project)
+        self.put_project(project_id, project)?;
+        freed.into_iter().try_for_each(|user_id| self.give_waiting_to(user_id))
     }
 
     /// Has what waits in a project tried again as soon as a proposal is answered.

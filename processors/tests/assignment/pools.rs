@@ -117,6 +117,26 @@ fn should_leave_with_their_members_what_guests_have_when_the_host_removes_somebo
 }
 
 #[test]
+fn should_give_to_who_leaves_a_guest_what_waits_in_the_other_projects() {
+    // The guest's ticket is taken from ann, and bob has it if he has room.
+    for room in [0, 2] {
+        let mut firm = shared();
+        firm.run(host(), configure_assignment(OWNER, |c| c.policy = Some("skills_only".to_owned())));
+        let ann = firm.member(host(), "ann", 2, &["rust"]);
+        firm.member(guest(), "ann", 0, &[]);
+        let theirs = firm.ticket(guest(), |_| {});
+        let waits = firm.ticket(host(), |c| c.labels = owned(&["rust"]));
+        assert_eq!((firm.assignee(guest(), theirs), firm.assignee(host(), waits)), (Some(ann), None));
+        let bob = firm.member(host(), "bob", room, &[]);
+        firm.member(guest(), "bob", 0, &[]);
+        firm.run(guest(), remove_member(OWNER, |c| c.user_id = ann));
+        let next = (room > 0).then_some(bob);
+        assert_eq!((firm.assignee(guest(), theirs), firm.assignee(host(), waits)), (next, Some(ann)));
+        firm.office.is_right();
+    }
+}
+
+#[test]
 fn should_have_waiting_tickets_of_any_project_taken_by_who_has_room_the_most_urgent_first() {
     let mut firm = shared();
     let waiting: Vec<_> = [(host(), "LOW"), (guest(), "HIGH"), (host(), "MEDIUM"), (guest(), "URGENT")]
