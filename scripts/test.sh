@@ -32,3 +32,4 @@ run cargo test --workspace --locked --no-fail-fast
 with_bugs() { run cargo test --workspace --locked --features injected-bugs,kill-points --test "$@"; }
 with_bugs simulation
 with_bugs apart kill_points
+with_bugs rig
