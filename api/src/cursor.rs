@@ -1,6 +1,6 @@
 //! Cursors as text. Opaque to clients: a letter for the list, then the place.
 
-use connectors::read_model::{DeliveryCursor, MailCursor, TicketCursor};
+use connectors::read_model::{DeliveryCursor, MailCursor, SearchCursor, TicketCursor};
 use uuid::Uuid;
 
 /// Of a list by number; also of a board's column.
@@ -20,6 +20,16 @@ pub(crate) fn by_update(cursor: TicketCursor) -> String {
 pub(crate) fn parse_by_update(text: &str) -> Option<TicketCursor> {
     let (updated_at, number) = text.strip_prefix('u')?.split_once('.')?;
     Some(TicketCursor { number: number.parse().ok()?, updated_at: updated_at.parse().ok()? })
+}
+
+/// Of what was found in several projects.
+pub(crate) fn by_search(cursor: SearchCursor) -> String {
+    format!("w{}.{}", cursor.updated_at, cursor.id)
+}
+
+pub(crate) fn parse_by_search(text: &str) -> Option<SearchCursor> {
+    let (updated_at, id) = text.strip_prefix('w')?.split_once('.')?;
+    Some(SearchCursor { updated_at: updated_at.parse().ok()?, id: Uuid::try_parse(id).ok()? })
 }
 
 /// Of a list of comments.
@@ -79,6 +89,9 @@ mod tests {
         assert_eq!(parse_by_number(&by_number(7)), Some(7));
         assert_eq!(parse_by_update(&by_update(update)), Some(update));
         assert_eq!(parse_by_sequence(&by_sequence(9)), Some(9));
+        let found = SearchCursor { updated_at: 12, id: Uuid::from_u128(5) };
+        assert_eq!(parse_by_search(&by_search(found)), Some(found));
+        assert_eq!(parse_by_search(&by_update(update)), None);
         let mail = MailCursor { requested_at: 12, id: Uuid::from_u128(5) };
         assert_eq!(parse_by_mail(&by_mail(mail)), Some(mail));
         assert_eq!(parse_by_mail("m12"), None);

@@ -9,6 +9,7 @@ use axum::http::header::{CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
+use connectors::read_model::Words;
 use serde_json::{Map, Value};
 use topology::trace::Trace;
 use uuid::Uuid;
@@ -25,6 +26,9 @@ use crate::state::AppState;
 /// Header of the consistency token, `<project id>:<sequence>`: writes answer with it, and a read that sends it back
 /// waits until the read model has got that far.
 pub(crate) const SEQUENCE_HEADER: &str = "syncroboard-sequence";
+
+/// The most characters of a text to look for.
+const MAX_SEARCH_CHARS: usize = 200;
 
 /// A JSON object in the body; an empty body is an empty object.
 #[derive(Debug)]
@@ -140,6 +144,16 @@ impl Params {
             return Err(Problem::bad_request("query_invalid", detail).field(name));
         }
         Ok(given)
+    }
+
+    /// `text`: words to look for, if it is there.
+    pub(crate) fn words(&mut self) -> Result<Option<Words>, Problem> {
+        let Some(text) = self.take("text") else { return Ok(None) };
+        let words = Words::parse(&text).filter(|_| text.chars().count() <= MAX_SEARCH_CHARS);
+        words.map(Some).ok_or_else(|| {
+            let detail = format!("`text` must have a word in it, and {MAX_SEARCH_CHARS} characters at the most");
+            Problem::bad_request("query_invalid", detail).field("text")
+        })
     }
 
     /// `cursor`, as read by `parse`.

@@ -11,7 +11,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate as _, Size
 use crate::problem::Problem;
 use crate::resources::{
     assignee, assignment, board, bulk, commands, comments, deliveries, health, history, mails, members, notifications,
-    projects, status, tickets, users, verify, watchers, webhooks, workflow,
+    projects, search, status, tickets, users, verify, watchers, webhooks, workflow,
 };
 use crate::state::AppState;
 use crate::{layers, limited, pages};
@@ -43,6 +43,7 @@ pub fn router(state: AppState) -> Router {
         .route("/tickets/{id}/history", get(history::of_ticket))
         .route("/tickets/{id}/watch", put(watchers::update).delete(watchers::delete))
         .route("/tickets/{id}/watchers", get(watchers::list))
+        .route("/search", get(search::list))
         .route("/notifications", get(notifications::list))
         .route("/notifications/{id}/read", post(notifications::read_one))
         .route("/notifications:read-all", post(notifications::read_all))

@@ -75,6 +75,15 @@ pub trait ReadModel: Send + Sync {
     /// The tickets of a project that pass the filter, newest first.
     fn tickets<'a>(&'a self, project: Uuid, query: &'a TicketQuery) -> Answer<'a, Page<TicketRow, TicketCursor>>;
 
+    /// The tickets with these words, last changed first: of the projects that `member` belongs to, or of all.
+    fn search<'a>(
+        &'a self,
+        member: Option<Uuid>,
+        words: &'a Words,
+        after: Option<SearchCursor>,
+        limit: u32,
+    ) -> Answer<'a, Page<TicketRow, SearchCursor>>;
+
     /// The board of a project, all from one moment: each column with its count and its first [`BOARD_COLUMN_PAGE`] tickets.
     /// `None` if there is no such project.
     fn board(&self, project: Uuid) -> Answer<'_, Option<Board>>;
@@ -226,6 +235,8 @@ pub struct TicketQuery {
     pub updated: Period,
     /// Due in this time.
     pub due: Period,
+    /// With these words.
+    pub words: Option<Words>,
     /// Order.
     pub order: TicketOrder,
     /// After the last ticket of the page before; must be one of the same order.
@@ -245,10 +256,29 @@ impl Default for TicketQuery {
             created: Period::default(),
             updated: Period::default(),
             due: Period::default(),
+            words: None,
             order: TicketOrder::Number,
             after: None,
             limit: 50,
         }
+    }
+}
+
+/// What is searched for: each of the words, or one that begins with it, is in the ticket's title and description together, or in one comment of
+/// it. Neither case nor accents make a difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words(String);
+
+impl Words {
+    /// The words of a text, with spaces between; none if it has none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        (!words.is_empty()).then(|| Self(words.join(" ")))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -317,6 +347,26 @@ pub struct TicketCursor {
     pub number: i64,
     /// When it was last changed.
     pub updated_at: i64,
+}
+
+/// The place of a ticket among those of several projects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SearchCursor {
+    /// When it was last changed.
+    pub updated_at: i64,
+    /// Its id.
+    pub id: Uuid,
+}
+
+impl SearchCursor {
+    /// The place before all tickets.
+    pub(crate) const FIRST: Self = Self { updated_at: i64::MAX, id: Uuid::max() };
+}
+
+impl From<&TicketRow> for SearchCursor {
+    fn from(ticket: &TicketRow) -> Self {
+        Self { updated_at: ticket.updated_at, id: ticket.id }
+    }
 }
 
 impl From<&TicketRow> for TicketCursor {

@@ -13,6 +13,7 @@ pub(crate) mod mails;
 pub(crate) mod members;
 pub(crate) mod notifications;
 pub(crate) mod projects;
+pub(crate) mod search;
 pub(crate) mod status;
 pub(crate) mod tickets;
 pub(crate) mod users;

@@ -17,7 +17,7 @@ use crate::state::AppState;
 use crate::submit::{Early, submit};
 use crate::views::{List, Ticket};
 
-/// Filters: `status`, `priority`, `label`, `assignee` (a person, `me` or `none`), `reporter` (a person or `me`), and times from one on and before
+/// Filters: `text` (words), `status`, `priority`, `label`, `assignee` (a person, `me` or `none`), `reporter` (a person or `me`), and times from one on and before
 /// another; order: `sort=number` or `sort=updated`.
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -39,6 +39,7 @@ pub(crate) async fn list(
         created: period(&mut params, "createdFrom", "createdBefore")?,
         updated: period(&mut params, "updatedFrom", "updatedBefore")?,
         due: period(&mut params, "dueFrom", "dueBefore")?,
+        words: params.words()?,
         order,
         after: params.cursor(|text| match order {
             TicketOrder::Number => cursor::parse_by_number(text).map(|number| TicketCursor { number, updated_at: 0 }),

@@ -24,6 +24,7 @@ mod plans;
 mod queries;
 mod rebuild;
 mod rows;
+mod search;
 mod store;
 mod tables;
 mod ticket_list;

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::queries::{STATUS_COUNTS, users_sql};
 use super::ticket_list::ListStatement;
 use super::write::{READ_ALL, READ_ONE};
-use super::{Grants, PostgresConfig, deliveries, history, mails, migrate};
-use crate::read_model::{Assignee, Period, TicketOrder, TicketQuery};
+use super::{Grants, PostgresConfig, deliveries, history, mails, migrate, search};
+use crate::read_model::{Assignee, Period, TicketOrder, TicketQuery, Words};
 use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
 #[path = "../../../tests/support/services.rs"]
@@ -67,6 +67,7 @@ fn questions() -> Vec<String> {
         history::FORGET.to_owned(),
     ]);
     questions.extend([sql::notifications(), sql::unread_notifications(), sql::notification(), UNREAD.to_owned()]);
+    questions.extend([search::in_all(), search::of_member()]);
     questions.extend([sql::mails(), sql::mails_in_state()]);
     questions.extend([sql::deliveries(), sql::deliveries_in_state(), sql::delivery()]);
     questions.extend(
@@ -102,6 +103,9 @@ fn ticket_lists(user: Uuid) -> Vec<TicketQuery> {
     queries.push(TicketQuery { due, ..TicketQuery::default() });
     let updated = Period { from: Some(1), to: Some(2) };
     queries.push(TicketQuery { updated, order: TicketOrder::Updated, ..TicketQuery::default() });
+    for text in ["ticket", "99", "ticket 123456"] {
+        queries.push(TicketQuery { words: Words::parse(text), ..TicketQuery::default() });
+    }
     queries
 }
 

@@ -13,10 +13,10 @@ use sqlx::{AssertSqlSafe, Connection};
 use uuid::Uuid;
 
 use super::ticket_list::ListStatement;
-use super::{PostgresReadModel, rows};
+use super::{PostgresReadModel, rows, search};
 use crate::read_model::{
     Answer, BOARD_COLUMN_PAGE, Board, BoardColumn, DeliveryCursor, HISTORY_LOOK, MOST_UNREAD, MailCursor, Page,
-    ReadError, ReadModel, TicketCard, TicketCursor, TicketQuery, page_size,
+    ReadError, ReadModel, SearchCursor, TicketCard, TicketCursor, TicketQuery, Words, page_size,
 };
 use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD, USER};
 
@@ -120,6 +120,28 @@ impl ReadModel for PostgresReadModel {
             let statement = ListStatement::new(project, query)?;
             let found = fetch(db, statement.sql, statement.arguments, rows::ticket).await?;
             Ok(Page::cut(found, page_size(query.limit), |last| TicketCursor::from(last)))
+        }))
+    }
+
+    fn search<'a>(
+        &'a self,
+        member: Option<Uuid>,
+        words: &'a Words,
+        after: Option<SearchCursor>,
+        limit: u32,
+    ) -> Answer<'a, Page<TicketRow, SearchCursor>> {
+        Box::pin(self.ask(async move |db| {
+            let (limit, after) = (page_size(limit), after.unwrap_or(SearchCursor::FIRST));
+            let mut arguments = arguments![words.as_str(), after.updated_at, after.id, ask_for(limit)];
+            let statement = match member {
+                None => search::in_all(),
+                Some(member) => {
+                    sqlx::Arguments::add(&mut arguments, member).map_err(sqlx::Error::Encode)?;
+                    search::of_member()
+                }
+            };
+            let found = fetch(db, statement, arguments, rows::ticket).await?;
+            Ok(Page::cut(found, limit, |last| SearchCursor::from(last)))
         }))
     }
 

@@ -1,12 +1,13 @@
 //! The statement for a page of tickets that pass a filter.
 //!
 //! By number, each filter has an index in the page's order. By change, the page is read in the order of changes and
-//! filtered on the way.
+//! filtered on the way. What has words is found first and put in order then.
 
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, Encode, Postgres, Type};
 use uuid::Uuid;
 
+use super::search;
 use crate::read_model::{Assignee, TicketOrder, TicketQuery, page_size};
 use crate::sql::{CARD, TICKET_REST};
 
@@ -44,6 +45,10 @@ impl ListStatement {
             list.sql.push_str(" AND t.priority = ");
             list.push(priority.clone())?;
         }
+        if let Some(words) = &query.words {
+            let place = list.bind(words.as_str().to_owned())?;
+            list.sql.push_str(&format!(" AND t.id IN ({})", search::found("ARRAY[$1]", place)));
+        }
         if let Some(reporter) = query.reporter {
             list.sql.push_str(" AND t.reporter_id = ");
             list.push(reporter)?;
@@ -73,9 +78,16 @@ impl ListStatement {
 
     /// Puts in a value's place, and binds it.
     fn push<T: for<'t> Encode<'t, Postgres> + Type<Postgres>>(&mut self, value: T) -> Result<(), sqlx::Error> {
-        self.values += 1;
+        let place = self.bind(value)?;
         self.sql.push('$');
-        self.sql.push_str(&self.values.to_string());
-        self.arguments.add(value).map_err(sqlx::Error::Encode)
+        self.sql.push_str(&place.to_string());
+        Ok(())
+    }
+
+    /// Binds a value. Its place.
+    fn bind<T: for<'t> Encode<'t, Postgres> + Type<Postgres>>(&mut self, value: T) -> Result<usize, sqlx::Error> {
+        self.values += 1;
+        self.arguments.add(value).map_err(sqlx::Error::Encode)?;
+        Ok(self.values)
     }
 }

@@ -110,3 +110,6 @@ fn connect_options(path: &Path, cache_mib: u32) -> SqliteConnectOptions {
         .pragma("cache_size", format!("-{}", cache_mib * 1024))
         .pragma("journal_size_limit", (64 * 1024 * 1024).to_string())
 }
+
+#[cfg(test)]
+mod upgrade;

@@ -29,6 +29,7 @@ pub(crate) use crate::outcomes::{
     should_keep_the_first_outcome_of_a_command_but_replace_a_failure,
     should_keep_what_became_of_a_command_that_was_forgotten_and_sent_again,
 };
+pub(crate) use crate::search::should_find_tickets_by_the_words_in_them_and_in_their_comments;
 use crate::support::*;
 pub(crate) use crate::workflows::should_show_the_workflow_of_a_project_and_open_tickets_again_as_that_says;
 

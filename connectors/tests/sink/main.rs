@@ -21,6 +21,7 @@ mod oracle;
 mod outcomes;
 mod proxy;
 mod replaced;
+mod search;
 #[path = "../../../tests/support/small_disk.rs"]
 mod small_disk;
 #[path = "../support/mod.rs"]
@@ -56,6 +57,7 @@ on_each_database! {
     should_share_the_partitions_with_another_sink_of_the_group,
     should_tell_its_group_how_far_the_database_is,
     should_stop_when_the_log_begins_above_the_stored_offset,
+    should_find_tickets_by_the_words_in_them_and_in_their_comments,
     should_stop_at_a_gap_in_a_projects_sequence,
     should_stop_at_a_record_that_is_no_event_and_name_it,
     should_remove_a_deleted_ticket_with_all_that_belongs_to_it,

@@ -17,6 +17,7 @@ mod notifications;
 mod pages;
 mod problems;
 mod projects;
+mod search;
 mod stage;
 mod tickets;
 mod unsubscribe;
@@ -125,6 +126,10 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_say_what_is_wrong_with_a_workflow_and_where
         should_change_nothing_of_an_archived_project_and_go_on_after
         should_show_projects_by_id_and_by_key_to_members_and_administrators_only
+    }
+    search {
+        should_find_words_only_in_what_somebody_may_see
+        should_say_what_is_wrong_with_a_text_to_look_for
     }
     tickets {
         should_number_tickets_without_gaps

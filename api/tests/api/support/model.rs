@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use connectors::read_model::{
-    Answer, Board, BoardColumn, DeliveryCursor, MailCursor, Page, ReadError, ReadModel, TicketCard, TicketCursor,
-    TicketQuery,
+    Answer, Board, BoardColumn, DeliveryCursor, MailCursor, Page, ReadError, ReadModel, SearchCursor, TicketCard,
+    TicketCursor, TicketQuery, Words,
 };
 use schemas::reader::{
     CommentRow, DeliveryRow, HistoryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow,
@@ -109,6 +109,16 @@ impl ReadModel for Model {
     }
 
     fn tickets<'a>(&'a self, _: Uuid, _: &'a TicketQuery) -> Answer<'a, Page<TicketRow, TicketCursor>> {
+        not_asked()
+    }
+
+    fn search<'a>(
+        &'a self,
+        _: Option<Uuid>,
+        _: &'a Words,
+        _: Option<SearchCursor>,
+        _: u32,
+    ) -> Answer<'a, Page<TicketRow, SearchCursor>> {
         not_asked()
     }
 

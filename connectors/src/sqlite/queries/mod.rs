@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use super::{SqliteReadModel, rows};
 use crate::read_model::{
-    Answer, Board, DeliveryCursor, HISTORY_LOOK, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel, TicketCard,
-    TicketCursor, TicketQuery, page_size,
+    Answer, Board, DeliveryCursor, HISTORY_LOOK, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel, SearchCursor,
+    TicketCard, TicketCursor, TicketQuery, Words, page_size,
 };
 use crate::sql::{self, ANY_SEQUENCE, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
@@ -60,6 +60,16 @@ impl ReadModel for SqliteReadModel {
 
     fn tickets<'a>(&'a self, project: Uuid, query: &'a TicketQuery) -> Answer<'a, Page<TicketRow, TicketCursor>> {
         Box::pin(async move { Ok(tickets::list(&self.pool, project, query).await?) })
+    }
+
+    fn search<'a>(
+        &'a self,
+        member: Option<Uuid>,
+        words: &'a Words,
+        after: Option<SearchCursor>,
+        limit: u32,
+    ) -> Answer<'a, Page<TicketRow, SearchCursor>> {
+        Box::pin(async move { Ok(tickets::search(&self.pool, member, words, after, page_size(limit)).await?) })
     }
 
     fn board(&self, project: Uuid) -> Answer<'_, Option<Board>> {

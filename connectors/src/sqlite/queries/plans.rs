@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::super::apply::Writer;
 use super::super::{SqliteReadModel, open_writer};
 use super::ticket_list::ListStatement;
+use super::tickets::search_sql;
 use super::{people, projects};
-use crate::read_model::{Assignee, Period, TicketOrder, TicketQuery};
+use crate::read_model::{Assignee, Period, TicketOrder, TicketQuery, Words};
 use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
 async fn plan(path: &Path, sql: &str) -> Vec<String> {
@@ -84,6 +85,21 @@ async fn should_read_pages_in_their_order_without_sorting() {
     for sql in pages {
         let plan = plan(&path, &sql).await;
         assert!(!plan.iter().any(|detail| detail.contains("USE TEMP B-TREE")), "{sql}\n{plan:#?}");
+    }
+}
+
+#[tokio::test]
+async fn should_find_words_first_and_then_their_tickets() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("read.db");
+    SqliteReadModel::open(&path).await.expect("opened").close().await;
+    let query = TicketQuery { words: Words::parse("one two"), label: Some("bug".to_owned()), ..TicketQuery::default() };
+    let list = ListStatement::new(Uuid::nil(), &query).expect("bound").sql;
+    for sql in [list, search_sql(true), search_sql(false)] {
+        let plan = plan(&path, &sql).await;
+        let scans: Vec<_> = plan.iter().filter(|detail| detail.starts_with("SCAN")).collect();
+        assert!(matches!(&scans[..], [words, found] if words.starts_with("SCAN words VIRTUAL TABLE INDEX 0:M") && *found == "SCAN f"), "{sql}\n{plan:#?}");
+        assert!(plan.iter().any(|detail| detail.starts_with("SEARCH t USING INDEX")), "{sql}\n{plan:#?}");
     }
 }
 

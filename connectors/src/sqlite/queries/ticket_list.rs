@@ -1,7 +1,7 @@
 //! The statement for a page of tickets that pass a filter.
 //!
 //! By number, each filter has an index in the page's order. By change, the page is read in the order of changes and
-//! filtered on the way. A `+` keeps a condition from being taken for the choice of an index.
+//! filtered on the way. What has words is found first and put in order then. A `+` keeps a condition from being taken for the choice of an index.
 
 use sqlx::Arguments;
 use sqlx::sqlite::SqliteArguments;
@@ -9,13 +9,17 @@ use sqlx::{Encode, Sqlite, Type};
 use uuid::Uuid;
 
 use super::page_size;
-use crate::read_model::{Assignee, TicketOrder, TicketQuery};
+use crate::read_model::{Assignee, TicketOrder, TicketQuery, Words};
 use crate::sql::{CARD, TICKET_REST};
 
 /// Labels first, then the tickets that have one: the order of the tables in a cross join is the order of reading.
 const FROM_LABELS: &str = "ticket_labels l CROSS JOIN tickets t ON t.project_id = l.project_id AND t.number = l.number \
      WHERE l.project_id = ?";
 const FROM_TICKETS: &str = "tickets t WHERE t.project_id = ?";
+
+/// The tickets with words, each once, then what they are.
+pub(super) const FROM_WORDS: &str = "(SELECT DISTINCT d.ticket_id FROM words CROSS JOIN documents d ON d.id = words.rowid WHERE words MATCH ?) f \
+     CROSS JOIN tickets t ON t.id = f.ticket_id WHERE ";
 
 const HAS_LABEL: &str = " AND EXISTS (SELECT 1 FROM ticket_labels l WHERE l.project_id = t.project_id AND l.label = ? \
      AND l.number = t.number)";
@@ -29,15 +33,21 @@ pub(super) struct ListStatement {
 impl ListStatement {
     pub(super) fn new(project: Uuid, query: &TicketQuery) -> Result<Self, sqlx::Error> {
         let by_number = query.order == TicketOrder::Number;
-        let from_labels = by_number && query.label.is_some();
-        let source = if from_labels { FROM_LABELS } else { FROM_TICKETS };
+        let from_words = query.words.is_some();
+        let from_labels = by_number && query.label.is_some() && !from_words;
         let mut list =
             Self { sql: format!("SELECT {CARD}, {TICKET_REST} FROM "), arguments: SqliteArguments::default() };
-        list.push(source, project)?;
+        match &query.words {
+            Some(words) => {
+                list.push(FROM_WORDS, matching(Some(project), words))?;
+                list.push("t.project_id = ?", project)?;
+            }
+            None => list.push(if from_labels { FROM_LABELS } else { FROM_TICKETS }, project)?,
+        }
         if let Some(label) = &query.label {
             list.push(if from_labels { " AND l.label = ?" } else { HAS_LABEL }, label.clone())?;
         }
-        list.filter(query, by_number && !from_labels)?;
+        list.filter(query, by_number && !from_labels && !from_words)?;
         let after = query.begin();
         match (by_number, from_labels) {
             (true, true) => list.push(" AND l.number < ? ORDER BY l.number DESC", after.number)?,
@@ -80,4 +90,11 @@ impl ListStatement {
         self.sql.push_str(part);
         self.arguments.add(value).map_err(sqlx::Error::Encode)
     }
+}
+
+/// The words, or such as begin with them, as FTS5 takes them: in a project, or in any.
+pub(super) fn matching(project: Option<Uuid>, words: &Words) -> String {
+    let words: Vec<String> = words.as_str().split(' ').map(|word| format!("\"{word}\" *")).collect();
+    let text = format!("text : ({})", words.join(" AND "));
+    project.map_or_else(|| text.clone(), |project| format!("project : \"{}\" AND {text}", project.simple()))
 }

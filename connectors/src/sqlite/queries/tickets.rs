@@ -6,10 +6,10 @@ use sqlx::sqlite::SqlitePool;
 use uuid::Uuid;
 
 use super::super::rows;
-use super::ticket_list::ListStatement;
+use super::ticket_list::{FROM_WORDS, ListStatement, matching};
 use super::{arguments, fetch, page_size};
-use crate::read_model::{Page, TicketCard, TicketCursor, TicketQuery};
-use crate::sql;
+use crate::read_model::{Page, SearchCursor, TicketCard, TicketCursor, TicketQuery, Words};
+use crate::sql::{self, CARD, TICKET_REST};
 
 pub(super) async fn by_id(pool: &SqlitePool, id: Uuid) -> Result<Option<TicketRow>, sqlx::Error> {
     Ok(fetch(pool, sql::ticket_by_id(), arguments![id], rows::ticket).await?.pop())
@@ -28,6 +28,30 @@ pub(super) async fn list(
     let statement = ListStatement::new(project, query)?;
     let found = fetch(pool, statement.sql, statement.arguments, rows::ticket).await?;
     Ok(Page::cut(found, limit, |last| TicketCursor::from(last)))
+}
+
+pub(super) async fn search(
+    pool: &SqlitePool,
+    member: Option<Uuid>,
+    words: &Words,
+    after: Option<SearchCursor>,
+    limit: u32,
+) -> Result<Page<TicketRow, SearchCursor>, sqlx::Error> {
+    let after = after.unwrap_or(SearchCursor::FIRST);
+    let mut arguments = arguments![matching(None, words), after.updated_at, after.id, limit + 1];
+    if let Some(member) = member {
+        sqlx::Arguments::add(&mut arguments, member).map_err(sqlx::Error::Encode)?;
+    }
+    let found = fetch(pool, search_sql(member.is_some()), arguments, rows::ticket).await?;
+    Ok(Page::cut(found, limit, |last| SearchCursor::from(last)))
+}
+
+pub(super) fn search_sql(of_member: bool) -> String {
+    let own = if of_member { " AND t.project_id IN (SELECT project_id FROM members WHERE user_id = ?5)" } else { "" };
+    format!(
+        "SELECT {CARD}, {TICKET_REST} FROM {FROM_WORDS} (t.updated_at, t.id) < (?2, ?3){own} \
+         ORDER BY t.updated_at DESC, t.id DESC LIMIT ?4"
+    )
 }
 
 pub(super) async fn column(
