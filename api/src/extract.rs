@@ -22,6 +22,7 @@ use crate::native::{Envelope, hyphenated};
 use crate::prefer::{Applied, Preferences};
 use crate::problem::Problem;
 use crate::state::AppState;
+use crate::version;
 
 /// Header of the consistency token, `<project id>:<sequence>`: writes answer with it, and a read that sends it back
 /// waits until the read model has got that far.
@@ -65,7 +66,7 @@ impl FromRequest<AppState> for Body {
 fn is_json(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || essence.ends_with("+json")
+    version::is_understood(&essence)
 }
 
 impl From<FieldError> for Problem {

@@ -46,6 +46,31 @@ impl Key {
     }
 }
 
+/// The key of a bulk request, which each of its lines has a part of: sent again, a line is known by its place.
+#[derive(Debug)]
+pub(crate) struct BulkKey {
+    key: String,
+    user: Uuid,
+    path: String,
+    _place: Place,
+}
+
+impl BulkKey {
+    /// As [`Key::of`]; as long as it lives, the request is under way.
+    pub(crate) fn of(parts: &Parts, user: Uuid, under_way: &UnderWay) -> Result<Option<Self>, Problem> {
+        let Some(key) = named(&parts.headers)? else { return Ok(None) };
+        let place = under_way.enter(Uuid::new_v5(&user, key.as_bytes())).ok_or_else(Problem::in_flight)?;
+        Ok(Some(Self { key: key.to_owned(), user, path: parts.uri.path().to_owned(), _place: place }))
+    }
+
+    /// Id and fingerprint of the command in a line.
+    pub(crate) fn of_line(&self, number: u64, line: &[u8]) -> (Uuid, i64) {
+        // No key has a line's end.
+        let id = Uuid::new_v5(&self.user, format!("{}\n{number}", self.key).as_bytes());
+        (id, digest(&[self.path.as_bytes(), line]))
+    }
+}
+
 fn named(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = headers.get(HEADER) else { return Ok(None) };
     let invalid = |what| Problem::bad_request("header_invalid", format!("`Idempotency-Key` must {what}"));
@@ -136,6 +161,20 @@ mod tests {
         ];
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len(), "{all:?}");
         assert_eq!(all[0], fingerprint("POST", "/projects", "", "{}"));
+    }
+
+    #[test]
+    fn should_know_a_line_of_a_bulk_request_by_its_place_and_tell_it_from_others_by_what_it_says() {
+        let of = |path, key| {
+            let parts = parts("POST", path, &[("idempotency-key", key)]);
+            BulkKey::of(&parts, Uuid::from_u128(1), &UnderWay::default()).unwrap().unwrap()
+        };
+        let (first, again, other) = (of("/a", "k"), of("/a", "k"), of("/b", "k"));
+        assert_eq!(first.of_line(7, b"{}"), again.of_line(7, b"{}"));
+        assert_ne!(first.of_line(7, b"{}").0, first.of_line(8, b"{}").0);
+        assert_ne!(first.of_line(7, b"{}").0, of("/a", "l").of_line(7, b"{}").0);
+        assert_ne!(first.of_line(7, b"{}").1, first.of_line(7, b"{ }").1);
+        assert_ne!(first.of_line(7, b"{}").1, other.of_line(7, b"{}").1);
     }
 
     #[test]

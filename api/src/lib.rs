@@ -62,6 +62,7 @@ mod serve;
 mod state;
 mod submit;
 mod traced;
+mod version;
 mod views;
 
 pub use boards::{load_board, register_redis};

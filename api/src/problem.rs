@@ -152,6 +152,13 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This resource does not take that method")
     }
 
+    /// 406: the client takes only versions of the interface that there are not.
+    #[must_use]
+    pub fn version_unknown(known: &str) -> Self {
+        Self::new(StatusCode::NOT_ACCEPTABLE, "version_unknown", "There is no such version of the interface")
+            .detail(format!("there is {known}, which application/json is too"))
+    }
+
     /// 409 with `Retry-After`: the first request with this `Idempotency-Key` has no answer yet.
     #[must_use]
     pub fn in_flight() -> Self {

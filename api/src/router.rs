@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, patch, post, put};
 use tower::util::option_layer;
 use tower_http::compression::CompressionLayer;
@@ -14,7 +14,7 @@ use crate::resources::{
     projects, search, status, tickets, users, verify, watchers, webhooks, workflow,
 };
 use crate::state::AppState;
-use crate::{layers, limited, pages};
+use crate::{layers, limited, pages, version};
 
 /// What is smaller fits into a packet as it is.
 const WORTH_COMPRESSING: u16 = 1_024;
@@ -34,6 +34,7 @@ pub fn router(state: AppState) -> Router {
         .route("/projects/{id}/members", get(members::list).post(members::create))
         .route("/projects/{id}/members/{userId}", patch(members::update).delete(members::delete))
         .route("/projects/{id}/tickets", get(tickets::list).post(tickets::create))
+        .route("/projects/{id}/tickets:bulk", post(bulk::create_tickets))
         .route("/projects/{id}/webhooks", get(webhooks::list_of_project).post(webhooks::create_in_project))
         .route("/tickets/{id}", get(tickets::read).patch(tickets::update).delete(tickets::delete))
         .route("/tickets/{id}/status", patch(status::update))
@@ -79,6 +80,7 @@ pub fn router(state: AppState) -> Router {
         .layer(body_limit)
         .layer(from_fn_with_state(state.clone(), limited::limited))
         .layer(option_layer(state.origins().layer()))
+        .layer(from_fn(version::negotiated))
         .layer(CompressionLayer::new().compress_when(worthwhile))
         .layer(from_fn_with_state(state.clone(), layers::around))
         .with_state(state)

@@ -96,6 +96,10 @@ pub struct Limits {
     pub command_wait: Duration,
     /// How long any request but a bulk one may take in all.
     pub request: Duration,
+    /// How long the head of a request may take to come, the next one on the same connection included.
+    pub head: Duration,
+    /// How long a client may take nothing of an answer that is there.
+    pub write: Duration,
     /// Size of a body, or of one line of a bulk body, in bytes.
     pub body_bytes: usize,
     /// Commands of one bulk request that may be under way at once.
@@ -112,6 +116,8 @@ impl Default for Limits {
             outcome_wait: Duration::from_secs(5),
             command_wait: Duration::ZERO,
             request: Duration::from_secs(15),
+            head: Duration::from_secs(30),
+            write: Duration::from_mins(1),
             body_bytes: 1024 * 1024,
             bulk_window: 4096,
             bulk_outcome_wait: Duration::from_mins(1),

@@ -92,7 +92,7 @@ pub(crate) async fn submit_of_known(
     let fingerprint = writer.key.as_ref().map(Key::fingerprint);
     if fingerprint.is_some()
         && let Some(first) = remembered(state, command.command_id()).await
-        && is_anothers(&first, command, fingerprint)
+        && is_of_another_request(&first, command, fingerprint)
     {
         return Err(reused(&first).into());
     }
@@ -115,7 +115,7 @@ pub(crate) async fn submit_of_known(
     state.metrics().waited("outcome", begun.elapsed());
     let outcome = outcome.map_err(Problem::from)?;
     state.metrics().outcome(command.type_name(), &outcome);
-    if is_anothers(&outcome, command, fingerprint) {
+    if is_of_another_request(&outcome, command, fingerprint) {
         return Err(reused(&outcome).into());
     }
     let accepted = accepted(outcome, writer.if_match.is_some_and(|expected| expected != IfMatch::Any))?;
@@ -152,14 +152,19 @@ async fn remembered(state: &AppState, command_id: Uuid) -> Option<Outcome> {
 }
 
 /// Whether another request was decided, which had the same key.
-fn is_anothers(outcome: &Outcome, command: &Command, fingerprint: Option<i64>) -> bool {
+fn is_of_another_request(outcome: &Outcome, command: &Command, fingerprint: Option<i64>) -> bool {
     // Nothing of another project may be shown, as this one's rules were not asked.
     let elsewhere = match (outcome.project_id(), command) {
         (Some(decided), Command::Ticket(command)) => decided != command.project_id(),
         _ => false,
     };
+    elsewhere || is_anothers(outcome, command.type_name(), fingerprint)
+}
+
+/// Whether it is not that of a command of this type with this fingerprint.
+pub(crate) fn is_anothers(outcome: &Outcome, command_type: &str, fingerprint: Option<i64>) -> bool {
     let differs = outcome.fingerprint().zip(fingerprint).is_some_and(|(first, this)| first != this);
-    outcome.command_type() != command.type_name() || elsewhere || differs
+    outcome.command_type() != command_type || differs
 }
 
 fn reused(outcome: &Outcome) -> Problem {

@@ -1,4 +1,4 @@
-//! One line of a bulk request: a whole command, with who issues it and what it is about.
+//! One line of a bulk request: a whole command, with who issues it and what it is about, or a ticket to be made.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -35,12 +35,57 @@ impl From<FieldError> for LineError {
     }
 }
 
-/// Reads a line. `now_ms` stands in for a missing `issuedAt`.
-pub(crate) fn parse_line(line: &[u8], caller: &Identity, now_ms: i64) -> Result<Command, LineError> {
+/// What the lines of a request are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum LineKind {
+    /// Whole commands.
+    Command,
+    /// Tickets to be made in this project.
+    TicketOf(Uuid),
+}
+
+/// Reads a line. `else_id` is the command's id if it names none, and `now_ms` stands in for a missing `issuedAt`.
+pub(crate) fn parse_line(
+    line: &[u8],
+    kind: LineKind,
+    else_id: Option<Uuid>,
+    caller: &Identity,
+    now_ms: i64,
+) -> Result<Command, LineError> {
     let object: Map<String, Value> = serde_json::from_slice(line).map_err(|error| json_error(&error))?;
     let mut fields = Fields::new(object);
-    let command_id = fields.opt_uuid("commandId")?;
-    parse_fields(fields, command_id, caller, now_ms).map_err(|error| LineError { command_id, ..error })
+    let command_id = fields.opt_uuid("commandId")?.or(else_id);
+    let parsed = match kind {
+        LineKind::Command => parse_fields(fields, command_id, caller, now_ms),
+        LineKind::TicketOf(project_id) => ticket_of(fields, project_id, command_id, caller, now_ms),
+    };
+    parsed.map_err(|error| LineError { command_id, ..error })
+}
+
+fn ticket_of(
+    fields: Fields,
+    project_id: Uuid,
+    command_id: Option<Uuid>,
+    caller: &Identity,
+    now_ms: i64,
+) -> Result<Command, LineError> {
+    let command_id = command_id.unwrap_or_else(Uuid::new_v4);
+    let by = envelope(command_id, caller.user_id, caller.admin, now_ms);
+    let to = Target { project_id, ..Target::default() };
+    Ok(Command::Ticket(ticket_command("CreateTicket", fields, to, by)?))
+}
+
+fn envelope(command_id: Uuid, actor_id: Uuid, actor_admin: bool, issued_at: i64) -> Envelope {
+    Envelope {
+        command_id,
+        actor_id,
+        actor_admin,
+        issued_at,
+        correlation_id: command_id,
+        traceparent: None,
+        expected_version: None,
+        expected_workflow: None,
+    }
 }
 
 fn json_error(error: &serde_json::Error) -> LineError {
@@ -60,15 +105,10 @@ fn parse_fields(
 ) -> Result<Command, LineError> {
     let kind = fields.string("type")?;
     let command_id = command_id.unwrap_or_else(Uuid::new_v4);
+    let (actor_id, issued_at) = (actor(&mut fields, caller)?, fields.opt_time("issuedAt")?.unwrap_or(now_ms));
     let by = Envelope {
-        command_id,
-        actor_id: actor(&mut fields, caller)?,
-        actor_admin: caller.admin,
-        issued_at: fields.opt_time("issuedAt")?.unwrap_or(now_ms),
         correlation_id: fields.opt_uuid("correlationId")?.unwrap_or(command_id),
-        traceparent: None,
-        expected_version: None,
-        expected_workflow: None,
+        ..envelope(command_id, actor_id, caller.admin, issued_at)
     };
     if USER_TYPES.contains(&kind.as_str()) {
         return Ok(Command::User(user_command(&kind, fields, &caller.email, by)?));
@@ -126,7 +166,30 @@ mod tests {
     use schemas::{TicketCommand, UserCommand, ids};
 
     fn parse(line: &str, admin: bool) -> Result<Command, LineError> {
-        parse_line(line.as_bytes(), &Identity::new("ada@example.org", "Ada", admin), 1_000)
+        parse_line(line.as_bytes(), LineKind::Command, None, &Identity::new("ada@example.org", "Ada", admin), 1_000)
+    }
+
+    #[test]
+    fn should_read_a_ticket_of_the_project_in_the_path() {
+        let ada = Identity::new("ada@example.org", "Ada", true);
+        let kind = LineKind::TicketOf(ids::project_id("WEB"));
+        let read = |line: &str| parse_line(line.as_bytes(), kind, Some(Uuid::from_u128(3)), &ada, 1_000);
+        let Ok(Command::Ticket(TicketCommand::CreateTicket(command))) = read(r#"{"title":"T","labels":["a"]}"#) else {
+            panic!("no ticket")
+        };
+        assert_eq!((command.command_id, command.project_id), (Uuid::from_u128(3), ids::project_id("WEB")));
+        assert_eq!((command.title.as_str(), command.actor_id), ("T", ada.user_id));
+        for (line, field) in [
+            ("{}", "title"),
+            (r#"{"title":"T","type":"MoveTicket"}"#, "type"),
+            (r#"{"title":"T","project":"HR"}"#, "project"),
+            (r#"{"title":"T","actor":"bob@example.org"}"#, "actor"),
+        ] {
+            let error = read(line).unwrap_err();
+            assert_eq!((error.field.as_deref(), error.command_id), (Some(field), Some(Uuid::from_u128(3))), "{line}");
+        }
+        let own = read(&format!(r#"{{"title":"T","commandId":"{}"}}"#, Uuid::from_u128(4))).unwrap();
+        assert_eq!(own.command_id(), Uuid::from_u128(4));
     }
 
     fn ticket_command(line: &str) -> TicketCommand {

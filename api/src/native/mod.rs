@@ -8,12 +8,14 @@
 
 mod build;
 mod line;
+#[cfg(test)]
+mod reference;
 
 use schemas::{TicketCommand, UserCommand, ids};
 use uuid::Uuid;
 
 pub(crate) use build::{Target, ticket_command, user_command};
-pub(crate) use line::{LineError, parse_line};
+pub(crate) use line::{LineError, LineKind, parse_line};
 
 /// What the parts of a command have in common.
 #[derive(Debug, Clone)]

@@ -20,6 +20,7 @@ mod health;
 mod limits;
 mod problems;
 mod projects;
+mod serve;
 mod support;
 mod unsubscribe;
 

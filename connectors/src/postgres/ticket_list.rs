@@ -47,7 +47,9 @@ impl ListStatement {
         }
         if let Some(words) = &query.words {
             let place = list.bind(words.as_str().to_owned())?;
-            list.sql.push_str(&format!(" AND t.id IN ({})", search::found("ARRAY[$1]", place)));
+            list.sql.push_str(" AND t.id IN (");
+            list.sql.push_str(&search::found("ARRAY[$1]", place));
+            list.sql.push(')');
         }
         if let Some(reporter) = query.reporter {
             list.sql.push_str(" AND t.reporter_id = ");

@@ -1,6 +1,6 @@
 //! Looking for words.
 
-use connectors::read_model::{ReadModel, TicketOrder, TicketQuery, Words};
+use connectors::read_model::{TicketOrder, TicketQuery, Words};
 use connectors::sink::SinkOptions;
 use schemas::{TicketDeleted, TicketUpdated, ids};
 use uuid::Uuid;

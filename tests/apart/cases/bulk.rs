@@ -61,3 +61,50 @@ pub(super) fn should_leave_out_a_line_over_the_limit_and_go_on(stage: &Stage<'_>
     let results = ada.pour(&format!("{long}\n{}", create(&web, "ok")));
     assert_eq!((&results[0]["code"], &results[1]["status"]), (&json!("line_too_long"), &json!("accepted")));
 }
+
+pub(super) fn should_make_tickets_of_the_project_in_the_path(stage: &Stage<'_>) {
+    let (web, ada, bob) = stage.project();
+    let path = format!("/projects/{web}/tickets:bulk");
+    let (id, name) = (Uuid::new_v4(), stage.own("carl"));
+    let lines = [
+        json!({ "title": "first", "labels": ["bug"], "assigneeId": bob.id(), "dueDate": "2026-01-31" }),
+        json!({ "title": "" }),
+        json!({ "title": "elsewhere", "project": "OTHER" }),
+        json!({ "title": "second", "commandId": id }),
+        json!({ "title": "third", "assignee": format!("{name}@example.org") }),
+    ];
+    let results = ada.pour_into(&path, &lines.map(|line| line.to_string()).join("\n"), &[]);
+    let seen: Vec<_> = results.iter().map(|one| (one["status"].as_str().unwrap(), one["code"].as_str())).collect();
+    assert_eq!(
+        seen,
+        [
+            ("accepted", None),
+            ("rejected", Some("title_empty")),
+            ("invalid", Some("field_unknown")),
+            ("accepted", None),
+            ("rejected", Some("assignee_not_a_member"))
+        ]
+    );
+    assert_eq!((&results[3]["commandId"], &results[3]["result"]["number"]), (&json!(id), &json!(2)));
+    ada.patch(&format!("/projects/{web}"), json!({})).is(200);
+    let first = ada.get(&format!("/tickets/{web}-1")).json();
+    assert_eq!(
+        (&first["assigneeId"], &first["labels"], &first["title"]),
+        (&json!(bob.id()), &json!(["bug"]), &json!("first"))
+    );
+    let strangers = stage.user("eve").pour_into(&path, "{\"title\":\"x\"}", &[]);
+    assert_eq!(strangers[0]["status"], "rejected");
+}
+
+pub(super) fn should_do_a_line_once_however_often_its_key_comes(stage: &Stage<'_>) {
+    let (web, ada, _) = stage.project();
+    let path = format!("/projects/{web}/tickets:bulk");
+    let key = &[("idempotency-key", "the very same")];
+    let first = ada.pour_into(&path, "{\"title\":\"a\"}\n{\"title\":\"b\"}", key);
+    let again = ada.pour_into(&path, "{\"title\":\"a\"}\n{\"title\":\"c\"}\n{\"title\":\"d\"}", key);
+    assert_eq!((&again[0]["result"], &again[0]["duplicate"]), (&first[0]["result"], &json!(true)));
+    assert_eq!((&again[1]["status"], &again[1]["code"]), (&json!("rejected"), &json!("idempotency_key_reused")));
+    assert_eq!((&again[2]["result"]["number"], again[2].get("duplicate")), (&json!(3), None));
+    ada.patch(&format!("/projects/{web}"), json!({})).is(200);
+    assert_eq!(ada.get(&format!("/projects/{web}/tickets")).items().len(), 3);
+}

@@ -87,3 +87,15 @@ pub(super) fn should_show_nothing_of_what_became_of_the_commands_of_others(stage
     wait_until_accepted(&stage.root(), &place);
     stage.person("eve").get(&place).problem(404, "command_not_found");
 }
+
+/// The examples stand in the order in which each has what it needs.
+pub(super) fn should_accept_every_example_of_the_page_about_commands(stage: &Stage<'_>) {
+    let page = std::fs::read_to_string("docs/commands.md").unwrap();
+    let examples: Vec<&str> = page.lines().filter(|line| line.starts_with("{\"type\": ")).collect();
+    assert!(examples.len() > 20, "{examples:?}");
+    let results = stage.root().pour(&examples.join("\n"));
+    assert_eq!(results.len(), examples.len());
+    for (example, result) in examples.iter().zip(&results) {
+        assert_eq!(result["status"], "accepted", "{example}: {result}");
+    }
+}

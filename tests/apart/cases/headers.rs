@@ -80,3 +80,19 @@ pub(super) fn should_take_as_many_requests_as_anyone_likes_where_nothing_is_said
         assert_eq!((reply.status, reply.header("ratelimit-limit")), (200, ""));
     }
 }
+
+pub(super) fn should_answer_in_the_version_that_is_asked_for(stage: &Stage<'_>) {
+    let (_, ada, _) = stage.project();
+    let (first, second) = ("application/vnd.syncroboard.v1+json", "application/vnd.syncroboard.v2+json");
+    let take = |accept: &str| ada.send("GET", "/users/me", &Value::Null, &[("accept", accept)]);
+    for (accept, kind) in [("*/*", "application/json"), (first, first), (&format!("{second}, */*"), "application/json")]
+    {
+        let reply = take(accept);
+        reply.is(200);
+        assert_eq!(reply.header("content-type"), kind, "{accept}");
+    }
+    take(second).problem(406, "version_unknown");
+    let body = |kind: &str| ada.text("/projects", kind, json!({ "key": "x", "name": "x" }).to_string());
+    body(first).problem(422, "key_invalid");
+    body(second).problem(415, "media_type");
+}

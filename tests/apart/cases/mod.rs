@@ -59,6 +59,8 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_answer_each_line_in_order_with_what_became_of_it
         should_settle_people_and_memberships_before_what_needs_them
         should_let_only_administrators_speak_for_others
+        should_make_tickets_of_the_project_in_the_path
+        should_do_a_line_once_however_often_its_key_comes
         should_leave_out_a_line_over_the_limit_and_go_on
     }
     commands {
@@ -66,6 +68,7 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_do_once_what_the_same_person_sends_again_with_the_same_key
         should_refuse_a_key_in_another_project_whatever_partition_that_is_on
         should_show_nothing_of_what_became_of_the_commands_of_others
+        should_accept_every_example_of_the_page_about_commands
     }
     deliveries {
         should_show_deliveries_to_those_who_maintain_a_project_and_repeat_them
@@ -76,6 +79,7 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_not_hold_back_answers_of_bulk_requests_in_a_compressor
         should_say_which_preferences_were_followed
         should_answer_304_to_whoever_has_this_very_ticket
+        should_answer_in_the_version_that_is_asked_for
         should_take_as_many_requests_as_anyone_likes_where_nothing_is_said
     }
     health {

@@ -171,7 +171,12 @@ impl Person<'_> {
 
     /// The answers to commands in bulk, one a line.
     pub(super) fn pour(&self, lines: &str) -> Vec<Value> {
-        let reply = self.text("/commands:bulk", "application/x-ndjson", lines);
+        self.pour_into("/commands:bulk", lines, &[])
+    }
+
+    /// Results of these lines, sent to this path.
+    pub(super) fn pour_into(&self, path: &str, lines: &str, headers: &[(&str, &str)]) -> Vec<Value> {
+        let reply = self.text_with(path, "application/x-ndjson", lines, headers);
         reply.is(200);
         assert_eq!(reply.header("content-type"), "application/x-ndjson");
         reply.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

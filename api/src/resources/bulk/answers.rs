@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::intake::{Entry, EntryBody};
 use crate::state::AppState;
-use crate::submit::AcceptedIds;
+use crate::submit::{AcceptedIds, is_anothers};
 
 /// A piece is sent when it has reached this size, or when the next result is not there yet.
 const PIECE_BYTES: usize = 16 * 1024;
@@ -93,7 +93,7 @@ async fn answer(state: &AppState, entry: Entry, piece: &mut Vec<u8>, pieces: &mp
             },
         ),
         EntryBody::NotTaken { command_id, error } => not_decided(piece, line, command_id, &error),
-        EntryBody::Submitted { command_id, command_type, mut pending, deadline } => {
+        EntryBody::Submitted { command_id, command_type, fingerprint, mut pending, deadline } => {
             let there_already = pending.outcome().now_or_never();
             let outcome = if let Some(outcome) = there_already {
                 Ok(outcome)
@@ -104,7 +104,8 @@ async fn answer(state: &AppState, entry: Entry, piece: &mut Vec<u8>, pieces: &mp
             match outcome {
                 Ok(Ok(outcome)) => {
                     state.metrics().outcome(command_type, &outcome);
-                    decided(piece, line, &outcome);
+                    let anothers = fingerprint.is_some() && is_anothers(&outcome, command_type, fingerprint);
+                    decided(piece, line, &outcome, anothers);
                 }
                 Ok(Err(error)) => not_decided(piece, line, command_id, &error),
                 Err(_) => {
@@ -127,9 +128,14 @@ async fn answer(state: &AppState, entry: Entry, piece: &mut Vec<u8>, pieces: &mp
     Ok(())
 }
 
-fn decided(piece: &mut Vec<u8>, line: u64, outcome: &Outcome) {
+fn decided(piece: &mut Vec<u8>, line: u64, outcome: &Outcome, anothers: bool) {
     let command_id = Some(outcome.command_id());
     let base = ResultLine { line, command_id, duplicate: outcome.duplicate(), ..ResultLine::default() };
+    if anothers {
+        let code = Some("idempotency_key_reused");
+        let detail = Some("the key was used before, with something else in this line");
+        return write(piece, &ResultLine { status: "rejected", code, detail, duplicate: false, ..base });
+    }
     write(
         piece,
         &match outcome {

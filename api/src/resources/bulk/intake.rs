@@ -1,6 +1,5 @@
 //! Reads lines and submits them in their order.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -13,11 +12,11 @@ use tokio::time::{sleep, timeout};
 use topology::trace::Trace;
 use uuid::Uuid;
 
+use super::Sender;
 use super::lines::{Line, Lines, Taken};
-use crate::auth::Identity;
 use crate::commands::Pending;
 use crate::extract::now_ms;
-use crate::native::{Command, LineError, parse_line};
+use crate::native::{Command, LineError, LineKind, parse_line};
 use crate::state::AppState;
 
 /// How long to let a full or absent broker be before the same command is offered again.
@@ -32,7 +31,14 @@ pub(super) struct Entry {
 
 pub(super) enum EntryBody {
     /// It is on its way.
-    Submitted { command_id: Uuid, command_type: &'static str, pending: Box<dyn Pending>, deadline: Instant },
+    Submitted {
+        command_id: Uuid,
+        command_type: &'static str,
+        /// Tells the line from others with its command id.
+        fingerprint: Option<i64>,
+        pending: Box<dyn Pending>,
+        deadline: Instant,
+    },
     /// It is no command that can be submitted.
     Invalid(LineError),
     /// The log did not take it.
@@ -42,13 +48,14 @@ pub(super) enum EntryBody {
 /// Reads until the body ends, the caller goes, or the server stops taking requests.
 pub(super) async fn run(
     state: AppState,
-    identity: Arc<Identity>,
+    sender: Sender,
+    kind: LineKind,
     body: Body,
     entries: mpsc::Sender<Entry>,
     progress: watch::Receiver<u64>,
 ) {
     let mut lines = Lines::new(state.limits().body_bytes);
-    let mut intake = Intake { state, identity, entries, progress, line: 0, sent: 0, last_user: 0, last_member: 0 };
+    let mut intake = Intake { state, sender, kind, entries, progress, line: 0, sent: 0, last_user: 0, last_member: 0 };
     let mut stream = body.into_data_stream();
     while let Some(chunk) = intake.chunk(&mut stream).await {
         let mut left = &chunk[..];
@@ -73,7 +80,8 @@ struct Over;
 
 struct Intake {
     state: AppState,
-    identity: Arc<Identity>,
+    sender: Sender,
+    kind: LineKind,
     entries: mpsc::Sender<Entry>,
     /// The last line that has its result.
     progress: watch::Receiver<u64>,
@@ -106,24 +114,32 @@ impl Intake {
 
     async fn take(&mut self, lines: &mut Lines, taken: Taken) -> Result<(), Over> {
         self.line += 1;
-        let parsed = match lines.get(taken) {
+        let (of_key, parsed) = match lines.get(taken) {
             Line::Whole([]) => {
                 lines.clear();
                 return Ok(());
             }
-            Line::Whole(bytes) => parse_line(bytes, &self.identity, now_ms()),
-            Line::TooLong => Err(LineError::too_long(self.state.limits().body_bytes)),
+            Line::Whole(bytes) => {
+                let of_key = self.sender.key.as_ref().map(|key| key.of_line(self.line, bytes));
+                let else_id = of_key.map(|(id, _)| id);
+                (of_key, parse_line(bytes, self.kind, else_id, &self.sender.identity, now_ms()))
+            }
+            Line::TooLong => (None, Err(LineError::too_long(self.state.limits().body_bytes))),
         };
         lines.clear();
         let body = match parsed {
-            Ok(command) => self.submit(command).await?,
+            // A line that names its command itself says by that which it is.
+            Ok(command) => {
+                let fingerprint = of_key.filter(|(id, _)| *id == command.command_id()).map(|(_, digest)| digest);
+                self.submit(command, fingerprint).await?
+            }
             Err(error) => EntryBody::Invalid(error),
         };
         self.sent = self.line;
         self.entries.send(Entry { line: self.line, body }).await.map_err(|_| Over)
     }
 
-    async fn submit(&mut self, command: Command) -> Result<EntryBody, Over> {
+    async fn submit(&mut self, command: Command, fingerprint: Option<i64>) -> Result<EntryBody, Over> {
         match &command {
             Command::User(_) => self.last_user = self.line,
             Command::Ticket(TicketCommand::AddMember(_)) => {
@@ -143,13 +159,13 @@ impl Intake {
         let alone = Trace::none();
         loop {
             let sent = match &command {
-                Command::Ticket(command) => self.state.gateway().send(command, &alone, None),
-                Command::User(command) => self.state.gateway().send_user(command, &alone, None),
+                Command::Ticket(command) => self.state.gateway().send(command, &alone, fingerprint),
+                Command::User(command) => self.state.gateway().send_user(command, &alone, fingerprint),
             };
             match sent {
                 Ok(pending) => {
                     let command_type = command.type_name();
-                    return Ok(EntryBody::Submitted { command_id, command_type, pending, deadline });
+                    return Ok(EntryBody::Submitted { command_id, command_type, fingerprint, pending, deadline });
                 }
                 Err(GatewayError::Overloaded { .. } | GatewayError::Unavailable(_)) if Instant::now() < deadline => {
                     sleep(RETRY_PAUSE).await;

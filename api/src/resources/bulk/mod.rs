@@ -1,4 +1,5 @@
-//! `POST /commands:bulk`: native commands in, one result a line out, both streamed as NDJSON.
+//! `POST /commands:bulk` and `POST /projects/{id}/tickets:bulk`: native commands or tickets in, one result a line out, both streamed as
+//! NDJSON.
 //!
 //! Commands are submitted in the order of their lines, thousands are under way at once, and results come in the order of
 //! the lines, each as soon as all before it are there. Blank lines count but get no answer. Memory is bounded by the
@@ -11,18 +12,22 @@ mod answers;
 mod intake;
 mod lines;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::sync::{mpsc, watch};
 use topology::trace::Trace;
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Identity};
+use crate::idempotency::BulkKey;
+use crate::native::{LineKind, project_id};
 use crate::problem::Problem;
 use crate::registration;
 use crate::state::AppState;
@@ -32,19 +37,57 @@ const PIECES: usize = 8;
 
 pub(crate) async fn create(
     State(state): State<AppState>,
-    Caller(identity): Caller,
+    sender: Sender,
     headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    run(state, sender, LineKind::Command, &headers, body).await
+}
+
+/// Lines are as the body of a request to make one ticket.
+pub(crate) async fn create_tickets(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    sender: Sender,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    run(state, sender, LineKind::TicketOf(project_id(&id)), &headers, body).await
+}
+
+/// Who sends lines, and the key that they named.
+pub(crate) struct Sender {
+    identity: Arc<Identity>,
+    key: Option<BulkKey>,
+}
+
+impl FromRequestParts<AppState> for Sender {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let Caller(identity) = Caller::from_request_parts(parts, state).await?;
+        let key = BulkKey::of(parts, identity.user_id, state.under_way())?;
+        Ok(Self { identity, key })
+    }
+}
+
+async fn run(
+    state: AppState,
+    sender: Sender,
+    kind: LineKind,
+    headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     if headers.contains_key(CONTENT_ENCODING) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "The body must be plain NDJSON"));
     }
-    registration::ensure(&state, &identity, Instant::now() + state.limits().outcome_wait, &Trace::none()).await?;
+    registration::ensure(&state, &sender.identity, Instant::now() + state.limits().outcome_wait, &Trace::none())
+        .await?;
     let (entries, waiting) = mpsc::channel(state.limits().bulk_window);
     let (pieces, ready) = mpsc::channel(PIECES);
     let (answered, progress) = watch::channel(0);
     tokio::spawn(answers::run(state.clone(), waiting, pieces, answered));
-    tokio::spawn(intake::run(state, identity, body, entries, progress));
+    tokio::spawn(intake::run(state, sender, kind, body, entries, progress));
     let stream = stream::unfold(ready, |mut ready| async move {
         let piece = ready.recv().await?;
         Some((Ok::<_, std::convert::Infallible>(piece), ready))

@@ -4,6 +4,7 @@ mod accounts;
 mod log;
 mod model;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ use connectors::webhook::Policy;
 use schemas::reader::{MemberRow, ProjectRow, TicketRow, UserRow};
 use schemas::{CommandAccepted, CommandRejected, Outcome, TicketCommand, ids};
 use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use topology::trace::Tracing;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -36,6 +40,15 @@ pub(crate) struct World {
     pub(crate) boards: Arc<LocalBoardCache>,
     pub(crate) secret: Secret,
     pub(crate) app: Router,
+    state: AppState,
+}
+
+/// The server on a port of its own.
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    pub(crate) stop: oneshot::Sender<()>,
+    /// Done when nothing is under way any more after a stop.
+    pub(crate) done: JoinHandle<std::io::Result<()>>,
 }
 
 /// What came back.
@@ -106,8 +119,8 @@ impl World {
             unsubscribe_key: UNSUBSCRIBE_KEY.to_vec(),
             mails: None,
         };
-        let app = router(AppState::new(parts).unwrap());
-        let world = Self { log, model, boards, secret, app };
+        let state = AppState::new(parts).unwrap();
+        let world = Self { log, model, boards, secret, app: router(state.clone()), state };
         world.populate();
         world
     }
@@ -138,6 +151,14 @@ impl World {
                 ..MemberRow::default()
             });
         }
+    }
+
+    pub(crate) async fn serve(&self) -> Served {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let done = tokio::spawn(api::serve(listener, self.state.clone(), async { drop(stopped.await) }));
+        Served { address, stop, done }
     }
 
     pub(crate) fn token(&self, name: &str) -> String {

@@ -98,7 +98,10 @@ async fn should_find_words_first_and_then_their_tickets() {
     for sql in [list, search_sql(true), search_sql(false)] {
         let plan = plan(&path, &sql).await;
         let scans: Vec<_> = plan.iter().filter(|detail| detail.starts_with("SCAN")).collect();
-        assert!(matches!(&scans[..], [words, found] if words.starts_with("SCAN words VIRTUAL TABLE INDEX 0:M") && *found == "SCAN f"), "{sql}\n{plan:#?}");
+        assert!(
+            matches!(&scans[..], [words, found] if words.starts_with("SCAN words VIRTUAL TABLE INDEX 0:M") && *found == "SCAN f"),
+            "{sql}\n{plan:#?}"
+        );
         assert!(plan.iter().any(|detail| detail.starts_with("SEARCH t USING INDEX")), "{sql}\n{plan:#?}");
     }
 }
