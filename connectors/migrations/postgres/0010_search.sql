@@ -1,10 +1,11 @@
 -- Words to search for. A ticket is found by its title and its description, a comment's ticket by the comment.
 
--- What separates words becomes a space, and letters lose their accents: PostgreSQL's parser takes `a/b`, `x-y` and `1.5` for more than words.
-CREATE FUNCTION search_text(what text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN translate(lower(what),
-    '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~¡¦§¨©«¬®¯°±´¶·¸»¿×÷‐‑‒–—―‘’‚“”„†‡•…‰‹›€™→' || U&'\00A0' ||
-    'ÀÁÂÃÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÕÖÙÚÛÜÝàáâãäåçèéêëìíîïñòóôõöùúûüýÿĀāĂăĄąĆćĈĉĊċČčĎďĒēĔĕĖėĘęĚěĜĝĞğĠġĢģĤĥĨĩĪīĬĭĮįĴĵĶķĹĺĻļĽľŃńŅņŇňŌōŎŏŐőŔŕŖŗŘřŚśŜŝŞşŠšŢţŤťŨũŪūŬŭŮůŰűŲųŴŵŶŷŸŹźŻżŽž',
-    repeat(' ', 74) || 'aaaaaaceeeeiiiinooooouuuuyaaaaaaceeeeiiiinooooouuuuyyaaaaaaccccccccddeeeeeeeeeegggggggghhiiiiiiiijjkkllllllnnnnnnoooooorrrrrrssssssssttttuuuuuuuuuuuuwwyyyzzzzzz');
+-- Letters lose their accents, and what separates words becomes a space: PostgreSQL's parser takes `a/b`, `x-y` and `1.5` for more than words. By regular
+-- expressions, as `translate` takes fifty times as long.
+CREATE FUNCTION search_text(what text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN regexp_replace(
+    lower(CASE WHEN octet_length(what) = char_length(what) THEN what
+          ELSE regexp_replace(normalize(what, NFKD), '[\u0300-\u036f]+', '', 'g') END),
+    '[!-/:-@\[-`{-~\u00a0-\u00bf\u2010-\u205e\u3000-\u303f]+', ' ', 'g');
 
 -- The project's id, after a slash, which no word has, is one of them, so that one index answers for both.
 CREATE FUNCTION search_words(project uuid, what text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE
