@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use connectors::read_model::Words;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use topology::trace::Trace;
 use uuid::Uuid;
@@ -30,6 +31,21 @@ pub(crate) const SEQUENCE_HEADER: &str = "syncroboard-sequence";
 
 /// The most characters of a text to look for.
 const MAX_SEARCH_CHARS: usize = 200;
+
+/// What stands in the braces of a route's path.
+#[derive(Debug)]
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Path::from_request_parts(parts, state).await;
+        let axum::extract::Path(path) =
+            read.map_err(|_| Problem::bad_request("path_invalid", "the path must be percent-encoded UTF-8"))?;
+        Ok(Self(path))
+    }
+}
 
 /// A JSON object in the body; an empty body is an empty object.
 #[derive(Debug)]
@@ -52,8 +68,7 @@ impl FromRequest<AppState> for Body {
             return Ok(Self(Fields::new(Map::new())));
         }
         if !json {
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "The body must be JSON")
-                .detail("send `Content-Type: application/json`"));
+            return Err(Problem::media_type("send `Content-Type: application/json`"));
         }
         match serde_json::from_slice(&bytes) {
             Ok(Value::Object(object)) => Ok(Self(Fields::new(object))),

@@ -93,7 +93,7 @@ impl Fields {
 
     pub(crate) fn opt_i64(&mut self, name: &'static str) -> Result<Option<i64>> {
         let Some(value) = self.take(name) else { return Ok(None) };
-        value.as_i64().map(Some).ok_or_else(|| FieldError::invalid(name, "a whole number"))
+        whole(&value).map(Some).ok_or_else(|| FieldError::invalid(name, "a whole number"))
     }
 
     pub(crate) fn opt_i32(&mut self, name: &'static str) -> Result<Option<i32>> {
@@ -166,7 +166,7 @@ impl Fields {
     pub(crate) fn opt_time(&mut self, name: &'static str) -> Result<Option<i64>> {
         let time = match self.take(name) {
             None => return Ok(None),
-            Some(Value::Number(number)) => number.as_i64(),
+            Some(number @ Value::Number(_)) => whole(&number),
             Some(Value::String(text)) => parse_time(&text),
             Some(_) => None,
         };
@@ -190,6 +190,15 @@ impl Fields {
         let detail = format!("`{shown}` is not known here; known are {}", known.join(", "));
         Err(FieldError { code: "field_unknown", field: shown, detail })
     }
+}
+
+/// A whole number; JSON does not tell `7.0` from `7`.
+fn whole(value: &Value) -> Option<i64> {
+    /// Up to here a floating-point number tells whole ones apart.
+    const LAST: f64 = 9_007_199_254_740_991.0;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
+    let written = |number: f64| (number.fract() == 0.0 && number.abs() <= LAST).then_some(number as i64);
+    value.as_i64().or_else(|| value.as_f64().and_then(written))
 }
 
 /// What [`person_id`] takes, for messages.
@@ -266,6 +275,7 @@ mod tests {
             (json!("2026-01-31T13:00:00.123456+01:00"), 1_769_860_800_123),
             (json!("2026-01-31"), 1_769_817_600_000),
             (json!(1_769_860_800_000_i64), 1_769_860_800_000),
+            (json!(1_769_860_800_000.0), 1_769_860_800_000),
             (json!("1969-12-31T23:59:59.9999Z"), -1),
         ] {
             assert_eq!(fields(&json!({ "t": given })).time("t"), Ok(ms), "{given}");

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use schemas::reader::HistoryRow;
 use serde::Serialize;
 use serde_json::Value;
@@ -15,8 +16,9 @@ use crate::problem::Problem;
 use crate::views::Time;
 
 /// Something that happened.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "HistoryEntry")]
 pub(crate) struct Entry {
     /// Its place among the project's events.
     sequence: i64,
@@ -33,7 +35,7 @@ pub(crate) struct Entry {
 }
 
 /// A field, what it was, unless that is not known, and what it became; null: nothing.
-#[derive(Debug, Serialize, PartialEq)]
+#[derive(Debug, Serialize, JsonSchema, PartialEq)]
 pub(crate) struct Change {
     field: String,
     #[serde(skip_serializing_if = "Option::is_none")]

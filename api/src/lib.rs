@@ -17,6 +17,7 @@
 //! | `prefer` | what a client would rather have, and what was done of it |
 //! | [`auth`] | tokens, and the cookie of the pages |
 //! | `problem`, `rejection` | what goes wrong, as RFC 9457 |
+//! | [`openapi`] | the description of it all, from the code |
 //! | `traced` | the span of a request, and the trace that it belongs to |
 //! | `pages` | the pages: rendered here, no script |
 //!
@@ -51,6 +52,8 @@ mod limited;
 mod metrics;
 mod monitoring;
 mod native;
+mod openapi;
+mod outcome_view;
 mod pages;
 mod prefer;
 mod problem;
@@ -64,11 +67,13 @@ mod submit;
 mod traced;
 mod version;
 mod views;
+mod workflow_view;
 
 pub use boards::{load_board, register_redis};
 pub use commands::{Commands, Pending};
 pub use cors::{NoOrigin, Origins};
 pub use monitoring::Monitoring;
+pub use openapi::openapi;
 pub use problem::Problem;
 pub use router::router;
 pub use serve::serve;

@@ -189,6 +189,25 @@ impl Problem {
             .detail(format!("at most {limit_bytes} bytes are taken"))
     }
 
+    /// 415.
+    #[must_use]
+    pub fn media_type(detail: &'static str) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "The body has another media type").detail(detail)
+    }
+
+    /// 503: the process cannot serve requests yet.
+    pub fn not_ready(missing: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "Not ready to serve requests").detail(missing)
+    }
+
+    /// 500: the command was dead-lettered.
+    #[must_use]
+    pub fn command_failed() -> Self {
+        let title = "The command could not be processed";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "command_failed", title)
+            .detail("it was set aside; an operator can let it be decided again")
+    }
+
     /// 503 with `Retry-After`; the cause goes to the log only.
     pub fn unavailable(cause: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "A part that this needs is not available")
@@ -206,6 +225,21 @@ impl Problem {
     /// 500; the cause goes to the log only.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong here").log(cause)
+    }
+
+    /// The title, which is the same for every problem of one code.
+    pub(crate) fn title(&self) -> &str {
+        &self.0.body.title
+    }
+
+    /// The document that is sent.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        serde_json::to_value(&self.0.body).unwrap_or_default()
+    }
+
+    /// The headers that it is sent with, beside those of every answer.
+    pub(crate) fn header_names(&self) -> impl Iterator<Item = String> {
+        self.0.headers.keys().map(ToString::to_string)
     }
 
     /// A document as it would be sent, for tests and for lines of a bulk answer.

@@ -9,8 +9,6 @@ use axum::response::{IntoResponse, Response};
 use connectors::gateway::GatewayError;
 use connectors::read_model::ReadError;
 use schemas::{CommandAccepted, Outcome};
-use serde::Serialize;
-use serde_json::json;
 use tokio::time::{timeout, timeout_at};
 use uuid::Uuid;
 
@@ -19,6 +17,7 @@ use crate::extract::{IfMatch, SEQUENCE_HEADER, Writer, now_ms};
 use crate::fields::FieldError;
 use crate::idempotency::Key;
 use crate::native::Command;
+use crate::outcome_view::CommandStatus;
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::{registration, rejection};
@@ -134,11 +133,7 @@ fn accepted(outcome: Outcome, if_match: bool) -> Result<CommandAccepted, Problem
             let (code, detail) = (rejected.rejection, rejected.detail);
             Err(rejection::problem(code, detail, rejected.field, rejected.allowed, if_match))
         }
-        Outcome::Failed(failed) => {
-            let title = "The command could not be processed";
-            let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "command_failed", title).log(&failed.reason);
-            Err(problem.detail("it was set aside; an operator can let it be decided again"))
-        }
+        Outcome::Failed(failed) => Err(Problem::command_failed().log(&failed.reason)),
     }
 }
 
@@ -178,8 +173,8 @@ async fn later(command: &Command, pending: &mut dyn Pending, deadline: Instant) 
     let left = deadline.saturating_duration_since(Instant::now());
     match timeout(left, pending.durable()).await {
         Ok(Ok(())) => {
-            let body = json!({ "commandId": command.command_id(), "status": "pending" });
-            Err(Early::Later(Box::new(look_later(command.command_id(), body))))
+            let body = CommandStatus::Pending { command_id: command.command_id() };
+            Err(Early::Later(Box::new(look_later(command.command_id(), &body))))
         }
         Ok(Err(error)) => Err(Problem::from(error).into()),
         Err(_) => Err(Problem::unavailable("the log did not confirm a command in time").into()),
@@ -187,67 +182,17 @@ async fn later(command: &Command, pending: &mut dyn Pending, deadline: Instant) 
 }
 
 fn not_visible_yet(accepted: &CommandAccepted) -> Early {
-    let mut response = look_later(accepted.command_id, result_json(accepted));
+    let mut response = look_later(accepted.command_id, &CommandStatus::from(accepted));
     mark_sequence(&mut response, accepted);
     Early::Later(Box::new(response))
 }
 
-fn look_later(command: Uuid, body: serde_json::Value) -> Response {
+fn look_later(command: Uuid, body: &CommandStatus<'_>) -> Response {
     let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
     if let Ok(location) = HeaderValue::from_str(&format!("/commands/{command}")) {
         response.headers_mut().insert(LOCATION, location);
     }
     response
-}
-
-/// An accepted command as JSON, without what is absent.
-pub(crate) fn result_json(accepted: &CommandAccepted) -> serde_json::Value {
-    let mut body = json!({
-        "commandId": accepted.command_id,
-        "status": "accepted",
-        "result": AcceptedIds::from(accepted),
-    });
-    if accepted.duplicate {
-        body["duplicate"] = true.into();
-    }
-    body
-}
-
-/// The ids that a command made or touched, without what is absent.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct AcceptedIds<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    project_id: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ticket_id: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    number: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    comment_id: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sequence: Option<i64>,
-}
-
-impl<'a> From<&'a CommandAccepted> for AcceptedIds<'a> {
-    fn from(accepted: &'a CommandAccepted) -> Self {
-        Self {
-            project_id: accepted.project_id,
-            ticket_id: accepted.ticket_id,
-            number: accepted.number,
-            code: accepted.code.as_deref(),
-            version: accepted.ticket_version,
-            comment_id: accepted.comment_id,
-            user_id: accepted.user_id,
-            sequence: (accepted.sequence > 0).then_some(accepted.sequence),
-        }
-    }
 }
 
 /// Adds the consistency token.

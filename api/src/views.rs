@@ -2,7 +2,7 @@
 
 use connectors::accounts;
 use connectors::read_model::TicketCard;
-use schemas::Workflow;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use schemas::reader::{
     CommentRow, DeliveryRow, MailRow, MemberRow, NotificationRow, ProjectRow, TicketRow, UserRow, WatcherRow,
 };
@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::fields::format_time;
+use crate::workflow_view::Workflow;
 
 /// A moment in milliseconds since 1970-01-01T00:00Z, written as RFC 3339.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +22,21 @@ impl Serialize for Time {
     }
 }
 
-#[derive(Serialize)]
+impl JsonSchema for Time {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Project {
     id: Uuid,
@@ -29,12 +44,18 @@ pub(crate) struct Project {
     name: String,
     description: String,
     owner_id: Uuid,
+    /// Whether viewers may comment.
     viewer_comments: bool,
+    /// `least_loaded`, `round_robin`, `skills_only` or `manual`.
     assignment_policy: String,
+    /// The pool that its members share work in: the id of the project that hosts it.
     pool_id: Uuid,
+    /// Whether other projects may join its own pool.
     pool_open: bool,
     workflow: Workflow,
+    /// Whether nothing of it may change.
     archived: bool,
+    /// How many events there were in the project.
     sequence: i64,
     created_at: Time,
     updated_at: Time,
@@ -58,7 +79,7 @@ impl From<ProjectRow> for Project {
             assignment_policy: row.assignment_policy,
             pool_id: row.pool_id.unwrap_or(row.id),
             pool_open: row.pool_open,
-            workflow: row.workflow.unwrap_or_else(|| Workflow::standard().clone()),
+            workflow: row.workflow.unwrap_or_else(|| schemas::Workflow::standard().clone()).into(),
             archived: row.archived,
             sequence: row.sequence,
             created_at: Time(row.created_at),
@@ -67,16 +88,21 @@ impl From<ProjectRow> for Project {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Member {
     project_id: Uuid,
     user_id: Uuid,
+    /// Null if the user is not known any more.
     name: Option<String>,
+    /// What `@` and this mention them by.
     handle: String,
+    /// `owner`, `maintainer`, `member` or `viewer`.
     role: String,
+    /// How much open work they can take.
     capacity: i32,
     skills: Vec<String>,
+    /// Whether they are given work.
     available: bool,
 }
 
@@ -95,29 +121,37 @@ impl Member {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Ticket {
     id: Uuid,
     project_id: Uuid,
+    /// From 1, without gaps, in the project.
     number: i64,
+    /// The project's key and the number.
     code: String,
     title: String,
+    /// Markdown.
     description: String,
+    /// `LOW`, `MEDIUM`, `HIGH` or `URGENT`.
     priority: String,
+    /// A state of the project's workflow.
     status: String,
     labels: Vec<String>,
     reporter_id: Uuid,
     assignee_id: Option<Uuid>,
     due_date: Option<Time>,
+    /// What it was imported from.
     external: Option<External>,
+    /// Whether it was made by an import.
     imported: bool,
+    /// Counts what people edit.
     version: i64,
     created_at: Time,
     updated_at: Time,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct External {
     source: String,
     id: Option<String>,
@@ -150,11 +184,12 @@ impl From<TicketRow> for Ticket {
 }
 
 /// Who has a ticket, and why.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Assignment {
     ticket_id: Uuid,
     code: String,
+    /// The project's: `least_loaded`, `round_robin`, `skills_only` or `manual`.
     policy: String,
     /// The pool: the id of the project that hosts it.
     pool_id: Uuid,
@@ -164,10 +199,13 @@ pub(crate) struct Assignment {
     state: &'static str,
     assignee_id: Option<Uuid>,
     assignee_name: Option<String>,
+    /// Whether nobody did it by hand.
     automatic: bool,
     changed_by: Option<Uuid>,
     changed_at: Option<Time>,
+    /// Counts assignments.
     round: i64,
+    /// For people.
     reason: String,
 }
 
@@ -183,7 +221,7 @@ impl Assignment {
             Some(_) if by_hand.is_some() => ("assigned", "assigned by hand".to_owned()),
             Some(_) => ("assigned", "assigned when the ticket was made".to_owned()),
             None => {
-                let open = Workflow::or_standard(project.workflow.as_ref()).is_open(&row.status);
+                let open = schemas::Workflow::or_standard(project.workflow.as_ref()).is_open(&row.status);
                 let (state, reason) = match (open, told.held, &*policy) {
                     (false, ..) => ("unassigned", "the ticket is closed"),
                     (true, ..) if project.archived => ("unassigned", "the project is archived"),
@@ -215,7 +253,7 @@ impl Assignment {
 }
 
 /// A ticket on a board: all but its text.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Card {
     id: Uuid,
@@ -255,13 +293,15 @@ impl From<TicketCard> for Card {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Comment {
     id: Uuid,
     ticket_id: Uuid,
     author_id: Uuid,
+    /// Markdown.
     content: String,
+    /// The comment that it answers.
     parent_id: Option<Uuid>,
     created_at: Time,
 }
@@ -280,7 +320,7 @@ impl From<CommentRow> for Comment {
 }
 
 /// Somebody who watches a ticket.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Watcher {
     user_id: Uuid,
@@ -295,11 +335,13 @@ impl Watcher {
 }
 
 /// What somebody is told of.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Notification {
     id: Uuid,
+    /// Name of the event.
     kind: String,
+    /// `mentioned`, `assignee`, `reporter` or `watcher`.
     reason: String,
     project_id: Uuid,
     ticket_id: Uuid,
@@ -345,7 +387,7 @@ impl Notification {
 }
 
 /// A page of notifications, and how many are unread in all.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Inbox {
     pub(crate) items: Vec<Notification>,
@@ -354,14 +396,16 @@ pub(crate) struct Inbox {
 }
 
 /// What became of a mail.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Mail {
     id: Uuid,
     /// Null if only what became of it is known.
     kind: Option<String>,
+    /// `waiting`, `sent` or `failed`.
     state: String,
     attempts: i32,
+    /// What the mail server said of one that failed.
     why: Option<String>,
     requested_at: Time,
     decided_at: Option<Time>,
@@ -383,15 +427,19 @@ impl From<MailRow> for Mail {
 }
 
 /// What somebody wants to hear of.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Preferences {
     muted_kinds: Vec<String>,
     muted_projects: Vec<Uuid>,
+    /// `en` or `es`.
     locale: String,
+    /// `immediate`, `hourly`, `daily` or `none`.
     email: String,
+    /// Of the day in the time zone, for daily e-mail.
     email_hour: i32,
     time_zone: String,
+    /// `22:00`, or empty: there are no quiet hours.
     quiet_from: String,
     quiet_to: String,
 }
@@ -414,18 +462,21 @@ impl From<schemas::Preferences> for Preferences {
 }
 
 /// A webhook; its secret is in it only when it was just made.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Webhook {
     id: Uuid,
+    /// `user` or `project`.
     owner_kind: &'static str,
     owner_id: Uuid,
     url: String,
+    /// What it is told of; none: all there is.
     kinds: Vec<String>,
     created_by: Uuid,
     created_at: Time,
     updated_at: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// What deliveries are signed with; only in the answer to what made it.
     secret: Option<String>,
 }
 
@@ -454,17 +505,21 @@ impl From<accounts::Webhook> for Webhook {
 }
 
 /// What became of a delivery to a webhook.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Delivery {
     id: Uuid,
     webhook_id: Uuid,
+    /// Name of what is delivered.
     event: String,
+    /// Id of what is delivered.
     subject_id: Uuid,
+    /// `delivered`, `retrying` or `failed`.
     state: String,
     attempts: i32,
     /// Of HTTP; null if there was no answer.
     status: Option<i32>,
+    /// What went wrong the last time.
     why: Option<String>,
     first_at: Time,
     last_at: Time,
@@ -487,13 +542,16 @@ impl From<DeliveryRow> for Delivery {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct User {
     id: Uuid,
+    /// Null: a placeholder for somebody known by an outside login.
     email: Option<String>,
     name: String,
+    /// `member` or `admin`.
     role: String,
+    /// Where the login is from, such as `github`.
     source: Option<String>,
     login: Option<String>,
     created_at: Time,
@@ -514,9 +572,11 @@ impl From<UserRow> for User {
 }
 
 /// A page of a list.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "{T}List")]
 pub(crate) struct List<T> {
     pub(crate) items: Vec<T>,
+    /// Where the next page begins; null if this is the last.
     pub(crate) next_cursor: Option<String>,
 }

@@ -31,21 +31,21 @@ fn should_answer_every_case_in_one_process_and_have_one_for_every_route() {
     assert!(left_out.is_empty(), "no case asks {left_out:?}");
 }
 
-/// Method and path of everything that the router has, but for what only a process has that is alone: `tests/mailing.rs` asks for that.
+/// Method and path of everything that the router has: what is described, and pages, but for those that only a process has that is alone:
+/// `tests/mailing.rs` asks for them.
 fn routes() -> BTreeSet<String> {
-    let router = include_str!("../../api/src/router.rs");
-    let routes = router.lines().filter_map(|line| line.trim().strip_prefix(".route(\""));
-    let each = routes.flat_map(|route| {
-        let (path, handlers) = route.split_once('"').unwrap();
-        let handlers = if path.starts_with("/dev/") { "" } else { handlers };
-        let methods = ["get", "post", "put", "patch", "delete"].into_iter();
-        let asked = methods.filter(|method| {
-            let handlers = handlers.replace('.', " ");
-            handlers.contains(&format!(" {method}("))
-        });
-        asked.map(|method| format!("{} {path}", method.to_uppercase())).collect::<Vec<_>>()
+    let paths = api::openapi()["paths"].as_object().unwrap().iter();
+    let described = paths.flat_map(|(path, item)| {
+        item.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
     });
-    each.collect()
+    let (_, pages) = include_str!("../../api/src/router.rs").split_once("fn pages()").unwrap();
+    let pages = pages.lines().filter_map(|line| line.trim().strip_prefix(".route(\"")?.split_once('"'));
+    let pages = pages.filter(|(path, _)| !path.starts_with("/dev/")).flat_map(|(path, handlers)| {
+        let handlers = handlers.replace('.', " ");
+        let asked = ["get", "post"].into_iter().filter(move |method| handlers.contains(&format!(" {method}(")));
+        asked.map(move |method| format!("{} {path}", method.to_uppercase()))
+    });
+    described.chain(pages).collect()
 }
 
 #[test]

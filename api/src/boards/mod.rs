@@ -22,6 +22,7 @@ use crate::problem::Problem;
 use crate::state::AppState;
 
 pub use metrics::register_redis;
+pub(crate) use render::BoardView;
 pub use render::load as load_board;
 
 /// How often a board that is asked for is held against the read model.

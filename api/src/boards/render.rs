@@ -2,24 +2,29 @@
 
 use connectors::board_cache::CachedBoard;
 use connectors::read_model::{Board, BoardColumn, ReadError, ReadModel};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::cursor;
 use crate::views::{Card, Project};
 
-#[derive(Serialize)]
-struct BoardView {
+/// A project with its tickets by state.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Board")]
+pub(crate) struct BoardView {
     project: Project,
     columns: Vec<Column>,
 }
 
-#[derive(Serialize)]
+/// A state, how many tickets are in it, and the first hundred of them.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Column {
+pub(crate) struct Column {
     status: String,
     count: i64,
     tickets: Vec<Card>,
+    /// Where the list of the project's tickets in this state goes on; null if that is all.
     next_cursor: Option<String>,
 }
 
@@ -39,8 +44,14 @@ pub async fn load(read_model: &dyn ReadModel, project: Uuid) -> Result<Option<Ca
 
 /// The body of the answer to GET board.
 pub(crate) fn render(board: Board) -> Result<Vec<u8>, serde_json::Error> {
-    let columns = board.columns.into_iter().map(Column::from).collect();
-    serde_json::to_vec(&BoardView { project: Project::from(board.project), columns })
+    serde_json::to_vec(&BoardView::from(board))
+}
+
+impl From<Board> for BoardView {
+    fn from(board: Board) -> Self {
+        let columns = board.columns.into_iter().map(Column::from).collect();
+        Self { project: Project::from(board.project), columns }
+    }
 }
 
 impl From<BoardColumn> for Column {

@@ -5,6 +5,7 @@
 
 pub(crate) mod assets;
 pub(crate) mod board;
+pub(crate) mod docs;
 pub(crate) mod home;
 pub(crate) mod mails;
 pub(crate) mod own_mails;

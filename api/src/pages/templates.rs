@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
+use super::text;
 use crate::problem::Problem;
 
 /// What a browser may do with a page.
@@ -18,8 +19,10 @@ impl Templates {
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.add_filter("marked", |text: String| text::marked(&text));
         for (name, source) in [
             ("layout.html", include_str!("../../templates/layout.html")),
+            ("docs.html", include_str!("../../templates/docs.html")),
             ("home.html", include_str!("../../templates/home.html")),
             ("board.html", include_str!("../../templates/board.html")),
             ("ticket.html", include_str!("../../templates/ticket.html")),

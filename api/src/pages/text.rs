@@ -1,5 +1,8 @@
 //! Values as people read them.
 
+use std::fmt::Write;
+
+use minijinja::{HtmlEscape, Value};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -35,9 +38,26 @@ pub(super) fn number(value: i64) -> String {
     out
 }
 
+/// Text in which what stands between backticks is code; all of it escaped.
+pub(super) fn marked(text: &str) -> Value {
+    let mut html = String::with_capacity(text.len() + 16);
+    for (at, part) in text.split('`').enumerate() {
+        let (begin, end) = if at % 2 == 1 { ("<code>", "</code>") } else { ("", "") };
+        // Writing to a string cannot fail.
+        let _ = write!(html, "{begin}{}{end}", HtmlEscape(part));
+    }
+    Value::from_safe_string(html)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn should_mark_code_and_escape_all_of_it() {
+        assert_eq!(marked("a `b` <c>").to_string(), "a <code>b</code> &lt;c&gt;");
+        assert_eq!(marked("`<script>`").to_string(), "<code>&lt;script&gt;</code>");
+    }
 
     #[test]
     fn should_write_codes_numbers_and_times_for_people() {

@@ -1,11 +1,11 @@
 //! `/tickets/{id}/assignment`: who has a ticket and why; `/projects/{id}/assignment`: how a project gives its tickets to members.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 
 use super::projects;
 use crate::access;
 use crate::answer::Answer;
-use crate::extract::{Body, Reader, Writer};
+use crate::extract::{Body, Path, Reader, Writer};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::submit::Early;

@@ -1,13 +1,13 @@
 //! `/projects/{id}/board`.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 
 use crate::etag;
-use crate::extract::Reader;
+use crate::extract::{Path, Reader};
 use crate::problem::Problem;
 use crate::state::AppState;
 

@@ -5,18 +5,17 @@
 
 use std::time::{Duration, Instant};
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use schemas::Outcome;
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::access;
 use crate::answer::Answer;
-use crate::extract::Reader;
+use crate::extract::{Path, Reader};
 use crate::native::hyphenated;
+use crate::outcome_view::CommandStatus;
 use crate::problem::Problem;
 use crate::state::AppState;
-use crate::submit::result_json;
 
 /// The outcome, `pending`, or 404. Who may not see the project of an accepted command is told that there is none.
 pub(crate) async fn read(
@@ -28,21 +27,19 @@ pub(crate) async fn read(
     let id = hyphenated(&text).ok_or_else(unknown)?;
     // Asked first: an outcome that comes between the two questions is then found by the second.
     let pending = state.gateway().is_pending(id);
-    let body = match outcome(&state, id, pending).await? {
+    let found = outcome(&state, id, pending).await?;
+    let body = match &found {
         Some(Outcome::Accepted(accepted)) => {
             if let Some(project) = accepted.project_id
                 && !access::may_see(&state, &reader.identity, project).await?
             {
                 return Err(unknown());
             }
-            result_json(&accepted)
+            CommandStatus::from(accepted)
         }
-        Some(Outcome::Rejected(rejected)) => json!({
-            "commandId": id, "status": "rejected", "code": rejected.rejection, "detail": rejected.detail,
-            "field": rejected.field, "allowed": rejected.allowed,
-        }),
-        Some(Outcome::Failed(_)) => json!({ "commandId": id, "status": "failed" }),
-        None if pending => json!({ "commandId": id, "status": "pending" }),
+        Some(Outcome::Rejected(rejected)) => CommandStatus::from(rejected),
+        Some(Outcome::Failed(_)) => CommandStatus::Failed { command_id: id },
+        None if pending => CommandStatus::Pending { command_id: id },
         None => return Err(unknown()),
     };
     Ok(Answer::ok(body))

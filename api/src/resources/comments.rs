@@ -1,12 +1,12 @@
 //! `/tickets/{id}/comments`.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use connectors::read_model::MAX_PAGE;
 
 use crate::access;
 use crate::answer::Answer;
 use crate::cursor;
-use crate::extract::{Body, Params, Reader, Writer};
+use crate::extract::{Body, Params, Path, Reader, Writer};
 use crate::native::{Command, ticket_command};
 use crate::problem::Problem;
 use crate::state::AppState;

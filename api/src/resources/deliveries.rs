@@ -1,18 +1,18 @@
 //! `/webhooks/{id}/deliveries`: what became of what a webhook was told, and telling it once more. Who may see the webhook may do both.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use connectors::accounts::Webhook;
 use connectors::read_model::MAX_PAGE;
 use schemas::reader::{DELIVERY_STATES, DeliveryRow};
 use schemas::{Record as _, ReplayRequested, WebhookCommand, event, ids};
-use serde_json::json;
 use tokio::time::timeout_at;
 
 use super::webhooks::own;
 use crate::answer::Answer;
 use crate::cursor;
-use crate::extract::{Body, Params, Reader, Writer, now_ms};
+use crate::extract::{Body, Params, Path, Reader, Writer, now_ms};
 use crate::native::hyphenated;
+use crate::outcome_view::Replay;
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::views::{Delivery, List};
@@ -68,7 +68,7 @@ pub(crate) async fn replay(
     let submitted = timeout_at(writer.deadline.into(), state.gateway().submit_webhook(&command, &writer.trace));
     submitted.await.map_err(|_| Problem::unavailable("the log did not confirm a command in time"))??;
     let again = ids::replay_id(delivery.id, writer.command_id);
-    Ok(Answer::accepted(json!({ "deliveryId": again }), &format!("/webhooks/{}/deliveries/{again}", webhook.id)))
+    Ok(Answer::accepted(Replay { delivery_id: again }, &format!("/webhooks/{}/deliveries/{again}", webhook.id)))
 }
 
 async fn of_webhook(state: &AppState, webhook: &Webhook, text: &str) -> Result<DeliveryRow, Problem> {

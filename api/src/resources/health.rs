@@ -1,7 +1,6 @@
 //! `/healthz`, `/readyz` and `/metrics`: for whoever runs it; without a token, so they say nothing about tickets.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use prometheus::{Encoder, TextEncoder};
@@ -19,10 +18,7 @@ pub(crate) async fn alive() -> &'static str {
 pub(crate) async fn ready(State(monitoring): State<Monitoring>) -> Response {
     match (monitoring.readiness)() {
         Readiness::Ready => "ready\n".into_response(),
-        Readiness::NotReady(why) => {
-            let title = "Not ready to serve requests";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", title).detail(why).into_response()
-        }
+        Readiness::NotReady(why) => Problem::not_ready(why).into_response(),
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use connectors::read_model::MAX_PAGE;
 use uuid::Uuid;
 
 use crate::access;
 use crate::answer::Answer;
 use crate::cursor;
-use crate::extract::{Params, Reader};
+use crate::extract::{Params, Path, Reader};
 use crate::history::{entries, needs_earlier};
 use crate::problem::Problem;
 use crate::state::AppState;

@@ -1,13 +1,13 @@
 //! `/projects/{id}/members` and `/projects/{id}/members/{userId}`.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use schemas::reader::UserRow;
 use schemas::{CommandAccepted, ids};
 use uuid::Uuid;
 
 use crate::access;
 use crate::answer::Answer;
-use crate::extract::{Body, Reader, Writer};
+use crate::extract::{Body, Path, Reader, Writer};
 use crate::fields::{FieldError, Fields, PERSON, person_id, user_key};
 use crate::native::{Command, Target, hyphenated, project_id, ticket_command};
 use crate::problem::Problem;

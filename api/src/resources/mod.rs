@@ -12,6 +12,7 @@ pub(crate) mod history;
 pub(crate) mod mails;
 pub(crate) mod members;
 pub(crate) mod notifications;
+pub(crate) mod openapi;
 pub(crate) mod projects;
 pub(crate) mod search;
 pub(crate) mod status;

@@ -2,16 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use connectors::read_model::MAX_PAGE;
 use serde_json::{Map, json};
 use uuid::Uuid;
 
 use crate::answer::Answer;
 use crate::cursor;
-use crate::extract::{Body, Params, Reader, Writer};
+use crate::extract::{Body, Params, Path, Reader, Writer};
 use crate::fields::Fields;
 use crate::native::{Command, hyphenated, user_command};
+use crate::outcome_view::Unread;
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::submit::{Early, submit};
@@ -63,7 +64,7 @@ pub(crate) async fn read_all(State(state): State<AppState>, writer: Writer, body
     if let Some(newest) = newest {
         read(&state, &writer, body.0, Reading::UpTo(newest.sequence)).await?;
     }
-    Ok(Answer::ok(json!({ "unread": state.read_model().unread(user, i64::MAX).await? })))
+    Ok(Answer::ok(Unread { unread: state.read_model().unread(user, i64::MAX).await? }))
 }
 
 /// The caller's preferences. Whoever has not written yet has the defaults.

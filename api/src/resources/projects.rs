@@ -1,13 +1,13 @@
 //! `/projects` and `/projects/{id}`; `{id}` is the id or the key.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use connectors::read_model::MAX_PAGE;
 use uuid::Uuid;
 
 use crate::access;
 use crate::answer::Answer;
 use crate::cursor;
-use crate::extract::{Body, Params, Reader, Writer};
+use crate::extract::{Body, Params, Path, Reader, Writer};
 use crate::fields::Fields;
 use crate::native::{Command, Target, project_id, ticket_command};
 use crate::problem::Problem;

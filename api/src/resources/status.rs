@@ -1,10 +1,10 @@
 //! `/tickets/{id}/status`.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 
 use super::tickets;
 use crate::answer::Answer;
-use crate::extract::{Body, Writer};
+use crate::extract::{Body, Path, Writer};
 use crate::state::AppState;
 use crate::submit::Early;
 

@@ -1,6 +1,6 @@
 //! `/projects/{id}/tickets` and `/tickets/{id}`; a ticket's `{id}` is its id or its code.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use connectors::read_model::{Assignee, MAX_PAGE, Period, TicketCursor, TicketOrder, TicketQuery};
 use schemas::CommandAccepted;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::access;
 use crate::answer::Answer;
 use crate::cursor;
-use crate::extract::{Body, Params, Reader, Writer};
+use crate::extract::{Body, Params, Path, Reader, Writer};
 use crate::fields::{Fields, PERSON, person_id};
 use crate::native::{Command, Target, project_id, ticket_command};
 use crate::problem::Problem;

@@ -1,9 +1,9 @@
 //! `/users`, `/users/{id}` and `/users/me`.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 
 use crate::answer::Answer;
-use crate::extract::{Body, Reader, Writer};
+use crate::extract::{Body, Path, Reader, Writer};
 use crate::fields::person_id;
 use crate::native::{Command, user_command};
 use crate::problem::Problem;

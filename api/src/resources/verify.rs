@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde_json::json;
 
 use crate::extract::Reader;
+use crate::outcome_view::Verified;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -20,10 +20,10 @@ pub(crate) async fn create(State(state): State<AppState>, reader: Reader) -> Res
     let verification = state.verify();
     let body = stream::once(async move {
         let answer = match verification.await {
-            Ok(differences) => json!({ "differences": differences }),
-            Err(error) => json!({ "error": error }),
+            Ok(differences) => Verified::Differences(differences),
+            Err(error) => Verified::Error(error),
         };
-        Ok::<_, std::convert::Infallible>(answer.to_string())
+        serde_json::to_string(&answer)
     });
     Ok(([(CONTENT_TYPE, "application/json")], Body::from_stream(body)).into_response())
 }

@@ -1,13 +1,13 @@
 //! `/tickets/{id}/watchers`, and `/tickets/{id}/watch`: whether the caller is one of them.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use connectors::read_model::MAX_PAGE;
 use uuid::Uuid;
 
 use crate::access;
 use crate::answer::Answer;
 use crate::cursor;
-use crate::extract::{Body, Params, Reader, Writer};
+use crate::extract::{Body, Params, Path, Reader, Writer};
 use crate::native::{Command, ticket_command};
 use crate::problem::Problem;
 use crate::state::AppState;

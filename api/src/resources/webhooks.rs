@@ -1,13 +1,13 @@
 //! `/webhooks`, the caller's own, `/projects/{id}/webhooks`, and `/webhooks/{id}`. They are no commands: they are written to the accounts
 //! database, as a secret may stand in no log. Addresses are shown to those who may change them only, as people put secrets into those too.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use connectors::accounts::{AccountsError, NewWebhook, Owner, Webhook as Row, WebhookChange};
 
 use crate::access;
 use crate::answer::Answer;
 use crate::auth::Identity;
-use crate::extract::{Body, Reader, Writer, now_ms};
+use crate::extract::{Body, Path, Reader, Writer, now_ms};
 use crate::fields::Fields;
 use crate::native::hyphenated;
 use crate::problem::Problem;

@@ -1,16 +1,17 @@
 //! `/projects/{id}/workflow`: the states of its tickets and the ways between them.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use schemas::Workflow;
 
 use super::projects;
 use crate::access;
 use crate::answer::Answer;
-use crate::extract::{Body, Reader, Writer};
+use crate::extract::{Body, Path, Reader, Writer};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::submit::Early;
+use crate::workflow_view::Workflow as WorkflowView;
 
 pub(crate) async fn read(
     State(state): State<AppState>,
@@ -20,7 +21,7 @@ pub(crate) async fn read(
 ) -> Result<Answer, Problem> {
     let project = access::project(&state, &reader, &id).await?;
     let workflow = Workflow::or_standard(project.workflow.as_ref());
-    Ok(Answer::tagged(workflow, workflow.digest()).unless_seen(&headers))
+    Ok(Answer::tagged(WorkflowView::from(workflow.clone()), workflow.digest()).unless_seen(&headers))
 }
 
 /// `{ states?, transitions? }`; without states the default again. All of it is replaced, so `If-Match` must say what. Answers with the project.

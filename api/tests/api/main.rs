@@ -18,6 +18,7 @@ mod bulk;
 mod commands;
 mod health;
 mod limits;
+mod openapi;
 mod problems;
 mod projects;
 mod serve;

@@ -8,12 +8,14 @@ mod board;
 mod bulk;
 mod commands;
 mod deliveries;
+mod described;
 mod headers;
 mod health;
 mod history;
 mod mails;
 mod members;
 mod notifications;
+mod openapi;
 mod pages;
 mod problems;
 mod projects;
@@ -106,6 +108,10 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_tell_those_concerned_of_what_happens_and_take_down_what_they_have_read
         should_leave_out_what_somebody_has_muted
         should_keep_to_everybody_what_they_are_told
+    }
+    openapi {
+        should_describe_itself_to_anyone
+        should_show_every_path_and_code_on_a_page_that_loads_nothing_from_elsewhere
     }
     pages {
         should_ask_for_a_token_and_show_nothing_without

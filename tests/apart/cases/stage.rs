@@ -9,6 +9,7 @@ use schemas::ids;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::described::Answered;
 use crate::support::ADMIN;
 
 /// Something that answers at one address.
@@ -234,10 +235,14 @@ pub(super) struct Reply {
 
 impl Reply {
     fn of(request: RequestBuilder) -> Self {
-        let response: Response = request.send().unwrap();
+        let (http, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+        let response: Response = http.execute(request).unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().unwrap().to_vec();
         let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answered { method: &method, path: &path, status, headers: &headers, text: &text }.hold();
         Self { status, headers, bytes, text }
     }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use connectors::gateway::GatewayError;
 use futures_util::FutureExt;
+use schemars::JsonSchema;
 use schemas::Outcome;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
@@ -10,18 +11,22 @@ use tokio::time::timeout_at;
 use uuid::Uuid;
 
 use super::intake::{Entry, EntryBody};
+use crate::outcome_view::AcceptedIds;
 use crate::state::AppState;
-use crate::submit::{AcceptedIds, is_anothers};
+use crate::submit::is_anothers;
 
 /// A piece is sent when it has reached this size, or when the next result is not there yet.
 const PIECE_BYTES: usize = 16 * 1024;
 
-#[derive(Serialize, Default)]
+/// What became of a line of a bulk request.
+#[derive(Serialize, JsonSchema, Default)]
 #[serde(rename_all = "camelCase")]
-struct ResultLine<'a> {
+pub(crate) struct ResultLine<'a> {
+    /// Counted from 1.
     line: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     command_id: Option<Uuid>,
+    /// `accepted`, `rejected`, `invalid`, `failed` or `timeout`.
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
@@ -104,8 +109,11 @@ async fn answer(state: &AppState, entry: Entry, piece: &mut Vec<u8>, pieces: &mp
             match outcome {
                 Ok(Ok(outcome)) => {
                     state.metrics().outcome(command_type, &outcome);
-                    let anothers = fingerprint.is_some() && is_anothers(&outcome, command_type, fingerprint);
-                    decided(piece, line, &outcome, anothers);
+                    if fingerprint.is_some() && is_anothers(&outcome, command_type, fingerprint) {
+                        write(piece, &ResultLine::of_reused_key(line, &outcome));
+                    } else {
+                        write(piece, &ResultLine::of(line, &outcome));
+                    }
                 }
                 Ok(Err(error)) => not_decided(piece, line, command_id, &error),
                 Err(_) => {
@@ -128,19 +136,14 @@ async fn answer(state: &AppState, entry: Entry, piece: &mut Vec<u8>, pieces: &mp
     Ok(())
 }
 
-fn decided(piece: &mut Vec<u8>, line: u64, outcome: &Outcome, anothers: bool) {
-    let command_id = Some(outcome.command_id());
-    let base = ResultLine { line, command_id, duplicate: outcome.duplicate(), ..ResultLine::default() };
-    if anothers {
-        let code = Some("idempotency_key_reused");
-        let detail = Some("the key was used before, with something else in this line");
-        return write(piece, &ResultLine { status: "rejected", code, detail, duplicate: false, ..base });
-    }
-    write(
-        piece,
-        &match outcome {
-            Outcome::Accepted(accepted) => ResultLine { status: "accepted", result: Some(accepted.into()), ..base },
-            Outcome::Rejected(rejected) => ResultLine {
+impl<'a> ResultLine<'a> {
+    /// What was decided about the command of a line.
+    pub(crate) fn of(line: u64, outcome: &'a Outcome) -> Self {
+        let command_id = Some(outcome.command_id());
+        let base = Self { line, command_id, duplicate: outcome.duplicate(), ..Self::default() };
+        match outcome {
+            Outcome::Accepted(accepted) => Self { status: "accepted", result: Some(accepted.into()), ..base },
+            Outcome::Rejected(rejected) => Self {
                 status: "rejected",
                 code: Some(&rejected.rejection),
                 detail: Some(&rejected.detail),
@@ -148,14 +151,26 @@ fn decided(piece: &mut Vec<u8>, line: u64, outcome: &Outcome, anothers: bool) {
                 allowed: &rejected.allowed,
                 ..base
             },
-            Outcome::Failed(_) => ResultLine {
+            Outcome::Failed(_) => Self {
                 status: "failed",
                 code: Some("command_failed"),
                 detail: Some("it was set aside; an operator can let it be decided again"),
                 ..base
             },
-        },
-    );
+        }
+    }
+
+    /// Something else was decided about the command of a line.
+    fn of_reused_key(line: u64, outcome: &Outcome) -> Self {
+        Self {
+            line,
+            command_id: Some(outcome.command_id()),
+            status: "rejected",
+            code: Some("idempotency_key_reused"),
+            detail: Some("the key was used before, with something else in this line"),
+            ..Self::default()
+        }
+    }
 }
 
 /// The log did not take it, or the outcome cannot be heard: the sender should try again.

@@ -16,21 +16,24 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, State};
+use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::sync::{mpsc, watch};
 use topology::trace::Trace;
 
 use crate::auth::{Caller, Identity};
+use crate::extract::Path;
 use crate::idempotency::BulkKey;
 use crate::native::{LineKind, project_id};
 use crate::problem::Problem;
 use crate::registration;
 use crate::state::AppState;
+
+pub(crate) use answers::ResultLine;
 
 /// Pieces of the answer that may wait for a slow reader.
 const PIECES: usize = 8;
@@ -79,7 +82,7 @@ async fn run(
     body: Body,
 ) -> Result<Response, Problem> {
     if headers.contains_key(CONTENT_ENCODING) {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "The body must be plain NDJSON"));
+        return Err(Problem::media_type("send plain NDJSON, without `Content-Encoding`"));
     }
     registration::ensure(&state, &sender.identity, Instant::now() + state.limits().outcome_wait, &Trace::none())
         .await?;
