@@ -1,5 +1,6 @@
 //! Configuration: defaults, then a TOML file, then `SYNCROBOARD__SECTION__KEY`. An unknown key is an error.
 
+mod in_force;
 mod postgres;
 mod webhooks;
 
@@ -10,6 +11,7 @@ use config::{Environment, File, FileFormat};
 use connectors::rate_limit::Rate;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use in_force::Source;
 use postgres::Postgres;
 pub(crate) use webhooks::Webhooks;
 
@@ -365,13 +367,7 @@ impl Config {
     }
 
     fn load_over(file: Option<&Path>, environment: Environment) -> Result<Self, ConfigError> {
-        // As text: each key's type says what is read of it, and a password of digits is no number.
-        let environment = environment.prefix("SYNCROBOARD").prefix_separator("__").separator("__");
-        let mut sources = ::config::Config::builder();
-        if let Some(file) = file {
-            sources = sources.add_source(File::new(&file.to_string_lossy(), FileFormat::Toml));
-        }
-        let loaded = sources.add_source(environment).build().map_err(|e| ConfigError(e.to_string()))?;
+        let loaded = layers(file, environment)?;
         let given: serde_json::Value = loaded.clone().try_deserialize().map_err(|e| ConfigError(e.to_string()))?;
         refuse_unknown(&given)?;
         let config: Self = loaded.try_deserialize().map_err(|e| ConfigError(e.to_string()))?;
@@ -409,6 +405,17 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// What is given, the environment over the file.
+fn layers(file: Option<&Path>, environment: Environment) -> Result<::config::Config, ConfigError> {
+    // As text: each key's type says what is read of it, and a password of digits is no number.
+    let environment = environment.prefix("SYNCROBOARD").prefix_separator("__").separator("__");
+    let mut sources = ::config::Config::builder();
+    if let Some(file) = file {
+        sources = sources.add_source(File::new(&file.to_string_lossy(), FileFormat::Toml));
+    }
+    sources.add_source(environment).build().map_err(|e| ConfigError(e.to_string()))
 }
 
 /// Every key there is; those that end in `.*` hold keys of the user's own.

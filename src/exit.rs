@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::print::printable;
+
 /// An exit status and what to say.
 #[derive(Debug)]
 pub(crate) struct Failed {
@@ -26,7 +28,8 @@ impl Failed {
 
     /// Says it on standard error.
     pub(crate) fn report(self) -> ExitCode {
-        eprintln!("syncroboard: {}", self.message);
+        // Part of it may be a stranger's.
+        eprintln!("syncroboard: {}", printable(&self.message));
         ExitCode::from(self.code)
     }
 }

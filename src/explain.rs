@@ -1,19 +1,15 @@
 //! `syncroboard explain`: who has a ticket, and why.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Args;
-use reqwest::Method;
 use serde::Deserialize;
 
-use crate::ask::ask;
 use crate::config::Config;
 use crate::exit::Failed;
-use crate::token;
-
-/// How long the server may take to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::print::{self, printable};
+use crate::server::ServerArgs;
 
 /// What `syncroboard explain` takes.
 #[derive(Debug, Args)]
@@ -22,13 +18,8 @@ pub(crate) struct ExplainArgs {
     #[arg(value_name = "TICKET")]
     ticket: String,
 
-    /// Where the server listens.
-    #[arg(long, value_name = "URL", env = "SYNCROBOARD_URL", default_value = "http://127.0.0.1:8080")]
-    server: String,
-
-    /// Token of somebody who may see the ticket [default: an administrator's, made from the data directory].
-    #[arg(long, value_name = "T", env = "SYNCROBOARD_TOKEN", hide_env_values = true)]
-    token: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 /// The answer of `GET /tickets/{id}/assignment`.
@@ -54,9 +45,9 @@ pub(crate) fn run(args: &ExplainArgs, config: &Config) -> Result<ExitCode, Faile
     if args.ticket.is_empty() || !args.ticket.bytes().all(code) {
         return Err(Failed::usage(format!("{}: a code such as SYNC-101, or an id, is needed", args.ticket)));
     }
-    let path = format!("/tickets/{}/assignment", args.ticket);
-    let token = args.token.clone().or_else(|| token::local_admin(config));
-    print!("{}", ask::<Assignment>(Method::GET, &args.server, &path, token, PATIENCE)?);
+    let found = args.server.open(config)?.get(&["tickets", &args.ticket, "assignment"], &[])?;
+    let assignment: Assignment = serde_json::from_value(found).context("the server's answer")?;
+    print::line(printable(&assignment.to_string()).trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,15 +1,17 @@
 //! `syncroboard`: the composition root and the command line. No rules live here: each command is one thin file.
 
 mod api_command;
-mod ask;
 mod bench;
 mod broker;
 mod config;
+mod config_command;
+mod content;
 mod data_dir;
 mod dev;
 mod dlq;
 mod exit;
 mod explain;
+mod get;
 mod import;
 #[cfg(feature = "injected-bugs")]
 mod injected_bugs;
@@ -27,9 +29,14 @@ mod probe;
 mod redis;
 mod registry;
 mod sample;
+mod server;
+mod shell;
 mod signals;
 mod sink;
 mod stage;
+mod submit;
+mod table;
+mod tail;
 mod token;
 mod topics;
 mod topology_command;
@@ -37,12 +44,13 @@ mod trace;
 mod unsubscribe_key;
 mod verify;
 mod webhooks;
+mod when;
 mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Config;
 use crate::exit::Failed;
@@ -83,6 +91,12 @@ enum Command {
     Api(api_command::ApiArgs),
     /// Pour native commands or GitHub issues into a running server.
     Import(import::ImportArgs),
+    /// Submit native commands to a running server, and say what became of each.
+    Submit(submit::SubmitArgs),
+    /// Show a ticket or a project of a running server.
+    Get(get::GetArgs),
+    /// List projects or tickets of a running server.
+    List(get::ListArgs),
     /// Make a token; it is printed alone on the last line.
     Token(token::TokenArgs),
     /// Tell who has a ticket, and why.
@@ -96,10 +110,18 @@ enum Command {
     Dlq(dlq::DlqCommand),
     /// Compare the topics with what the pipeline needs; make and alter them.
     Topics(topics::TopicsArgs),
+    /// Print the records of a topic, decoded, a JSON object a line.
+    Tail(tail::TailArgs),
     /// Print the topology.
     Topology(topology_command::TopologyArgs),
     /// Measure the pipeline on the embedded broker.
     Bench(bench::BenchArgs),
+    /// Show the configuration in force, and where each value comes from; secrets are left out.
+    Config(config_command::ConfigArgs),
+    /// Print what a shell needs to complete commands.
+    Completions(shell::CompletionsArgs),
+    /// Print the manual page, or write one of each command into a directory.
+    Man(shell::ManArgs),
 }
 
 fn main() -> ExitCode {
@@ -121,14 +143,21 @@ fn main() -> ExitCode {
         Command::Webhooks(args) => webhooks::run(&args, &config),
         Command::Api(args) => api_command::run(&args, &config),
         Command::Import(args) => import(&args, &config),
+        Command::Submit(args) => submit::run(&args, &config),
+        Command::Get(args) => get::get(&args, &config),
+        Command::List(args) => get::list(&args, &config),
         Command::Token(args) => token::run(&args, &config),
         Command::Explain(args) => explain::run(&args, &config),
         Command::Verify(args) => verify::run(&args, &config),
         Command::Lag(args) => lag::run(&args, &config),
         Command::Dlq(command) => dlq::run(&command, &config),
         Command::Topics(args) => topics::run(&args, &config),
+        Command::Tail(args) => tail::run(&args, &config),
         Command::Topology(args) => topology_command::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Config(args) => config_command::run(&args, &config, cli.config.as_deref()),
+        Command::Completions(args) => shell::completions(&args, Cli::command()),
+        Command::Man(args) => shell::man(&args, Cli::command()),
     };
     match done {
         Ok(code) => code,
@@ -142,5 +171,30 @@ fn import(args: &import::ImportArgs, config: &Config) -> Result<ExitCode, Failed
     match import::run(args, token) {
         Ok(exit) => Ok(ExitCode::from(exit.code())),
         Err(error) => Err(Failed::new(error.code(), error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn should_complete_and_describe_every_command() {
+        let names: Vec<String> =
+            Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+        let mut script = Vec::new();
+        clap_complete::generate(clap_complete::Shell::Bash, &mut Cli::command(), "syncroboard", &mut script);
+        let script = String::from_utf8(script).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        clap_mangen::generate_to(Cli::command(), dir.path()).unwrap();
+        let page = std::fs::read_to_string(dir.path().join("syncroboard.1")).unwrap();
+        assert!(names.len() > 20, "{names:?}");
+        for name in names {
+            assert!(script.contains(&format!("syncroboard,{name})")), "{name} is not completed");
+            assert!(page.contains(&format!("syncroboard\\-{name}(1)")), "{name} is not on the first page");
+            assert!(dir.path().join(format!("syncroboard-{name}.1")).exists(), "{name} has no page");
+        }
     }
 }

@@ -18,3 +18,20 @@ pub(crate) fn line(text: &str) -> anyhow::Result<bool> {
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<bool> {
     line(&serde_json::to_string(value)?)
 }
+
+/// A text without control characters, but for the end of a line.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if c.is_control() && c != '\n' {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
+/// A text on one line, without control characters.
+pub(crate) fn one_line(text: &str) -> String {
+    printable(text).replace('\n', "\\n")
+}

@@ -1,6 +1,7 @@
 //! `syncroboard topics`: the topics that the pipeline needs, against those that there are.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -17,6 +18,7 @@ use topology::{Difference, StreamsConfig, TopicCheck, check_topics, internal_top
 use crate::broker::BrokerArgs;
 use crate::config::Config;
 use crate::exit::Failed;
+use crate::print;
 
 /// What `syncroboard topics` takes.
 #[derive(Debug, Args)]
@@ -65,9 +67,9 @@ pub(crate) fn run(args: &TopicsArgs, config: &Config) -> Result<ExitCode, Failed
     }
     let report = Report::new(&checks, apply);
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)?);
+        print::line(&serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)?)?;
     } else {
-        report.print();
+        print::line(&report.text())?;
     }
     let done = if apply { report.refused == 0 } else { report.as_they_should_be == checks.len() };
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(1) })
@@ -179,23 +181,26 @@ impl Report {
         Self { as_they_should_be: count(State::Ok), refused: count(State::Refused), topics, applied }
     }
 
-    fn print(&self) {
+    /// For people.
+    fn text(&self) -> String {
+        let mut out = String::new();
         for topic in self.topics.iter().filter(|topic| topic.state != State::Ok) {
             let Topic { topic: name, partitions, cleanup, .. } = topic;
             let done = |made: &'static str, to_make: &'static str| if self.applied { made } else { to_make };
             let differences = topic.differences.join("; ");
-            match topic.state {
-                State::Ok => {}
+            let _ = match topic.state {
+                State::Ok => Ok(()),
                 State::Missing => {
-                    println!("{name}: {}, {partitions} partitions, {cleanup}", done("made", "to be made"));
+                    writeln!(out, "{name}: {}, {partitions} partitions, {cleanup}", done("made", "to be made"))
                 }
-                State::Differs => println!("{name}: {}: {differences}", done("altered", "to be altered")),
-                State::Refused => println!("{name}: REFUSED: {differences}\n    {WHAT_TO_DO}"),
-            }
+                State::Differs => writeln!(out, "{name}: {}: {differences}", done("altered", "to be altered")),
+                State::Refused => writeln!(out, "{name}: REFUSED: {differences}\n    {WHAT_TO_DO}"),
+            };
         }
         let Self { as_they_should_be, topics, .. } = self;
         let were = if self.applied { "were" } else { "are" };
-        println!("{as_they_should_be} of {} topics {were} as they should be", topics.len());
+        let _ = write!(out, "{as_they_should_be} of {} topics {were} as they should be", topics.len());
+        out
     }
 }
 

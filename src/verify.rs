@@ -21,7 +21,6 @@ use connectors::sqlite::{SqliteReadModel, SqliteTables};
 use processors::{
     PipelineConfig, fold, pipeline, verify_log, verify_pools, verify_pools_at_rest, verify_read_model, verify_stores,
 };
-use reqwest::Method;
 use schemas::SchemaRegistry;
 use schemas::reader::{ReadError, Stores};
 use schemas::topics::TICKET_ASSIGNMENTS;
@@ -32,7 +31,9 @@ use crate::broker;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::exit::Failed;
-use crate::{dev, registry, sink, token};
+use crate::print::{self, one_line};
+use crate::server::Server;
+use crate::{dev, registry, sink};
 
 /// How long the read model may take to catch up with the log.
 const CATCH_UP: Duration = Duration::from_secs(600);
@@ -60,14 +61,14 @@ pub(crate) struct VerifyArgs {
 
 pub(crate) fn run(args: &VerifyArgs, config: &Config) -> Result<ExitCode, Failed> {
     let differences = match (&args.server, kafka(args, config)) {
-        (Some(server), _) => ask(server, args.token.clone().or_else(|| token::local_admin(config)))?,
+        (Some(server), _) => ask(&Server::open(server, args.token.clone(), config)?)?,
         (None, Some(servers)) => apart::verify(servers, config)?,
         (None, None) => offline(&DataDir::new(args.data_dir.as_ref().unwrap_or(&config.data.dir)), config)?,
     };
     for difference in &differences {
-        println!("{difference}");
+        print::line(&one_line(difference))?;
     }
-    println!("{} differences", differences.len());
+    print::line(&format!("{} differences", differences.len()))?;
     Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -86,8 +87,8 @@ enum Answer {
     Error(String),
 }
 
-fn ask(server: &str, token: Option<String>) -> Result<Vec<String>, Failed> {
-    match crate::ask::ask(Method::POST, server, "/verify", token, CATCH_UP * 2)? {
+fn ask(server: &Server) -> Result<Vec<String>, Failed> {
+    match server.post("/verify", CATCH_UP * 2)? {
         Answer::Differences(differences) => Ok(differences),
         Answer::Error(why) => Err(Failed::missing(format!("the server could not verify itself: {why}"))),
     }

@@ -9,12 +9,12 @@ use clap::Args;
 use serde::Serialize;
 use topology::dead_letters::DeadLetters;
 
-use super::content::one_line;
-use super::{Filter, PATIENCE, open, warn_unread, when};
+use super::{Filter, PATIENCE, open, warn_unread};
 use crate::broker::BrokerArgs;
 use crate::config::Config;
 use crate::exit::Failed;
-use crate::print;
+use crate::print::{self, one_line};
+use crate::when;
 
 /// What `syncroboard dlq list` takes.
 #[derive(Debug, Args)]

@@ -1,10 +1,8 @@
 //! `syncroboard dlq`: what could not be processed, why, and putting it back once the cause is removed.
 
-mod content;
 mod list;
 mod redrive;
 mod show;
-mod when;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,6 +13,7 @@ use topology::dead_letters::{DeadLetters, Selection};
 
 use crate::config::Config;
 use crate::exit::Failed;
+use crate::when;
 
 /// How long to wait for what cannot be read yet, when it is only to be looked at.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -5,12 +5,11 @@ use std::process::ExitCode;
 use clap::Args;
 use topology::dead_letters::{DeadLetter, Fate, Redrive};
 
-use super::content::one_line;
 use super::{Filter, open};
 use crate::broker::BrokerArgs;
 use crate::config::Config;
 use crate::exit::Failed;
-use crate::print;
+use crate::print::{self, one_line};
 
 /// Errors of a record that lies on the wrong partition: it must not go there again.
 const BY_KEY: [&str; 1] = ["misrouted"];

@@ -9,12 +9,13 @@ use schemas::SchemaRegistry;
 use serde::Serialize;
 use topology::dead_letters::{DeadLetter, DeadLetters};
 
-use super::content::{Content, one_line, printable};
-use super::{Filter, PATIENCE, open, warn_unread, when};
+use super::{Filter, PATIENCE, open, warn_unread};
 use crate::broker::BrokerArgs;
 use crate::config::Config;
+use crate::content::{self, Content};
 use crate::exit::Failed;
-use crate::{print, registry};
+use crate::print::{one_line, printable};
+use crate::{print, when};
 
 /// What `syncroboard dlq show` takes.
 #[derive(Debug, Args)]
@@ -89,13 +90,7 @@ pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<ExitCode, Failed> 
     let broker = args.broker.open(config)?;
     let letters = open(&*broker, &args.topic)?;
     let at = args.partition.zip(args.offset);
-    let registry = match args.broker.kafka(config) {
-        // What lies in a data directory was written with the ids in the code.
-        None => Some(registry::embedded()),
-        Some(_) => registry::open_now(config)
-            .inspect_err(|error| eprintln!("syncroboard: records are shown as bytes: {error:#}"))
-            .ok(),
-    };
+    let registry = content::registry(&args.broker, config);
     let (shown, more) = show(args, &letters, at, registry.as_deref())?;
     if more {
         eprintln!("syncroboard: there are more letters; --limit shows them");

@@ -6,6 +6,7 @@
 mod auth;
 mod board;
 mod bulk;
+mod command_line;
 mod commands;
 mod deliveries;
 mod described;
@@ -64,6 +65,10 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
         should_make_tickets_of_the_project_in_the_path
         should_do_a_line_once_however_often_its_key_comes
         should_leave_out_a_line_over_the_limit_and_go_on
+    }
+    command_line {
+        should_submit_commands_and_say_what_became_of_each
+        should_get_and_list_what_there_is_for_people_and_scripts
     }
     commands {
         should_answer_202_at_once_to_those_who_prefer_it_and_tell_anywhere_what_became_of_it

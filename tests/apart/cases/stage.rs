@@ -193,7 +193,12 @@ impl Person<'_> {
 
     /// What `syncroboard explain` says of a ticket.
     pub(super) fn explanation(&self, ticket: &str) -> Output {
-        (self.at.run)(&["explain", ticket, "--server", &self.at.url, "--token", self.token()])
+        self.runs(&["explain", ticket])
+    }
+
+    /// What the command line says that asks the installation.
+    pub(super) fn runs(&self, arguments: &[&str]) -> Output {
+        (self.at.run)(&[arguments, &["--server", &self.at.url, "--token", self.token()]].concat())
     }
 
     /// A ticket of this title.

@@ -1,11 +1,17 @@
 //! Keys, values and headers for people and for JSON: a record whose schema is known, else text, else hexadecimal.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::{Lookup, SchemaRegistry, frame};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::broker::BrokerArgs;
+use crate::config::Config;
+use crate::print::printable;
+use crate::registry;
 
 /// How long the registry may take to tell of a schema.
 const SCHEMA: Duration = Duration::from_secs(2);
@@ -13,7 +19,7 @@ const SCHEMA: Duration = Duration::from_secs(2);
 /// Some bytes, as far as they are understood.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", untagged)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// An Avro record in the Confluent frame.
     #[serde(rename_all = "camelCase")]
     Record {
@@ -36,9 +42,20 @@ pub(super) enum Content {
     },
 }
 
+/// What knows the schemas of the records of a broker; none, with a word on standard error, where it cannot be asked.
+pub(crate) fn registry(broker: &BrokerArgs, config: &Config) -> Option<Arc<dyn SchemaRegistry>> {
+    match broker.kafka(config) {
+        // What lies in a data directory was written with the ids in the code.
+        None => Some(registry::embedded()),
+        Some(_) => registry::open_now(config)
+            .inspect_err(|error| eprintln!("syncroboard: records are shown as bytes: {error:#}"))
+            .ok(),
+    }
+}
+
 impl Content {
     /// Without a registry nothing is taken for a record.
-    pub(super) fn of(bytes: &[u8], registry: Option<&dyn SchemaRegistry>) -> Self {
+    pub(crate) fn of(bytes: &[u8], registry: Option<&dyn SchemaRegistry>) -> Self {
         if let Some(registry) = registry {
             if let Ok(id) = frame::schema_id(bytes)
                 && matches!(registry.schema(id), Lookup::Unreachable(_))
@@ -67,23 +84,6 @@ impl std::fmt::Display for Content {
             Self::Bytes { hex } => write!(f, "0x{hex}"),
         }
     }
-}
-
-/// A text without control characters, but for the end of a line.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        if c.is_control() && c != '\n' {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-        out
-    })
-}
-
-/// A text on one line, without control characters.
-pub(super) fn one_line(text: &str) -> String {
-    printable(text).replace('\n', "\\n")
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -5,7 +5,7 @@ use time::format_description::well_known::Rfc3339;
 use topology::system_clock;
 
 /// A time (RFC 3339) or an age (`30s`, `5m`, `2h`, `3d`), as milliseconds since the Unix epoch.
-pub(super) fn parse(text: &str) -> Result<i64, String> {
+pub(crate) fn parse(text: &str) -> Result<i64, String> {
     parse_at(text, system_clock()())
 }
 
@@ -26,7 +26,7 @@ fn parse_at(text: &str, now_ms: i64) -> Result<i64, String> {
 }
 
 /// A time for people and for `--since`: RFC 3339, in UTC.
-pub(super) fn format(ms: i64) -> String {
+pub(crate) fn format(ms: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
     time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{ms} ms"))
 }
