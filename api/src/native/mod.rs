@@ -66,9 +66,17 @@ pub(crate) fn parse_code(code: &str) -> Option<(Uuid, i64)> {
     let (key, number) = code.rsplit_once('-')?;
     let digits = number.len() <= 18 && number.bytes().all(|byte| byte.is_ascii_digit());
     let number = number.parse().ok().filter(|&number: &i64| digits && number > 0)?;
-    let key_like =
-        (2..=10).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    key_like.then(|| (ids::project_id(key), number))
+    is_key(key).then(|| (ids::project_id(key), number))
+}
+
+/// Whether a project could have this key.
+fn is_key(text: &str) -> bool {
+    (2..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+/// Whether this could be the id or the key of a project.
+pub(crate) fn names_project(text: &str) -> bool {
+    hyphenated(text).is_some() || is_key(text)
 }
 
 /// An id in the usual form; `None` for the other forms that could be read as one, such as 32 hexadecimal digits.

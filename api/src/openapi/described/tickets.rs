@@ -56,7 +56,7 @@ pub(crate) fn create_many() -> Operation {
         )
         .takes_text(NDJSON, lines, example)
         .gives_lines("What became of each.", &examples::bulk_line())
-        .refuses(&["media_type", "registration_refused"])
+        .refuses(&["media_type", "registration_refused", "project_not_found"])
 }
 
 pub(crate) fn create() -> Operation {

@@ -28,7 +28,7 @@ use topology::trace::Trace;
 use crate::auth::{Caller, Identity};
 use crate::extract::Path;
 use crate::idempotency::BulkKey;
-use crate::native::{LineKind, project_id};
+use crate::native::{LineKind, names_project, project_id};
 use crate::problem::Problem;
 use crate::registration;
 use crate::state::AppState;
@@ -55,6 +55,10 @@ pub(crate) async fn create_tickets(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    // Whether there is such a project is decided with each line.
+    if !names_project(&id) {
+        return Err(Problem::not_found("project", &id));
+    }
     run(state, sender, LineKind::TicketOf(project_id(&id)), &headers, body).await
 }
 
