@@ -126,6 +126,15 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Whatever is configured: a shell asks for these as it starts.
+    let asked = match &cli.command {
+        Command::Completions(args) => Some(shell::completions(args, Cli::command())),
+        Command::Man(args) => Some(shell::man(args, Cli::command())),
+        _ => None,
+    };
+    if let Some(done) = asked {
+        return done.unwrap_or_else(Failed::report);
+    }
     let config = match Config::load(cli.config.as_deref()) {
         Ok(config) => config,
         Err(error) => return Failed::usage(error.to_string()).report(),
@@ -156,8 +165,7 @@ fn main() -> ExitCode {
         Command::Topology(args) => topology_command::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Config(args) => config_command::run(&args, &config, cli.config.as_deref()),
-        Command::Completions(args) => shell::completions(&args, Cli::command()),
-        Command::Man(args) => shell::man(&args, Cli::command()),
+        Command::Completions(_) | Command::Man(_) => Ok(ExitCode::SUCCESS),
     };
     match done {
         Ok(code) => code,

@@ -93,11 +93,13 @@ impl Server {
     pub(crate) fn pour(
         &self,
         path: &str,
+        key: Option<&str>,
         lines: Body,
         mut told: impl FnMut(&str) -> Result<bool, Failed>,
     ) -> Result<(), Failed> {
         let url = format!("{}{path}", self.base);
         let request = self.http.post(&url).bearer_auth(&self.token).header("content-type", "application/x-ndjson");
+        let request = key.into_iter().fold(request, |request, key| request.header("idempotency-key", key));
         let response = request.body(lines).send().with_context(|| format!("cannot reach {url}"))?;
         for line in BufReader::new(refused(response)?).lines() {
             if !told(&line.context("the server's answer was cut off")?)? {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
@@ -24,6 +25,10 @@ pub(crate) struct SubmitArgs {
     /// A file with commands, JSON objects one after the other (docs/commands.md); `-` is standard input.
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
+
+    /// An `Idempotency-Key`: with it the same file can be submitted again, and each command is done once, known by its place.
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
 
     /// Print the server's answer to each, a JSON object a line.
     #[arg(long)]
@@ -65,16 +70,23 @@ pub(crate) fn run(args: &SubmitArgs, config: &Config) -> Result<ExitCode, Failed
     } else {
         Box::new(File::open(&args.file).with_context(|| format!("cannot read {name}"))?)
     };
-    let wrong = Arc::new(OnceLock::new());
-    let commands = Commands::new(BufReader::new(input), wrong.clone());
+    let seen = Arc::new(Seen::default());
+    let commands = Commands::new(BufReader::new(input), seen.clone());
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    server.pour("/commands:bulk", Body::new(commands), |line| {
+    let mut read = true;
+    server.pour("/commands:bulk", args.key.as_deref(), Body::new(commands), |line| {
         let answer: Answer = serde_json::from_str(line).context("the server's answer")?;
         *counts.entry(answer.status.clone()).or_default() += 1;
-        Ok(if args.json { print::line(line)? } else { print::line(&answer.to_string())? })
+        read = if args.json { print::line(line)? } else { print::line(&answer.to_string())? };
+        Ok(read)
     })?;
-    if let Some(wrong) = wrong.get() {
+    if let Some(wrong) = seen.wrong.get() {
         return Err(Failed::new(1, format!("{name}: {wrong}; what stands before it was submitted")));
+    }
+    let undecided = seen.commands.load(Ordering::Relaxed) - counts.values().sum::<u64>();
+    if undecided > 0 && read {
+        let again = if args.key.is_some() { ": submit it again with the same --key" } else { "" };
+        return Err(Failed::missing(format!("{name}: the server left {undecided} commands undecided{again}")));
     }
     if counts.is_empty() {
         return Err(Failed::new(1, format!("{name}: there is no command in it")));
@@ -98,18 +110,25 @@ impl std::fmt::Display for Answer {
     }
 }
 
+/// What was found in the input.
+#[derive(Debug, Default)]
+struct Seen {
+    commands: AtomicU64,
+    /// Why it ended, if there was more.
+    wrong: OnceLock<String>,
+}
+
 /// Commands as lines, read from JSON objects however these are laid out. It ends at the first that is none.
 struct Commands<R: Read> {
     values: StreamDeserializer<'static, IoRead<R>, Value>,
     line: io::Cursor<Vec<u8>>,
-    /// Told why it ended, if there was more.
-    wrong: Arc<OnceLock<String>>,
+    seen: Arc<Seen>,
 }
 
 impl<R: Read> Commands<R> {
-    fn new(input: R, wrong: Arc<OnceLock<String>>) -> Self {
+    fn new(input: R, seen: Arc<Seen>) -> Self {
         let values = serde_json::Deserializer::from_reader(input).into_iter();
-        Self { values, line: io::Cursor::default(), wrong }
+        Self { values, line: io::Cursor::default(), seen }
     }
 }
 
@@ -117,20 +136,23 @@ impl<R: Read> Read for Commands<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let read = self.line.read(buffer)?;
-            if read > 0 || buffer.is_empty() || self.wrong.get().is_some() {
+            if read > 0 || buffer.is_empty() || self.seen.wrong.get().is_some() {
                 return Ok(read);
             }
             match self.values.next() {
                 Some(Ok(Value::Object(command))) => {
                     let mut line = serde_json::to_vec(&command)?;
                     line.push(b'\n');
+                    self.seen.commands.fetch_add(1, Ordering::Relaxed);
                     self.line = io::Cursor::new(line);
                 }
                 Some(Ok(other)) => {
                     let shown: String = other.to_string().chars().take(60).collect();
-                    let _ = self.wrong.set(format!("{shown} is no JSON object"));
+                    let before = self.seen.commands.load(Ordering::Relaxed);
+                    drop(self.seen.wrong.set(format!("after {before} commands: {shown} is no JSON object")));
                 }
-                Some(Err(error)) => drop(self.wrong.set(format!("not JSON: {error}"))),
+                Some(Err(error)) if error.is_io() => drop(self.seen.wrong.set(format!("cannot be read: {error}"))),
+                Some(Err(error)) => drop(self.seen.wrong.set(format!("not JSON: {error}"))),
                 None => return Ok(0),
             }
         }
@@ -143,11 +165,11 @@ mod tests {
 
     /// The lines that come of a text, and what is wrong with it.
     fn read(text: &[u8]) -> (String, Option<String>) {
-        let wrong = Arc::new(OnceLock::new());
+        let seen = Arc::new(Seen::default());
         let mut lines = String::new();
-        Commands::new(text, wrong.clone()).read_to_string(&mut lines).unwrap();
-        let wrong = wrong.get().cloned();
-        (lines, wrong)
+        Commands::new(text, seen.clone()).read_to_string(&mut lines).unwrap();
+        assert_eq!(seen.commands.load(Ordering::Relaxed), lines.lines().count() as u64);
+        (lines, seen.wrong.get().cloned())
     }
 
     #[test]
@@ -166,7 +188,7 @@ mod tests {
         for (text, expected) in [
             (&b"{\"a\":1}\n{\"b\":"[..], "not JSON: EOF while parsing a value at line 2 column 5"),
             (b"{\"a\":1}\n{\"b\": \xff}", "not JSON: expected value at line 2 column 7"),
-            (b"{\"a\":1}\n[1,2]\n{\"c\":1}", "[1,2] is no JSON object"),
+            (b"{\"a\":1}\n[1,2]\n{\"c\":1}", "after 1 commands: [1,2] is no JSON object"),
             (b"{\"a\":1} nonsense", "not JSON: expected ident at line 1 column 10"),
         ] {
             let (lines, wrong) = read(text);

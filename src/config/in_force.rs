@@ -43,10 +43,17 @@ pub(crate) struct Setting {
 impl Config {
     /// Everything that is in force, by key.
     pub(crate) fn in_force(&self, file: Option<&Path>) -> Result<Vec<Setting>, ConfigError> {
-        self.in_force_over(file, Environment::default())
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect::<Vec<_>>();
+        self.in_force_over(file, Environment::default(), &names)
     }
 
-    fn in_force_over(&self, file: Option<&Path>, environment: Environment) -> Result<Vec<Setting>, ConfigError> {
+    /// `names` are those of the environment's variables.
+    fn in_force_over(
+        &self,
+        file: Option<&Path>,
+        environment: Environment,
+        names: &[String],
+    ) -> Result<Vec<Setting>, ConfigError> {
         let given = layers(file, environment)?.collect().map_err(|error| ConfigError(error.to_string()))?;
         let mut from_environment = BTreeMap::new();
         given.iter().for_each(|(key, value)| walk(key, value, &mut from_environment));
@@ -56,9 +63,7 @@ impl Config {
         let settings = values.into_iter().map(|(key, value)| {
             let source = match (from_environment.get(&key), file) {
                 (None, _) => Source::Default,
-                (Some(true), _) | (Some(false), None) => {
-                    Source::Environment(format!("SYNCROBOARD__{}", key.to_uppercase().replacen('.', "__", depth(&key))))
-                }
+                (Some(true), _) | (Some(false), None) => Source::Environment(variable(&key, names)),
                 (Some(false), Some(file)) => Source::File(file.to_owned()),
             };
             Setting { value: masked(&key, &value), key, source }
@@ -67,9 +72,17 @@ impl Config {
     }
 }
 
-/// How many dots of a key separate tables: the names of librdkafka's own properties have dots too.
-fn depth(key: &str) -> usize {
-    if key.starts_with("kafka.properties.") { 2 } else { usize::MAX }
+/// The variable that sets a key, as it is written.
+fn variable(key: &str, names: &[String]) -> String {
+    let sets = |name: &&String| {
+        let name = name.to_lowercase();
+        name.strip_prefix("syncroboard__").is_some_and(|name| name.replace("__", ".") == key)
+    };
+    names
+        .iter()
+        .find(sets)
+        .cloned()
+        .unwrap_or_else(|| format!("SYNCROBOARD__{}", key.to_uppercase().replace('.', "__")))
 }
 
 /// Keys that are given, and whether by the environment.
@@ -77,7 +90,8 @@ fn walk(key: &str, value: &Value, found: &mut BTreeMap<String, bool>) {
     if let ValueKind::Table(fields) = &value.kind {
         fields.iter().for_each(|(name, value)| walk(&format!("{key}.{name}"), value, found));
     } else {
-        found.insert(key.to_owned(), value.origin() == Some("the environment"));
+        // A property with dots can stand in both, once as a key and once as tables, in any order; the environment wins.
+        *found.entry(key.to_owned()).or_default() |= value.origin() == Some("the environment");
     }
 }
 
@@ -105,17 +119,33 @@ fn masked(key: &str, value: &str) -> String {
     if !value.is_empty() && !is_place && is_secret.iter().any(|part| key.contains(part)) {
         return MASK.to_owned();
     }
-    value.split(',').map(without_password).collect::<Vec<_>>().join(",")
+    let mut addresses: Vec<String> = Vec::new();
+    for part in value.split(',') {
+        match addresses.last_mut() {
+            // No address begins here: the comma is part of one, maybe of its password.
+            Some(address) if !part.contains("://") => *address = format!("{address},{part}"),
+            _ => addresses.push(part.to_owned()),
+        }
+    }
+    addresses.iter().map(|address| without_password(address)).collect::<Vec<_>>().join(",")
 }
 
 /// An address whose password, if it has one, is not shown, nor anything that it is asked with; anything else as it is.
 fn without_password(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?***"));
-    // The last one: a password may have one too.
-    let Some((who, place)) = rest.rsplit_once('@') else { return format!("{scheme}://{rest}{query}") };
-    let user = who.split_once(':').map_or_else(|| who.to_owned(), |(user, _)| format!("{user}:{MASK}"));
-    format!("{scheme}://{user}@{place}{query}")
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None if text.contains('@') && text.contains(':') => (String::new(), text),
+        None => return text.to_owned(),
+    };
+    // The last one: a password may have one too, and a question mark.
+    let (who, place) = rest.rsplit_once('@').map_or((None, rest), |(who, place)| (Some(who), place));
+    let place = place.split_once(['?', '#']).map_or_else(|| place.to_owned(), |(place, _)| format!("{place}?{MASK}"));
+    let Some(who) = who else { return format!("{scheme}{place}") };
+    // Alone it may be a token.
+    let user = who.split_once(':').map_or("", |(user, _)| user);
+    // So the last one was not that of the user.
+    let user = if user.contains(['/', '?', '#']) { "" } else { user };
+    if user.is_empty() { format!("{scheme}{MASK}@{place}") } else { format!("{scheme}{user}:{MASK}@{place}") }
 }
 
 #[cfg(test)]
@@ -134,9 +164,10 @@ mod tests {
         ];
         let given: std::collections::HashMap<String, String> =
             given.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let names: Vec<String> = given.keys().cloned().collect();
         let environment = || Environment::default().source(Some(given.clone()));
         let config = Config::load_over(Some(file.path()), environment()).unwrap();
-        let all = config.in_force_over(Some(file.path()), environment()).unwrap();
+        let all = config.in_force_over(Some(file.path()), environment(), &names).unwrap();
         let of = |key: &str| {
             let setting = all.iter().find(|setting| setting.key == key).unwrap();
             (setting.value.as_str(), setting.source.clone())
@@ -175,13 +206,50 @@ mod tests {
             config.kafka.properties.insert(name.to_owned(), secret());
         }
         config.kafka.properties.insert("ssl.key.location".to_owned(), "/etc/key.pem".to_owned());
-        let all =
-            config.in_force_over(None, Environment::default().source(Some(std::collections::HashMap::new()))).unwrap();
+        let all = config
+            .in_force_over(None, Environment::default().source(Some(std::collections::HashMap::new())), &[])
+            .unwrap();
         for setting in &all {
             assert!(!setting.value.contains("hu"), "{setting:?}");
         }
         let shown = |key: &str| all.iter().find(|setting| setting.key == key).unwrap().value.clone();
         assert_eq!(shown("postgres.url"), "scheme://me:***@host/name?***");
         assert_eq!(shown("kafka.properties.ssl.key.location"), "/etc/key.pem");
+    }
+
+    #[test]
+    fn should_show_no_password_however_odd_the_address() {
+        for (given, shown) in [
+            ("postgres://ana:hu,sh@db/board", "postgres://ana:***@db/board"),
+            ("postgres://ana:hu?sh@db/board", "postgres://ana:***@db/board"),
+            ("redis://:hush@r:6379", "redis://***@r:6379"),
+            ("redis://hush@r:6379", "redis://***@r:6379"),
+            ("ana:hush@r:6379", "ana:***@r:6379"),
+            ("http://c/v1?key=hush&by=a@b", "http://***@b"),
+            ("http://c/v1#hush", "http://c/v1?***"),
+            ("http://ana:hush@a:1,http://ana:hu,sh@b:2", "http://ana:***@a:1,http://ana:***@b:2"),
+            ("https://a.example,https://b.example", "https://a.example,https://b.example"),
+            ("one:9092,two:9092", "one:9092,two:9092"),
+            ("*.example.org,hooks.example.net", "*.example.org,hooks.example.net"),
+        ] {
+            assert_eq!(masked("postgres.url", given), shown);
+        }
+    }
+
+    #[test]
+    fn should_say_that_a_property_comes_from_the_environment_where_the_file_has_it_too() {
+        let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+        std::fs::write(file.path(), "[kafka.properties]\n\"sasl.username\" = \"file\"\n").unwrap();
+        let name = "SYNCROBOARD__KAFKA__PROPERTIES__SASL.USERNAME";
+        let given: std::collections::HashMap<String, String> = [(name.to_owned(), "ana".to_owned())].into();
+        let names = [name.to_owned()];
+        // The two have no order, so once might be luck.
+        for _ in 0..50 {
+            let environment = || Environment::default().source(Some(given.clone()));
+            let config = Config::load_over(Some(file.path()), environment()).unwrap();
+            let all = config.in_force_over(Some(file.path()), environment(), &names).unwrap();
+            let setting = all.iter().find(|setting| setting.key == "kafka.properties.sasl.username").unwrap();
+            assert_eq!((setting.value.as_str(), &setting.source), ("ana", &Source::Environment(name.to_owned())));
+        }
     }
 }
