@@ -13,6 +13,22 @@ pub(super) struct Answer {
     pub(super) detail: Option<String>,
     #[serde(default)]
     pub(super) duplicate: bool,
+    pub(super) result: Option<AnswerResult>,
+}
+
+/// What an accepted command made.
+#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+pub(super) struct AnswerResult {
+    /// The ticket's code.
+    pub(super) code: Option<String>,
+}
+
+/// A ticket that the server has under the reference that was asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KnownTicket {
+    pub(super) code: String,
+    /// Whether the server compared references, and may have forgotten what else it was asked then.
+    pub(super) is_old: bool,
 }
 
 /// What an answer means.
@@ -52,6 +68,19 @@ const CONTENT_CODES: &[&str] = &[
 ];
 
 impl Answer {
+    /// The ticket that the command made, now or earlier.
+    pub(super) fn ticket(&self) -> Option<KnownTicket> {
+        if self.status == "accepted" {
+            let code = self.result.as_ref()?.code.clone()?;
+            return Some(KnownTicket { code, is_old: false });
+        }
+        // `unchanged: jira WEB-3 was imported before, as OPS-12`
+        let detail = self.detail.as_deref().filter(|_| self.code.as_deref() == Some("already_imported"))?;
+        let (_, code) = detail.rsplit_once(", as ")?;
+        let plain = !code.is_empty() && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        plain.then(|| KnownTicket { code: code.to_owned(), is_old: true })
+    }
+
     pub(super) fn verdict(self) -> Verdict {
         match self.status.as_str() {
             "accepted" if self.duplicate => Verdict::Unchanged,
@@ -107,6 +136,20 @@ mod tests {
     #[case(r#"{"line":1,"status":"invalid","detail":"why","code":null}"#, rejected("invalid", false))]
     fn should_tell_what_an_answer_means(#[case] line: &str, #[case] expected: Verdict) {
         assert_eq!(serde_json::from_str::<Answer>(line).unwrap().verdict(), expected);
+    }
+
+    #[rstest]
+    #[case(r#"{"line":1,"status":"accepted","result":{"code":"WEB-4"}}"#, Some(("WEB-4", false)))]
+    #[case(r#"{"line":1,"status":"accepted","duplicate":true,"result":{"code":"WEB-4"}}"#, Some(("WEB-4", false)))]
+    #[case(r#"{"line":1,"status":"accepted","result":{}}"#, None)]
+    #[case(
+        r#"{"line":1,"status":"rejected","code":"already_imported","detail":"differs: jira A, as B was imported before, as WEB-1"}"#,
+        Some(("WEB-1", true))
+    )]
+    #[case(r#"{"line":1,"status":"rejected","code":"title_empty","detail":"no title, as WEB-1"}"#, None)]
+    fn should_know_which_ticket_it_is_about(#[case] line: &str, #[case] expected: Option<(&str, bool)>) {
+        let ticket = serde_json::from_str::<Answer>(line).unwrap().ticket();
+        assert_eq!(ticket.as_ref().map(|ticket| (ticket.code.as_str(), ticket.is_old)), expected);
     }
 
     #[test]

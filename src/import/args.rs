@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::columns::ColumnMap;
+use super::dates;
 use super::error::ImportError;
 use super::format::Format;
 
@@ -14,10 +16,27 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_enum)]
     pub(crate) from: Option<Format>,
 
-    /// The project that the tickets go to; made if it is not there. GitHub issues go to a project named for their
-    /// repository if not given; native commands that name a project of their own keep it.
+    /// The project that the tickets go to; made if it is not there. Issues go to a project named for their repository or
+    /// Jira project if not given; native commands that name a project of their own keep it; tables need it.
     #[arg(long, value_name = "KEY")]
     pub(crate) project: Option<String>,
+
+    /// Which column of a table gives which field, such as `title=Summary,labels=Tags`; the others are known by their usual
+    /// names. May be repeated.
+    #[arg(long, value_name = "FIELD=COLUMN,...")]
+    pub(crate) map: Vec<String>,
+
+    /// When the tickets of a table were made, where no column says it: a date, or RFC 3339.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) created: Option<String>,
+
+    /// What states, priorities and people are called here: a YAML file with `states`, `priorities` and `people`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: Option<PathBuf>,
+
+    /// Only tell what would be sent; no server is needed.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 
     /// Where the server listens.
     #[arg(long, value_name = "URL", env = "SYNCROBOARD_URL", default_value = "http://127.0.0.1:8080")]
@@ -32,7 +51,7 @@ pub(crate) struct ImportArgs {
     pub(crate) rejects: Option<PathBuf>,
 
     /// Import the sample that ships with SyncroBoard.
-    #[arg(long, conflicts_with_all = ["files", "from", "project"])]
+    #[arg(long, conflicts_with_all = ["files", "from", "project", "map", "created", "mapping"])]
     pub(crate) sample: bool,
 
     /// The files, plain or gzip; `-` is standard input.
@@ -56,6 +75,7 @@ impl ImportArgs {
                 self.server
             )));
         }
+        self.check_table()?;
         if self.files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {
             return Err(ImportError::Usage("standard input (-) can be read only once".into()));
         }
@@ -65,6 +85,27 @@ impl ImportArgs {
             return Err(ImportError::Usage(format!("--rejects {} is also an input", rejects.display())));
         }
         Ok(())
+    }
+
+    fn check_table(&self) -> Result<(), ImportError> {
+        ColumnMap::parse(&self.map)?;
+        if let Some(created) = &self.created {
+            dates::moment("--created", created).map_err(|why| ImportError::Usage(why.detail))?;
+        }
+        let (of_tables, is_table) = (!self.map.is_empty() || self.created.is_some(), self.from == Some(Format::Csv));
+        if of_tables && self.from.is_some() && !is_table {
+            return Err(ImportError::Usage("--map and --created are for tables: --from csv".into()));
+        }
+        if self.project.is_none() && (is_table || of_tables) {
+            return Err(ImportError::Usage("a table names no project: give --project KEY".into()));
+        }
+        Ok(())
+    }
+
+    /// What the files are said to hold: only a table has columns.
+    pub(super) fn format(&self) -> Option<Format> {
+        let of_tables = !self.map.is_empty() || self.created.is_some();
+        self.from.or(of_tables.then_some(Format::Csv))
     }
 
     /// The rejects file: as given, or named for the first input and placed in the current directory.
@@ -83,7 +124,7 @@ fn default_rejects(input: &Path) -> PathBuf {
     const MARK: &str = ".rejects";
     let name = input.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let mut stem = if name.is_empty() || name == "-" { "stdin" } else { name.as_str() };
-    for suffix in [".gz", ".ndjson", ".jsonl", ".json"] {
+    for suffix in [".gz", ".ndjson", ".jsonl", ".json", ".csv", ".tsv"] {
         stem = stem.strip_suffix(suffix).unwrap_or(stem);
     }
     let round = stem.rfind(MARK).and_then(|at| {
@@ -115,6 +156,7 @@ mod tests {
     #[rstest]
     #[case("github-issues.jsonl.gz", "github-issues.rejects.ndjson")]
     #[case("/far/away/issues.json", "issues.rejects.ndjson")]
+    #[case("issues.csv", "issues.rejects.ndjson")]
     #[case("-", "stdin.rejects.ndjson")]
     #[case("plain", "plain.rejects.ndjson")]
     #[case("issues.rejects.ndjson", "issues.rejects-2.ndjson")]
@@ -146,6 +188,11 @@ mod tests {
             ImportArgs { server: "https://example.org".into(), ..base.clone() },
             ImportArgs { files: vec!["-".into(), "-".into()], ..base.clone() },
             ImportArgs { rejects: Some("a".into()), ..base.clone() },
+            ImportArgs { from: Some(Format::Csv), ..base.clone() },
+            ImportArgs { map: vec!["title=T".into()], ..base.clone() },
+            ImportArgs { map: vec!["titel=T".into()], project: Some("WEB".into()), ..base.clone() },
+            ImportArgs { created: Some("soon".into()), project: Some("WEB".into()), ..base.clone() },
+            ImportArgs { map: vec!["title=T".into()], from: Some(Format::Github), ..base.clone() },
         ] {
             assert!(matches!(wrong.check(), Err(ImportError::Usage(_))), "{wrong:?}");
         }

@@ -4,11 +4,13 @@
 //! without an answer is simply sent again.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use reqwest::{Response, StatusCode, header};
+use reqwest::{Response, StatusCode, Url, header};
+use uuid::Uuid;
 
-use super::answer::{Answer, Verdict};
+use super::answer::{Answer, KnownTicket, Verdict};
 use super::batch::{Batch, Item};
 use super::error::ImportError;
 use super::keys::KeyUse;
@@ -49,6 +51,11 @@ pub(super) struct Client {
     /// Whether the server has answered anything yet.
     met: Cell<bool>,
 }
+
+/// Who hears what became of a line.
+pub(super) trait Told: FnMut(usize, Verdict, Option<KnownTicket>) {}
+
+impl<F: FnMut(usize, Verdict, Option<KnownTicket>)> Told for F {}
 
 /// Why a request ended early.
 enum Fault {
@@ -97,8 +104,49 @@ impl Client {
         Ok(KeyUse::Taken { name: text("name"), description: text("description") })
     }
 
-    /// Sends a batch until every line has its verdict; `told` hears each once, with the index of its line.
-    pub(super) async fn send(&self, batch: &Batch, mut told: impl FnMut(usize, Verdict)) -> Result<(), ImportError> {
+    /// The ids of the comments on the ticket with this code; none if it cannot be seen.
+    pub(super) async fn comments(&self, ticket: &str) -> Result<HashSet<Uuid>, ImportError> {
+        let mut known = HashSet::new();
+        let mut cursor = None;
+        let mut wait = Wait::new(self);
+        loop {
+            match self.try_comments(ticket, cursor.as_deref(), &mut known).await {
+                Ok(None) => return Ok(known),
+                Ok(next) => {
+                    cursor = next;
+                    wait = Wait::new(self);
+                }
+                Err(Fault::Final(error)) => return Err(error),
+                Err(Fault::Passing { why, after }) => wait.before_next_try(&why, after).await?,
+            }
+        }
+    }
+
+    /// One page of them; the next one's cursor.
+    async fn try_comments(
+        &self,
+        ticket: &str,
+        cursor: Option<&str>,
+        known: &mut HashSet<Uuid>,
+    ) -> Result<Option<String>, Fault> {
+        let address = format!("{}/tickets/{ticket}/comments", self.base);
+        let address = Url::parse_with_params(&address, cursor.map(|cursor| ("cursor", cursor)))
+            .map_err(|error| Fault::Final(ImportError::Server(format!("{address} is no address: {error}"))))?;
+        let request = self.http.get(address).timeout(self.patience.idle).bearer_auth(&self.token);
+        let response = self.heard(request.send().await)?;
+        if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::FORBIDDEN) {
+            return Ok(None);
+        }
+        let body = self.accepted(response).await?.bytes().await.map_err(|error| passing(&error))?;
+        let page: serde_json::Value = serde_json::from_slice(&body).map_err(|_| self.stranger("no comments"))?;
+        let ids = page["items"].as_array().into_iter().flatten().filter_map(|comment| comment["id"].as_str());
+        known.extend(ids.filter_map(|id| Uuid::try_parse(id).ok()));
+        Ok(page["nextCursor"].as_str().map(str::to_owned))
+    }
+
+    /// Sends a batch until every line has its verdict; `told` hears each once, with the index of its line, and the ticket
+    /// that it is about.
+    pub(super) async fn send(&self, batch: &Batch, mut told: impl Told) -> Result<(), ImportError> {
         let mut open: Vec<usize> = (0..batch.items.len()).collect();
         let mut wait = Wait::new(self);
         while !open.is_empty() {
@@ -126,7 +174,7 @@ impl Client {
         items: &[Item],
         open: &[usize],
         answered: &mut [bool],
-        told: &mut impl FnMut(usize, Verdict),
+        told: &mut impl Told,
     ) -> Result<(), Fault> {
         let mut body = Vec::with_capacity(open.iter().map(|&index| items[index].line.len() + 1).sum());
         for &index in open {
@@ -167,13 +215,7 @@ impl Client {
         }
     }
 
-    fn answer(
-        &self,
-        line: &[u8],
-        open: &[usize],
-        answered: &mut [bool],
-        told: &mut impl FnMut(usize, Verdict),
-    ) -> Result<(), Fault> {
+    fn answer(&self, line: &[u8], open: &[usize], answered: &mut [bool], told: &mut impl Told) -> Result<(), Fault> {
         if line.trim_ascii().is_empty() {
             return Ok(());
         }
@@ -182,10 +224,11 @@ impl Client {
         let (Some(&index), Some(done)) = (open.get(at), answered.get_mut(at)) else {
             return Err(self.stranger("a result for a line that was not sent"));
         };
+        let ticket = answer.ticket();
         let verdict = answer.verdict();
         if !*done && verdict != Verdict::Unknown {
             *done = true;
-            told(index, verdict);
+            told(index, verdict, ticket);
         }
         Ok(())
     }

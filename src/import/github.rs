@@ -1,9 +1,12 @@
 //! GitHub's issues, as its REST API gives them, to commands. Pull requests are issues there, and here.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
-use super::command_id;
+use super::keys::ProjectOrigin;
+use super::mapping::Mapping;
+use super::people::Person;
+use super::ticket::{Command, IMPORT_TICKET, ImportTicket, Unusable};
 
 /// What of an issue is read; the rest of the object may hold anything.
 #[derive(Debug, Deserialize)]
@@ -11,10 +14,10 @@ pub(super) struct Issue {
     number: Option<u64>,
     title: Option<String>,
     body: Option<String>,
-    user: Option<Person>,
+    user: Option<Account>,
     labels: Option<Vec<Label>>,
-    assignee: Option<Person>,
-    assignees: Option<Vec<Person>>,
+    assignee: Option<Account>,
+    assignees: Option<Vec<Account>>,
     state: Option<String>,
     created_at: Option<String>,
     updated_at: Option<String>,
@@ -24,7 +27,7 @@ pub(super) struct Issue {
 }
 
 #[derive(Debug, Deserialize)]
-struct Person {
+struct Account {
     login: Option<String>,
 }
 
@@ -39,13 +42,6 @@ struct RepositoryField {
 enum Label {
     Name(String),
     Object { name: Option<String> },
-}
-
-/// Why a record is no issue that can be imported.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unusable {
-    pub(super) code: &'static str,
-    pub(super) detail: String,
 }
 
 /// A repository: where issues come from, and what their project is named for.
@@ -66,13 +62,11 @@ impl Repository {
         }
     }
 
-    /// `owner/name`, the project's name.
-    pub(super) fn full_name(&self) -> String {
-        format!("{}/{}", self.owner, self.name)
-    }
-
-    pub(super) fn url(&self) -> String {
-        format!("https://{}/{}/{}", self.host.as_deref().unwrap_or("github.com"), self.owner, self.name)
+    /// What its project here is named for.
+    pub(super) fn origin(&self) -> ProjectOrigin {
+        let host = self.host.as_deref().unwrap_or("github.com");
+        let url = format!("https://{host}/{}/{}", self.owner, self.name);
+        ProjectOrigin { stem: self.name.clone(), name: format!("{}/{}", self.owner, self.name), url }
     }
 
     fn new(host: &str, owner: &str, name: &str) -> Option<Self> {
@@ -104,7 +98,7 @@ fn split_url(url: &str) -> Option<(&str, &str)> {
 impl Issue {
     /// Reads a record.
     pub(super) fn read(record: &[u8]) -> Result<Self, Unusable> {
-        serde_json::from_slice(record).map_err(|error| Unusable { code: "malformed", detail: error.to_string() })
+        serde_json::from_slice(record).map_err(|error| Unusable::json(&error))
     }
 
     /// The repository, from whichever field names it.
@@ -119,45 +113,55 @@ impl Issue {
     }
 
     /// Who opened it. An account that was deleted is shown by GitHub as `ghost`.
-    pub(super) fn reporter(&self) -> &str {
-        login(self.user.as_ref()).unwrap_or("ghost")
+    pub(super) fn reporter(&self, mapping: &Mapping) -> Person {
+        person(login(self.user.as_ref()).unwrap_or("ghost"), mapping)
     }
 
     /// The first assignee: a ticket has one.
-    pub(super) fn assignee(&self) -> Option<&str> {
-        let listed = self.assignees.iter().flatten().find_map(|person| login(Some(person)));
-        listed.or_else(|| login(self.assignee.as_ref()))
+    pub(super) fn assignee(&self, mapping: &Mapping) -> Option<Person> {
+        let listed = self.assignees.iter().flatten().find_map(|account| login(Some(account)));
+        listed.or_else(|| login(self.assignee.as_ref())).map(|login| person(login, mapping))
     }
 
     /// The command that imports it into the project with this key.
-    pub(super) fn command(&self, project: &str, repository: &Repository) -> Result<Command, Unusable> {
+    pub(super) fn command(
+        &self,
+        project: &str,
+        repository: &Repository,
+        mapping: &Mapping,
+    ) -> Result<Command, Unusable> {
         let number = self.number.ok_or_else(|| not_an_issue("number is missing"))?;
         let created_at = self.created_at.as_deref().ok_or_else(|| not_an_issue("created_at is missing"))?;
-        let status = match self.state.as_deref() {
-            Some(state) if state.eq_ignore_ascii_case("open") => "OPEN",
-            Some(state) if state.eq_ignore_ascii_case("closed") => "DONE",
-            other => {
+        let given = self.state.as_deref().and_then(|state| mapping.given_state(state));
+        let status = match (given, self.state.as_deref()) {
+            (Some(status), _) => status,
+            (None, Some(state)) if state.eq_ignore_ascii_case("open") => "OPEN",
+            (None, Some(state)) if state.eq_ignore_ascii_case("closed") => "DONE",
+            (None, other) => {
                 let detail = format!("state is {other:?}; open and closed are known");
                 return Err(Unusable { code: "status_unknown", detail });
             }
         };
-        let command = ImportTicket {
+        let source = repository.source();
+        let id = number.to_string();
+        Command::of(&ImportTicket {
             command_id: Uuid::nil(),
-            kind: "ImportTicket",
+            kind: IMPORT_TICKET,
             project,
             title: self.title.as_deref().unwrap_or_default(),
             description: self.body.as_deref().unwrap_or_default(),
             labels: self.label_names(),
-            assignee: self.assignee().map(user_key),
-            reporter: user_key(self.reporter()),
+            assignee: self.assignee(mapping).map(|person| person.key()),
+            reporter: Some(self.reporter(mapping).key()),
             status,
             created_at,
             updated_at: self.updated_at.as_deref(),
-            external_source: repository.source(),
-            external_id: number.to_string(),
+            external_source: &source,
+            external_id: &id,
             external_url: self.html_url.as_deref(),
-        };
-        Command::of(&command)
+            priority: None,
+            due_date: None,
+        })
     }
 
     fn label_names(&self) -> Vec<&str> {
@@ -175,58 +179,18 @@ impl Issue {
     }
 }
 
-/// The key of the placeholder user for a login. GitHub compares logins without case.
-pub(super) fn user_key(login: &str) -> String {
-    format!("github:{}", login.to_lowercase())
+/// A placeholder, unless the mapping file knows the login. GitHub compares logins without case.
+fn person(login: &str, mapping: &Mapping) -> Person {
+    match mapping.given_account([login]) {
+        Some(account) => Person { account, name: login.to_owned() },
+        None => Person::placeholder("github", login, login),
+    }
 }
 
-fn login(person: Option<&Person>) -> Option<&str> {
-    person?.login.as_deref().map(str::trim).filter(|login| !login.is_empty())
+fn login(account: Option<&Account>) -> Option<&str> {
+    account?.login.as_deref().map(str::trim).filter(|login| !login.is_empty())
 }
 
 fn not_an_issue(detail: &str) -> Unusable {
     Unusable { code: "not_an_issue", detail: detail.into() }
-}
-
-/// A line that is ready to be sent, with the id that follows from what it says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Command {
-    pub(super) id: Uuid,
-    pub(super) line: Vec<u8>,
-}
-
-impl Command {
-    fn of(command: &ImportTicket<'_>) -> Result<Self, Unusable> {
-        let unwritable = |detail: String| Unusable { code: "malformed", detail };
-        let mut line = serde_json::to_vec(command).map_err(|error| unwritable(error.to_string()))?;
-        let id = command_id::of_content(&line, 0);
-        if !command_id::stamp(&mut line, id) {
-            return Err(unwritable("the command has no place for its id".into()));
-        }
-        Ok(Self { id, line })
-    }
-}
-
-/// The native form of the command. `command_id` stays the first field: its text is stamped over.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ImportTicket<'a> {
-    command_id: Uuid,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    project: &'a str,
-    title: &'a str,
-    description: &'a str,
-    labels: Vec<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    assignee: Option<String>,
-    reporter: String,
-    status: &'static str,
-    created_at: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    updated_at: Option<&'a str>,
-    external_source: String,
-    external_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    external_url: Option<&'a str>,
 }

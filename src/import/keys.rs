@@ -1,10 +1,9 @@
-//! Which project a repository's issues go to.
+//! Which project the tickets of a project elsewhere go to.
 
 use std::collections::{HashMap, HashSet};
 
 use super::args::is_project_key;
 use super::error::ImportError;
-use super::github::Repository;
 
 /// What stands under a project's key on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,15 +17,32 @@ pub(super) enum KeyUse {
     Hidden,
 }
 
-/// Finds a key for each repository: the given one, or one made of the repository's name, the same in every run.
+/// A project elsewhere, such as a repository: where tickets come from, and what their project here is named for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ProjectOrigin {
+    /// What the key is made of.
+    pub(super) stem: String,
+    pub(super) name: String,
+    /// Stands in the description, by which the project is known again.
+    pub(super) url: String,
+}
+
+impl ProjectOrigin {
+    /// The description of its project here.
+    pub(super) fn description(&self) -> String {
+        format!("Imported from {}", self.url)
+    }
+}
+
+/// Finds a key for each origin: the given one, or one made of its name, the same in every run.
 #[derive(Debug, Default)]
 pub(super) struct ProjectKeys {
     given: Option<String>,
-    by_repository: HashMap<Repository, String>,
+    by_origin: HashMap<ProjectOrigin, String>,
     used: HashSet<String>,
 }
 
-/// So many keys are tried for one repository name.
+/// So many keys are tried for one name.
 const MAX_CANDIDATES: u32 = 999;
 
 impl ProjectKeys {
@@ -34,37 +50,35 @@ impl ProjectKeys {
         Self { given, ..Self::default() }
     }
 
-    /// The key of the repository's project. A key that another repository's project has is not taken: the next one is.
+    /// The key of the origin's project. A key that another origin's project has is not taken: the next one is.
     pub(super) fn key_of(
         &mut self,
-        repository: &Repository,
+        origin: &ProjectOrigin,
         look_up: &mut dyn FnMut(&str) -> Result<KeyUse, ImportError>,
     ) -> Result<String, ImportError> {
         if let Some(key) = &self.given {
             return Ok(key.clone());
         }
-        if let Some(key) = self.by_repository.get(repository) {
+        if let Some(key) = self.by_origin.get(origin) {
             return Ok(key.clone());
         }
         for number in 1..=MAX_CANDIDATES {
-            let key = candidate(&repository.name, number);
+            let key = candidate(&origin.stem, number);
             if self.used.contains(&key) {
                 continue;
             }
             let ours = match look_up(&key)? {
                 KeyUse::Free => true,
                 KeyUse::Hidden => false,
-                KeyUse::Taken { name, description } => {
-                    name == repository.full_name() || description.contains(&repository.url())
-                }
+                KeyUse::Taken { name, description } => name == origin.name || description.contains(&origin.url),
             };
             if ours {
                 self.used.insert(key.clone());
-                self.by_repository.insert(repository.clone(), key.clone());
+                self.by_origin.insert(origin.clone(), key.clone());
                 return Ok(key);
             }
         }
-        Err(ImportError::Usage(format!("no free project key for {}: give one with --project", repository.full_name())))
+        Err(ImportError::Usage(format!("no free project key for {}: give one with --project", origin.name)))
     }
 }
 
@@ -89,8 +103,9 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    fn repository(owner: &str, name: &str) -> Repository {
-        Repository { host: None, owner: owner.into(), name: name.into() }
+    fn repository(owner: &str, name: &str) -> ProjectOrigin {
+        let url = format!("https://github.com/{owner}/{name}");
+        ProjectOrigin { stem: name.into(), name: format!("{owner}/{name}"), url }
     }
 
     #[rstest]

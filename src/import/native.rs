@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::command_id;
-use super::github::Unusable;
 use super::rejects::MARK;
+use super::ticket::Unusable;
 
 /// Which commands must be answered before others go out: a member is looked up among the users, and a ticket's
 /// assignee among the members, each by a decision of its own.
@@ -94,11 +94,10 @@ struct Fields<'a>(BTreeMap<Cow<'a, str>, Cow<'a, RawValue>>);
 
 impl<'a> Fields<'a> {
     fn read(record: &'a [u8]) -> Result<Self, Unusable> {
-        let malformed = |detail: String| Unusable { code: "malformed", detail };
         if !record.starts_with(b"{") {
-            return Err(malformed("expected an object, such as {\"type\":\"CreateTicket\",...}".into()));
+            return Err(Unusable::malformed("expected an object, such as {\"type\":\"CreateTicket\",...}"));
         }
-        let fields: Borrowed<'a> = serde_json::from_slice(record).map_err(|error| malformed(error.to_string()))?;
+        let fields: Borrowed<'a> = serde_json::from_slice(record).map_err(|error| Unusable::json(&error))?;
         Ok(Self(fields.0.into_iter().map(|(name, value)| (name, Cow::Borrowed(value))).collect()))
     }
 

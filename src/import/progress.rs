@@ -1,6 +1,6 @@
 //! How far an import is: a bar on a terminal, a line every few seconds anywhere else.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,14 +12,24 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Follows the records that have their answer. The time left comes from the bytes of the input, as nobody has counted
 /// its records beforehand.
-#[derive(Debug)]
 pub(super) struct Progress {
-    bar: Option<ProgressBar>,
+    shown_on: Screen,
+    now: Clock,
     total_bytes: Option<u64>,
     started: Instant,
     shown: Instant,
     answered: u64,
     window: Window,
+}
+
+/// What tells the time.
+type Clock = Box<dyn Fn() -> Instant>;
+
+/// Where it is shown.
+enum Screen {
+    Bar(ProgressBar),
+    /// A line now and then, for a file or a pipe.
+    Lines(Box<dyn Write>),
 }
 
 /// The part of the input that is under way.
@@ -33,51 +43,62 @@ struct Window {
 
 impl Progress {
     pub(super) fn new(total_bytes: Option<u64>) -> Self {
-        let now = Instant::now();
-        let bar = std::io::stderr().is_terminal().then(|| bar(total_bytes));
-        Self { bar, total_bytes, started: now, shown: now, answered: 0, window: Window::default() }
+        let error = std::io::stderr();
+        let screen = if error.is_terminal() { Screen::Bar(bar(total_bytes)) } else { Screen::Lines(Box::new(error)) };
+        Self::with(screen, Box::new(Instant::now), total_bytes)
+    }
+
+    fn with(shown_on: Screen, now: Clock, total_bytes: Option<u64>) -> Self {
+        let started = now();
+        Self { shown_on, now, total_bytes, started, shown: started, answered: 0, window: Window::default() }
     }
 
     /// So many records were read, up to this position in the input.
     pub(super) fn window(&mut self, records: usize, to_bytes: u64) {
         self.window = Window { from_bytes: self.window.to_bytes, to_bytes, records: records as u64, answered: 0 };
-        self.show();
+        self.tick();
     }
 
     /// One more record has its answer.
     pub(super) fn answered(&mut self) {
         self.answered += 1;
         self.window.answered += 1;
-        let every = if self.bar.is_some() { REDRAW } else { LINE_EVERY };
-        if self.shown.elapsed() >= every {
+        self.tick();
+    }
+
+    /// Shows how far it is, if that is due: also when nothing moves, somebody may be watching.
+    pub(super) fn tick(&mut self) {
+        let every = match self.shown_on {
+            Screen::Bar(_) => REDRAW,
+            Screen::Lines(_) => LINE_EVERY,
+        };
+        let now = (self.now)();
+        if now.duration_since(self.shown) >= every {
+            self.shown = now;
             self.show();
         }
     }
 
     pub(super) fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        (self.now)().duration_since(self.started)
     }
 
     pub(super) fn finish(&self) {
-        if let Some(bar) = &self.bar {
+        if let Screen::Bar(bar) = &self.shown_on {
             bar.finish_and_clear();
         }
     }
 
     fn show(&mut self) {
-        let due = self.bar.is_some() || self.shown.elapsed() >= LINE_EVERY;
-        if !due {
-            return;
-        }
-        self.shown = Instant::now();
-        let text = self.text();
-        match &self.bar {
-            Some(bar) => {
-                bar.set_position(self.position());
+        let (text, position) = (self.text(), self.position());
+        match &mut self.shown_on {
+            Screen::Bar(bar) => {
+                bar.set_position(position);
                 bar.set_message(text);
                 bar.tick();
             }
-            None => eprintln!("import: {text}"),
+            // Whoever closed the pipe wants no progress.
+            Screen::Lines(out) => _ = writeln!(out, "import: {text}"),
         }
     }
 
@@ -124,7 +145,67 @@ fn time_left(elapsed_s: f64, position: u64, total: Option<u64>) -> Option<String
 
 #[cfg(test)]
 mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
+
     use super::*;
+
+    /// What was written, to be looked at.
+    #[derive(Clone, Default)]
+    struct Page(Rc<RefCell<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.borrow_mut().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Page {
+        fn lines(&self) -> Vec<String> {
+            String::from_utf8(self.0.borrow().clone()).unwrap().lines().map(str::to_owned).collect()
+        }
+    }
+
+    /// Progress on a page, with a clock that is moved by hand.
+    fn progress(total_bytes: Option<u64>) -> (Progress, Page, impl Fn(u64)) {
+        let (page, start, passed) = (Page::default(), Instant::now(), Rc::new(Cell::new(Duration::ZERO)));
+        let clock = Rc::clone(&passed);
+        let now = Box::new(move || start + clock.get());
+        let lines = Screen::Lines(Box::new(page.clone()));
+        let pass = move |seconds: u64| passed.set(passed.get() + Duration::from_secs(seconds));
+        (Progress::with(lines, now, total_bytes), page, pass)
+    }
+
+    #[test]
+    fn should_write_a_line_every_five_seconds_where_there_is_no_terminal() {
+        let (mut progress, page, pass) = progress(Some(1_000));
+        progress.window(4, 400);
+        for _ in 0..2 {
+            pass(2);
+            progress.answered();
+        }
+        assert!(page.lines().is_empty(), "too early");
+        pass(1);
+        progress.answered();
+        progress.tick();
+        assert_eq!(page.lines(), ["import: 3 records, 0/s, about 12 s left"]);
+    }
+
+    #[test]
+    fn should_write_on_while_nothing_moves_and_nobody_knows_how_much_there_is() {
+        let (mut progress, page, pass) = progress(None);
+        progress.window(4_000, 400);
+        for _ in 0..3 {
+            pass(5);
+            progress.tick();
+            progress.tick();
+        }
+        assert_eq!(page.lines(), ["import: 0 records, 0/s"; 3]);
+    }
 
     #[test]
     fn should_estimate_the_time_left_from_the_bytes() {

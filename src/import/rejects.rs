@@ -80,15 +80,19 @@ impl Rejects {
     }
 }
 
+/// What damaged records are refused with: they are no objects, whatever they begin with.
+const NO_OBJECT: &[&str] = &["malformed", "quote_broken", "row_uneven", "not_utf8"];
+
 /// The record with the mark as its first field; what is no object is kept as it is.
 fn marked(position: &Position, original: &[u8], code: &str, detail: &str) -> Vec<u8> {
     let original = unmarked(original);
-    if code == "malformed" || !original.starts_with(b"{") {
+    if NO_OBJECT.contains(&code) || !original.starts_with(b"{") {
         return original;
     }
     let mark = match position.place {
         Place::Line(line) => json!({"line": line, "code": code, "detail": detail}),
         Place::Item(item) => json!({"item": item, "code": code, "detail": detail}),
+        Place::Whole => json!({"code": code, "detail": detail}),
     };
     let mut line = format!("{{\"{MARK}\":{mark}").into_bytes();
     let rest = original[1..].trim_ascii_start();

@@ -1,5 +1,6 @@
 //! Records in arrays, in several arrays one after the other (pages of an API), in arrays of arrays, or as objects laid
-//! out over several lines: brackets and commas outside of objects only separate.
+//! out over several lines: brackets and commas outside of objects only separate. An object that has an array `issues`,
+//! as Jira answers a search, is such a page: the array's members are the records, and the rest of it is passed over.
 
 use std::io::BufRead;
 
@@ -11,12 +12,21 @@ pub(super) struct Values {
     reader: Box<dyn BufRead + Send>,
     item: u64,
     open_arrays: u64,
+    /// The number of open arrays in a page's own array.
+    page: Option<u64>,
+    /// What follows that array in the page.
+    tail: Option<Scan>,
     ended: bool,
 }
 
+/// The field of a page that holds its records.
+const PAGE_FIELD: &[u8] = b"\"issues\"";
+/// Arrays in arrays: pages, and a list of them. What goes deeper is none.
+const MAX_OPEN_ARRAYS: u64 = 16;
+
 impl Values {
     pub(super) fn new(reader: Box<dyn BufRead + Send>) -> Self {
-        Self { reader, item: 0, open_arrays: 0, ended: false }
+        Self { reader, item: 0, open_arrays: 0, page: None, tail: None, ended: false }
     }
 }
 
@@ -27,6 +37,9 @@ struct Scan {
     depth: u32,
     in_text: bool,
     escaped: bool,
+    /// Where the last text began that stands directly in the object, and whether it is the name of the page's field.
+    text_at: usize,
+    in_page_field: bool,
 }
 
 /// What one byte did.
@@ -37,6 +50,8 @@ enum Step {
     Complete,
     /// The value is complete; the byte does not belong to it.
     CompleteBefore,
+    /// The value is a page, and its array has been opened.
+    Page,
 }
 
 impl Split for Values {
@@ -53,7 +68,7 @@ impl Split for Values {
             };
             if chunk.is_empty() {
                 self.ended = true;
-                return if !scan.bytes.is_empty() {
+                return if !scan.bytes.is_empty() || self.tail.is_some() {
                     self.broken("the input ends in the middle of a record: it may be cut short")
                 } else if self.open_arrays > 0 {
                     self.broken("the array is not closed: the input may be cut short")
@@ -64,12 +79,31 @@ impl Split for Values {
             let mut used = 0;
             let mut complete = false;
             for &byte in chunk {
+                if let Some(tail) = &mut self.tail {
+                    let step = tail.step(byte);
+                    tail.forget();
+                    if matches!(step, Step::Complete) {
+                        self.tail = None;
+                    }
+                    used += 1;
+                    continue;
+                }
                 match scan.step(byte) {
                     Step::Outside => match byte {
                         b'[' => self.open_arrays += 1,
+                        b']' if self.page.is_some_and(|page| page == self.open_arrays) => {
+                            self.open_arrays -= 1;
+                            self.page = None;
+                            self.tail = Some(Scan::inside_a_page());
+                        }
                         b']' => self.open_arrays = self.open_arrays.saturating_sub(1),
                         _ => {}
                     },
+                    Step::Page => {
+                        scan = Scan::default();
+                        self.open_arrays += 1;
+                        self.page = Some(self.open_arrays);
+                    }
                     Step::Inside => {}
                     Step::Complete => complete = true,
                     Step::CompleteBefore => {
@@ -83,6 +117,10 @@ impl Split for Values {
                 }
             }
             self.reader.consume(used);
+            if self.open_arrays > MAX_OPEN_ARRAYS {
+                return self
+                    .broken(format!("more than {MAX_OPEN_ARRAYS} arrays in arrays: that is no list of records"));
+            }
             if complete {
                 self.item += 1;
                 return Some((Place::Item(self.item), one_line(scan.bytes), None));
@@ -105,7 +143,49 @@ impl Values {
     }
 }
 
+/// Whether the first object of a file that begins so is a page; none if it does not end here, and has not shown it yet.
+pub(super) fn is_page(head: &[u8]) -> Option<bool> {
+    let mut scan = Scan::default();
+    for &byte in head {
+        match scan.step(byte) {
+            Step::Page => return Some(true),
+            Step::Complete | Step::CompleteBefore => return Some(false),
+            Step::Outside | Step::Inside => {}
+        }
+    }
+    None
+}
+
 impl Scan {
+    /// After the array of a page: nothing in it is looked for any more.
+    fn inside_a_page() -> Self {
+        Self { depth: 1, bytes: vec![b'.'], ..Self::default() }
+    }
+
+    /// Drops what was read, so that it takes no room.
+    fn forget(&mut self) {
+        self.bytes.truncate(1);
+    }
+
+    /// Whether the text that stands directly in the object and ends here is the name of a page's array: a colon and a
+    /// bracket must follow.
+    fn note(&mut self, byte: u8) -> bool {
+        if self.depth != 1 || self.bytes.first() != Some(&b'{') {
+            return false;
+        }
+        match byte {
+            b'"' => self.text_at = self.bytes.len(),
+            b':' => {
+                let name = self.bytes.get(self.text_at..).unwrap_or_default().trim_ascii_end();
+                self.in_page_field = name == PAGE_FIELD;
+            }
+            b'[' => return self.in_page_field,
+            b' ' | b'\t' | b'\r' | b'\n' => {}
+            _ => self.in_page_field = false,
+        }
+        false
+    }
+
     fn step(&mut self, byte: u8) -> Step {
         if self.in_text {
             self.in_text = self.escaped || byte != b'"';
@@ -115,6 +195,9 @@ impl Scan {
         } else if self.depth == 0 && matches!(byte, b'[' | b']' | b',' | b'\n' | b'{') && !self.bytes.is_empty() {
             return Step::CompleteBefore;
         } else {
+            if self.note(byte) {
+                return Step::Page;
+            }
             match byte {
                 b'"' => self.in_text = true,
                 b'{' | b'[' => self.depth += 1,

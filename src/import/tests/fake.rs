@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -37,6 +37,10 @@ pub(super) struct Facts {
     pub(super) applied: Vec<Value>,
     pub(super) projects: HashMap<String, Value>,
     pub(super) requests: usize,
+    /// Ids of comments by the code of their ticket.
+    pub(super) comments: HashMap<String, Vec<String>>,
+    /// Codes of tickets by their external reference.
+    tickets: HashMap<String, (String, Value)>,
     decided: HashMap<String, Value>,
     rule: Option<Rule>,
 }
@@ -44,6 +48,43 @@ pub(super) struct Facts {
 impl Facts {
     pub(super) fn applied_of(&self, kind: &str) -> Vec<&Value> {
         self.applied.iter().filter(|command| command["type"] == kind).collect()
+    }
+
+    /// Days pass: the server no longer knows which commands it has seen.
+    pub(super) fn forget(&mut self) {
+        self.decided.clear();
+    }
+
+    /// What an accepted command made; or why it is refused.
+    fn carry_out(&mut self, command: &Value) -> Result<Value, (&'static str, String)> {
+        let text = |name: &str| command[name].as_str().unwrap_or_default().to_owned();
+        match command["type"].as_str() {
+            Some("CreateProject") => {
+                if self.projects.contains_key(&text("key")) {
+                    return Err(("key_taken", "there is one".into()));
+                }
+                self.projects.insert(text("key"), command.clone());
+                Ok(json!({}))
+            }
+            Some("ImportTicket") => {
+                let reference = format!("{} {} {}", text("project"), text("externalSource"), text("externalId"));
+                let mut content = command.clone();
+                content["commandId"] = json!(null);
+                if let Some((code, known)) = self.tickets.get(&reference) {
+                    let what = if *known == content { "unchanged" } else { "differs" };
+                    return Err(("already_imported", format!("{what}: it was imported before, as {code}")));
+                }
+                let code = format!("{}-{}", text("project"), self.tickets.len() + 1);
+                self.tickets.insert(reference, (code.clone(), content));
+                Ok(json!({"code": code}))
+            }
+            Some("CommentTicket") => {
+                let id = schemas::ids::comment_id(text("commandId").parse().unwrap()).to_string();
+                self.comments.entry(text("ticket")).or_default().push(id);
+                Ok(json!({"code": text("ticket")}))
+            }
+            _ => Ok(json!({})),
+        }
     }
 
     fn decide(&mut self, command: &Value) -> Value {
@@ -54,14 +95,12 @@ impl Facts {
             return again;
         }
         let refused = self.rule.as_ref().and_then(|rule| rule(command));
-        let outcome = if let Some((code, detail)) = refused {
-            json!({"commandId": id, "status": "rejected", "code": code, "detail": detail})
-        } else {
-            if command["type"] == "CreateProject" {
-                self.projects.insert(command["key"].as_str().unwrap().into(), command.clone());
+        let outcome = match refused.map_or_else(|| self.carry_out(command), Err) {
+            Err((code, detail)) => json!({"commandId": id, "status": "rejected", "code": code, "detail": detail}),
+            Ok(result) => {
+                self.applied.push(command.clone());
+                json!({"commandId": id, "status": "accepted", "result": result})
             }
-            self.applied.push(command.clone());
-            json!({"commandId": id, "status": "accepted", "result": {}})
         };
         self.decided.insert(id, outcome.clone());
         outcome
@@ -84,6 +123,7 @@ impl Fake {
         let router = Router::new()
             .route("/commands:bulk", post(bulk))
             .route("/projects/{key}", get(project))
+            .route("/tickets/{code}/comments", get(comments))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(Arc::clone(&facts));
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -127,6 +167,19 @@ async fn project(State(facts): State<Arc<Mutex<Facts>>>, Path(key): Path<String>
         Some(project) => project.to_string().into_response(),
         None => problem(StatusCode::NOT_FOUND),
     }
+}
+
+/// One on each page, whose number is the cursor.
+async fn comments(
+    State(facts): State<Arc<Mutex<Facts>>>,
+    Path(code): Path<String>,
+    Query(query): Query<HashMap<String, usize>>,
+) -> Response {
+    let facts = lock(&facts);
+    let Some(ids) = facts.comments.get(&code) else { return problem(StatusCode::NOT_FOUND) };
+    let at = query.get("cursor").copied().unwrap_or_default();
+    let next = (at + 1 < ids.len()).then(|| (at + 1).to_string());
+    json!({"items": [{"id": ids[at]}], "nextCursor": next}).to_string().into_response()
 }
 
 async fn bulk(State(facts): State<Arc<Mutex<Facts>>>, headers: HeaderMap, body: Bytes) -> Response {

@@ -3,7 +3,9 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::super::github::{Issue, Repository, Unusable};
+use super::super::github::{Issue, Repository};
+use super::super::mapping::Mapping;
+use super::super::ticket::Unusable;
 
 fn issue(changes: &Value) -> Value {
     let mut issue = json!({
@@ -25,7 +27,7 @@ fn issue(changes: &Value) -> Value {
 fn convert(issue: &Value) -> Result<Value, Unusable> {
     let issue = Issue::read(issue.to_string().as_bytes())?;
     let repository = issue.repository()?;
-    let command = issue.command("HELLO", &repository)?;
+    let command = issue.command("HELLO", &repository, &Mapping::default())?;
     Ok(serde_json::from_slice(&command.line).unwrap())
 }
 
@@ -92,5 +94,5 @@ fn should_derive_the_command_id_from_source_id_content_and_project() {
     assert_ne!(one, id(json!({"repository_url": "https://api.github.com/repos/octo/other"})));
     let read = Issue::read(issue(&json!({})).to_string().as_bytes()).unwrap();
     let repository = Repository { host: None, owner: "octo".into(), name: "hello".into() };
-    assert_ne!(one, read.command("OTHER", &repository).unwrap().id.to_string());
+    assert_ne!(one, read.command("OTHER", &repository, &Mapping::default()).unwrap().id.to_string());
 }

@@ -1,65 +1,13 @@
 //! Whole imports: what reaches the server, what is reported, and what trouble does to it.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::args::ImportArgs;
-use super::super::client::Patience;
-use super::super::error::{Exit, ImportError};
+use super::super::error::Exit;
 use super::super::input::Inputs;
 use super::super::runner::Run;
-use super::fake::{Fake, TOKEN, Trouble};
-
-const SHORT: Patience = Patience {
-    first_contact: Duration::from_millis(250),
-    without_progress: Duration::from_secs(2),
-    idle: Duration::from_secs(5),
-};
-
-struct Desk {
-    directory: tempfile::TempDir,
-    server: Fake,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), server: Fake::start() }
-    }
-
-    fn file(&self, content: &str) -> PathBuf {
-        let path = self.directory.path().join("input.jsonl");
-        std::fs::write(&path, content).unwrap();
-        path
-    }
-
-    fn rejects(&self) -> PathBuf {
-        self.directory.path().join("rejects.ndjson")
-    }
-
-    fn args(&self, file: &Path) -> ImportArgs {
-        ImportArgs {
-            server: self.server.url(),
-            rejects: Some(self.rejects()),
-            files: vec![file.to_owned()],
-            ..ImportArgs::default()
-        }
-    }
-
-    fn run(&self, content: &str) -> Result<(String, Exit), ImportError> {
-        run(&self.args(&self.file(content)))
-    }
-
-    fn rejected(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.rejects()).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
-
-fn run(args: &ImportArgs) -> Result<(String, Exit), ImportError> {
-    Run::start(args, Inputs::open(&args.files).unwrap(), TOKEN.into(), SHORT)?.finish()
-}
+use super::desk::{Desk, SHORT, run};
+use super::fake::Trouble;
 
 fn issue(number: u32, title: &str, assignee: Option<&str>) -> String {
     json!({
@@ -269,9 +217,12 @@ fn should_end_with_status_2_if_the_token_is_refused_or_the_format_unknown() {
 }
 
 #[test]
-fn should_be_content_with_an_empty_file() {
+fn should_say_that_a_file_is_empty_and_be_content_with_an_empty_list() {
     let desk = Desk::new();
     let (text, exit) = desk.run("").unwrap();
+    assert_eq!(exit, Exit::Rejected);
+    assert!(text.contains("  the file: input_empty: there is nothing in it\n"), "{text}");
+    let (text, exit) = desk.run("[]").unwrap();
     assert_eq!(exit, Exit::Done);
     assert!(text.contains("0 records"), "{text}");
 }
