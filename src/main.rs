@@ -89,7 +89,7 @@ enum Command {
     Webhooks(webhooks::WebhooksArgs),
     /// Serve REST and pages on Apache Kafka, Postgres and Redis, in as many processes as one likes.
     Api(api_command::ApiArgs),
-    /// Pour native commands or GitHub issues into a running server.
+    /// Pour issues of GitHub or Jira, tables or native commands into a running server.
     Import(import::ImportArgs),
     /// Submit native commands to a running server, and say what became of each.
     Submit(submit::SubmitArgs),

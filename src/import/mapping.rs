@@ -51,7 +51,7 @@ const USUAL_PRIORITIES: &[(&str, &str)] = &[
 
 /// The file. A key that is none of these is an error.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a map of states, priorities and people")]
 struct MappingFile {
     states: BTreeMap<String, String>,
     priorities: BTreeMap<String, String>,
@@ -296,7 +296,7 @@ people:
     #[case("states:\n  a: X\n  A: Y\n", "twice")]
     #[case("states: [1]\n", "line 1")]
     #[case("states: {\n", "line")]
-    #[case("- a\n", "line 1")]
+    #[case("- a\n", "expected a map of states, priorities and people")]
     fn should_refuse_a_file_that_cannot_be_meant_and_say_why(#[case] text: &str, #[case] why: &str) {
         let error = Mapping::parse(text).unwrap_err();
         assert!(error.contains(why), "{error}");

@@ -23,8 +23,14 @@ impl Unusable {
     pub(super) fn json(error: &serde_json::Error) -> Self {
         let text = error.to_string();
         let reason = text.split(" at line ").next().unwrap_or_default();
+        let hint = match reason {
+            _ if reason.contains("hex escape") => " (half of a pair of \\u escapes stands alone)",
+            _ if reason.contains("unicode code point") => " (this is not UTF-8)",
+            _ if reason.contains("recursion limit") => " (it is nested more than 127 deep)",
+            _ => "",
+        };
         let what = if error.is_data() { "" } else { "not JSON: " };
-        Self::malformed(format!("column {}: {what}{reason}", error.column()))
+        Self::malformed(format!("column {}: {what}{reason}{hint}", error.column()))
     }
 }
 

@@ -112,7 +112,7 @@ impl Split for Values {
                     }
                 }
                 used += 1;
-                if complete {
+                if complete || self.open_arrays > MAX_OPEN_ARRAYS {
                     break;
                 }
             }

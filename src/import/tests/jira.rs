@@ -104,7 +104,12 @@ fn should_refuse(#[case] changes: Value, #[case] code: &str, #[case] detail: &st
 }
 
 #[rstest]
-#[case::lone_surrogate(r#"{"key":"A-1","fields":{"summary":"\ud800"}}"#, "column 39: not JSON: ")]
+#[case::lone_surrogate(
+    r#"{"key":"A-1","fields":{"summary":"\ud800"}}"#,
+    "(half of a pair of \\u escapes stands alone)"
+)]
+#[case::lone_surrogate_amid_text(r#"{"key":"A-1","fields":{"summary":"\ud800 x"}}"#, "stands alone")]
+#[case::second_half_alone(r#"{"key":"A-1","fields":{"summary":"\udc00 x"}}"#, "column 40: not JSON: ")]
 #[case::cut(r#"{"key":"A-1","fields":{"summ"#, "column 28: not JSON: EOF while parsing a string")]
 #[case::control(&"{\"key\":\"A\u{0}-1\"}", "control character")]
 fn should_say_where_a_record_is_no_json(#[case] record: &str, #[case] detail: &str) {
