@@ -215,13 +215,16 @@ impl TablePlan {
             let file = record.position.file;
             // Objects, from a rejects file, may come from several tables.
             let known = self.columns.take_if(|(of, _)| *of == file && record.is_row);
-            let (_, columns) = self.columns.insert(match known {
-                Some(known) => known,
-                None => {
-                    let name = names.get(file).map_or("the input", String::as_str);
-                    (file, self.map.of(row.columns(), name)?)
+            let name = names.get(file).map_or("the input", String::as_str);
+            let found = known.map_or_else(|| Ok((file, self.map.of(row.columns(), name)?)), Ok);
+            let (_, columns) = match found {
+                Ok(found) => self.columns.insert(found),
+                Err(error) if record.is_row => return Err(error),
+                Err(error) => {
+                    planned.reject(record, Unusable::malformed(error.to_string()));
+                    continue;
                 }
-            });
+            };
             let ticket = match self.rows.ticket(&row, columns, mapping) {
                 Ok(ticket) => ticket,
                 Err(why) => {

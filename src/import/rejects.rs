@@ -81,7 +81,7 @@ impl Rejects {
 }
 
 /// What damaged records are refused with: they are no objects, whatever they begin with.
-const NO_OBJECT: &[&str] = &["malformed", "quote_broken", "row_uneven", "not_utf8"];
+const NO_OBJECT: &[&str] = &["malformed", "input_damaged", "quote_broken", "row_uneven", "not_utf8"];
 
 /// The record with the mark as its first field; what is no object is kept as it is.
 fn marked(position: &Position, original: &[u8], code: &str, detail: &str) -> Vec<u8> {

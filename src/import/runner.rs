@@ -177,6 +177,9 @@ impl Run {
                 if self.dry {
                     for item in &batch.items {
                         self.report.would_send(item);
+                        if matches!(item.origin, Origin::Record { .. }) {
+                            self.progress.answered();
+                        }
                     }
                     continue;
                 }

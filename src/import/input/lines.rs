@@ -43,10 +43,7 @@ impl Lines {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => {
                     self.ended = true;
-                    return (
-                        Vec::new(),
-                        Some(Damage::broken(format!("the input cannot be read on from here: {error}"))),
-                    );
+                    return (line, Some(Damage::broken(format!("the input cannot be read on from here: {error}"))));
                 }
             };
             let end = chunk.iter().position(|&byte| byte == b'\n');

@@ -96,7 +96,7 @@ impl Split for Rows {
                 Row::Unreadable(error) => {
                     self.ended = true;
                     let detail = format!("the input cannot be read on from here: {error}");
-                    return Some((place, Vec::new(), Some(Damage::broken(detail))));
+                    return Some((place, self.buffer.split_off(self.start), Some(Damage::broken(detail))));
                 }
                 Row::End => self.ended = true,
             }

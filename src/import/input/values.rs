@@ -64,12 +64,16 @@ impl Split for Values {
             let chunk = match self.reader.fill_buf() {
                 Ok(chunk) => chunk,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => return self.broken(format!("the input cannot be read on from here: {error}")),
+                Err(error) => {
+                    let detail = format!("the input cannot be read on from here: {error}");
+                    return self.broken_after(one_line(scan.bytes), detail);
+                }
             };
             if chunk.is_empty() {
                 self.ended = true;
                 return if !scan.bytes.is_empty() || self.tail.is_some() {
-                    self.broken("the input ends in the middle of a record: it may be cut short")
+                    let cut = one_line(scan.bytes);
+                    self.broken_after(cut, "the input ends in the middle of a record: it may be cut short")
                 } else if self.open_arrays > 0 {
                     self.broken("the array is not closed: the input may be cut short")
                 } else {
@@ -135,11 +139,16 @@ impl Split for Values {
 }
 
 impl Values {
-    #[allow(clippy::unnecessary_wraps)] // the shape of what `next` returns
     fn broken(&mut self, detail: impl Into<String>) -> Option<Found> {
+        self.broken_after(Vec::new(), detail)
+    }
+
+    /// Nothing can be read after this part of a record.
+    #[allow(clippy::unnecessary_wraps)] // the shape of what `next` returns
+    fn broken_after(&mut self, part: Vec<u8>, detail: impl Into<String>) -> Option<Found> {
         self.ended = true;
         self.item += 1;
-        Some((Place::Item(self.item), Vec::new(), Some(Damage::broken(detail))))
+        Some((Place::Item(self.item), part, Some(Damage::broken(detail))))
     }
 }
 

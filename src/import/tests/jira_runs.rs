@@ -181,3 +181,15 @@ fn should_report_what_cannot_be_read_and_import_the_rest() {
     let read: Vec<&[u8]> = content.split(|&byte| byte == b'\n').skip(2).collect();
     assert_eq!(kept.trim_ascii_end().split(|&byte| byte == b'\n').collect::<Vec<_>>(), read, "nothing is lost");
 }
+
+#[test]
+fn should_keep_what_was_there_of_a_record_that_is_cut() {
+    let desk = Desk::new();
+    let whole = page(&[issue(1, 0), issue(2, 0)]);
+    let (text, exit) = desk.run(&whole[..whole.len() - 40]).unwrap();
+    assert_eq!(exit, Exit::Rejected);
+    assert!(text.contains("  item 2: input_damaged: the input ends in the middle of a record"), "{text}");
+    assert!(text.contains("1 created, 0 unchanged, 1 rejected\n"), "{text}");
+    let kept = std::fs::read_to_string(desk.rejects()).unwrap();
+    assert!(issue(2, 0).to_string().starts_with(kept.trim_end()) && kept.len() > 100, "{kept}");
+}

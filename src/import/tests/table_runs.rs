@@ -117,3 +117,12 @@ fn should_tell_when_the_tickets_of_a_table_were_made_if_no_column_does() {
     run(&ImportArgs { created: Some("2024-01-31".into()), ..args }).unwrap();
     assert_eq!(desk.server.facts().applied_of("ImportTicket")[0]["createdAt"], "2024-01-31");
 }
+
+#[test]
+fn should_refuse_an_object_without_a_title_and_go_on() {
+    let desk = Desk::new();
+    let content = "{\"_rejected\":{},\"Name\":\"a\"}\n{\"Summary\":\"b\",\"Created\":\"2024-01-31\"}\n";
+    let args = ImportArgs { project: Some("WEB".into()), ..desk.args(&desk.file(content)) };
+    let (text, _) = run(&args).unwrap();
+    assert!(text.contains("line 1: malformed: --map: no column of ") && text.contains("1 created"), "{text}");
+}
