@@ -16,6 +16,7 @@ mod damage;
 #[allow(dead_code, reason = "shared with the tests of dead letters, which use the rest")]
 mod faulty;
 mod numbering;
+mod outputs;
 mod punctuation;
 mod purge;
 mod restore;

@@ -14,15 +14,18 @@ pub enum Bug {
     OffsetsOutsideTransaction = 3,
     /// Each start has a transactional id of its own, so that nobody ends what the one before left open.
     TransactionalIdPerStart = 4,
+    /// A store that is restored from an output and is there already is taken for whole.
+    OutputTailLeftOut = 5,
 }
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::StoresBeforeCommit,
         Self::OffsetsNotCommitted,
         Self::OffsetsOutsideTransaction,
         Self::TransactionalIdPerStart,
+        Self::OutputTailLeftOut,
     ];
 }
 

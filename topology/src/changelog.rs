@@ -1,55 +1,103 @@
-//! Where a store's changelog is: in a topic of its own, or in one that it shares with others of its sub-topology.
+//! Where a store is restored from: a changelog of its own, one that it shares with others of its sub-topology, or a topic that its
+//! sub-topology writes to anyway.
 //!
 //! A commit costs by the partition that it touches, so a sub-topology with many stores commits faster, and for less CPU, with
-//! one changelog. There each record's key has the store's name in front, and `:`, which no name has.
+//! one changelog. There each record's key has the store's name in front, and `:`, which no name has. Less still costs what need not
+//! be written: a store whose entries all stand in an output has them from there (`output_log`).
 //!
-//! An application that has changelogs of its stores' own keeps them, as what the stores hold is in there. Which of the two it
+//! An application that has changelogs of its stores' own keeps them, as what the stores hold is in there. Which of these it
 //! has is thus a property of the topics, and the same for all its instances.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use state::StoreId;
+use state::{StoreId, StoreSpec};
 
 use crate::broker::TopicName;
 use crate::errors::TopologyError;
+use crate::output_log::OutputLog;
 use crate::sub_topology::{SubTopology, TopicRef};
 use crate::topology::StoreDecl;
 
 /// Between a store's name and its key.
 const SEPARATOR: u8 = b':';
 
-/// A store and its place in its changelog.
+/// A deleted key's tombstone and a duplicate's memory need no longer than this, beyond the store's own retention, in what an
+/// expiring store is restored from.
+const GRACE_MS: i64 = 24 * 3_600 * 1_000;
+
+/// How long records must be kept that an expiring store is restored from, for a store that keeps its entries for so long.
+#[must_use]
+pub const fn kept_for_restore_ms(retention_ms: i64) -> i64 {
+    retention_ms.saturating_add(GRACE_MS)
+}
+
+/// A store and its place in what it is restored from.
 #[derive(Debug, Clone)]
 pub(crate) struct Logged {
     pub(crate) store: StoreId,
-    /// The changelog's index among the task's outputs.
+    /// The topic's index among the task's outputs.
     pub(crate) output: usize,
-    /// In front of its keys; empty if the topic is its own.
-    pub(crate) prefix: Vec<u8>,
+    pub(crate) form: Form,
+    /// The name that the store's serdes are given, whatever topic its values lie in.
+    pub(crate) subject: TopicName,
+}
+
+/// How a store's entries stand in what it is restored from.
+#[derive(Debug, Clone)]
+pub(crate) enum Form {
+    /// As they are, with this in front of their keys; empty if the topic is the store's own.
+    Changelog(Vec<u8>),
+    /// In what a sink has written.
+    Output(OutputLog),
 }
 
 impl Logged {
-    /// The store's key, if the record is the store's.
+    /// The store's key, if the record of a changelog is the store's.
     pub(crate) fn key<'a>(&self, key: &'a [u8]) -> Option<&'a [u8]> {
-        key.strip_prefix(&self.prefix[..])
+        match &self.form {
+            Form::Changelog(prefix) => key.strip_prefix(&prefix[..]),
+            Form::Output(_) => None,
+        }
     }
 }
 
-/// A store's changelog, and what its keys have in front there; `None` if it has none. `by_store`: changelogs that are not shared,
-/// though they were declared.
-pub(crate) fn of(store: &StoreDecl, by_store: &BTreeSet<String>) -> Option<(TopicRef, Vec<u8>)> {
+/// What a store is restored from, and how its entries stand there; `None` if it has nothing of the kind. `by_store`: changelogs that are
+/// not shared, though they were declared, and stores that have changelogs, though outputs were declared.
+pub(crate) fn of(store: &StoreDecl, by_store: &BTreeSet<String>) -> Option<(TopicRef, Form)> {
     let name = &store.spec.name;
     if !store.spec.logged {
         return None;
     }
+    if let Some(output) = output_of(store, by_store) {
+        return Some((TopicRef::External(output.topic.clone()), Form::Output(output.clone())));
+    }
     Some(match store.changelog.as_ref().filter(|shared| !by_store.contains(*shared)) {
-        Some(shared) => (TopicRef::Changelog(shared.clone()), [name.as_bytes(), &[SEPARATOR]].concat()),
-        None => (TopicRef::Changelog(name.clone()), Vec::new()),
+        Some(shared) => {
+            (TopicRef::Changelog(shared.clone()), Form::Changelog([name.as_bytes(), &[SEPARATOR]].concat()))
+        }
+        None => (TopicRef::Changelog(name.clone()), Form::Changelog(Vec::new())),
     })
 }
 
-/// The declared changelogs of which one of the stores has its own already. One of which there are both kinds is refused: where the
-/// stores stand would be offsets of the wrong one.
+/// The output that a store is restored from.
+pub(crate) fn output_of<'s>(store: &'s StoreDecl, by_store: &BTreeSet<String>) -> Option<&'s OutputLog> {
+    store.output.as_ref().filter(|_| !by_store.contains(&store.spec.name))
+}
+
+/// The stores of a sub-topology as they are opened.
+pub(crate) fn specs(sub: &SubTopology, stores: &[StoreDecl], by_store: &BTreeSet<String>) -> Vec<StoreSpec> {
+    let spec = |index: &usize| {
+        let spec = stores[*index].spec.clone();
+        match output_of(&stores[*index], by_store) {
+            Some(output) => spec.restored_from(&*output.topic),
+            None => spec,
+        }
+    };
+    sub.stores.iter().map(spec).collect()
+}
+
+/// The declared changelogs of which one of the stores has its own already, and the stores with an output that have. A changelog of
+/// which there are both kinds is refused: where the stores stand would be offsets of the wrong one.
 pub(crate) fn by_store(
     stores: &[StoreDecl],
     application_id: &str,
@@ -66,7 +114,9 @@ pub(crate) fn by_store(
         }
         Ok(shared.clone())
     };
-    sharing.filter(|(_, own)| exists(own)).map(keeps_its_own).collect()
+    let with_output = stores.iter().filter(|store| store.output.is_some()).map(|store| &store.spec.name);
+    let with_output = with_output.filter(|own| exists(own)).map(|own| Ok(own.clone()));
+    sharing.filter(|(_, own)| exists(own)).map(keeps_its_own).chain(with_output).collect()
 }
 
 /// Whether what is declared can be: stores of one sub-topology, with changelogs that are cleaned up in one way and not read whole

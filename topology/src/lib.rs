@@ -96,6 +96,7 @@ pub mod lag;
 mod metrics;
 mod node;
 mod open;
+mod output_log;
 mod plan;
 mod processor;
 mod progress;
@@ -117,6 +118,7 @@ mod version;
 pub use batch::{
     BatchBuilder, Cursor, EncodeHeaders, Headers, HeadersRef, Mark, RecordBatch, RecordIter, RecordRef, encode_headers,
 };
+pub use changelog::kept_for_restore_ms;
 pub use config::{Clock, StreamsConfig, system_clock};
 pub use describe::{Description, NodeDescription, SubTopologyDescription};
 pub use errors::{
@@ -128,6 +130,7 @@ pub use metrics::{
     Distribution, EngineCounts, EngineMetrics, InputSnapshot, StoreSnapshot, TaskSnapshot, ThreadSnapshot, Timing,
 };
 pub use node::Partitioning;
+pub use output_log::superseded_changelogs;
 pub use processor::{Context, InitContext, Output, Processor, Punctuation, PunctuationId, PunctuationType};
 pub use progress::RestoreProgress;
 pub use record::{Record, RecordMetadata, TaskId};

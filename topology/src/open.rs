@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use state::TaskState;
 
+use crate::changelog;
 use crate::config::StreamsConfig;
 use crate::errors::StreamsError;
 use crate::metrics::Instruments;
@@ -25,7 +26,7 @@ pub(crate) fn open_task(
     metrics: &Instruments,
 ) -> Result<Task, StreamsError> {
     let sub = &topology.inner.sub_topologies[plan.sub_topology];
-    let specs: Vec<_> = sub.stores.iter().map(|s| topology.inner.stores[*s].spec.clone()).collect();
+    let specs = changelog::specs(sub, &topology.inner.stores, &plan.by_store);
     let id = TaskId { sub_topology: sub.name.clone(), partition };
     let state = if specs.is_empty() {
         TaskState::in_memory(&specs)

@@ -1,19 +1,15 @@
 //! From a topology to the topics of an application: which there must be, with how many partitions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::broker::{Cleanup, TopicName, TopicSpec};
-use crate::changelog;
+use crate::changelog::{self, kept_for_restore_ms};
 use crate::errors::TopologyError;
 use crate::sub_topology::{SubTopology, TopicRef};
 use crate::task::TaskPlan;
 use crate::topology::Topology;
 use crate::trace::Tracing;
-
-/// A deleted key's tombstone and a duplicate's memory need no longer than this in an expiring store's changelog, beyond
-/// the store's own retention.
-const CHANGELOG_GRACE_MS: i64 = 24 * 3_600 * 1_000;
 
 /// Everything that is known once the partition counts of the sources are.
 #[derive(Debug, Clone)]
@@ -23,6 +19,8 @@ pub(crate) struct Plan {
     pub(crate) internal: Vec<TopicSpec>,
     /// Topics that only the application writes and reads, to be purged once processed.
     pub(crate) repartitions: Vec<TopicName>,
+    /// Changelogs that are not shared, though they were declared; and stores that have changelogs, though outputs were declared.
+    pub(crate) by_store: Arc<BTreeSet<String>>,
 }
 
 pub(crate) fn plan(
@@ -54,9 +52,9 @@ pub(crate) fn plan(
             }
         }
         for store in sub.stores.iter().map(|s| &inner.stores[*s]) {
-            let Some((topic, _)) = changelog::of(store, &by_store) else { continue };
+            let Some((topic @ TopicRef::Changelog(_), _)) = changelog::of(store, &by_store) else { continue };
             let cleanup = store.spec.retention_ms.map_or(Cleanup::Compact, |retention_ms| Cleanup::CompactAndRetain {
-                retention_ms: retention_ms.saturating_add(CHANGELOG_GRACE_MS),
+                retention_ms: kept_for_restore_ms(retention_ms),
             });
             add(&topic, cleanup);
         }
@@ -74,6 +72,15 @@ pub(crate) fn plan(
             };
             outputs.push((topic, name, count));
         }
+        for output in sub.stores.iter().filter_map(|s| changelog::output_of(&inner.stores[*s], &by_store)) {
+            let found = known.get(&output.topic).copied().unwrap_or_default();
+            if found < partitions {
+                return Err(TopologyError(format!(
+                    "stores of sub-topology `{}` are restored from `{}`, which has {found} partitions, but {partitions} are needed",
+                    sub.name, output.topic
+                )));
+            }
+        }
         tasks.push(TaskPlan {
             sub_topology: index,
             application_id: application_id.to_owned(),
@@ -85,7 +92,7 @@ pub(crate) fn plan(
             tracing: tracing.clone(),
         });
     }
-    Ok(Plan { tasks, internal: internal.into_values().collect(), repartitions })
+    Ok(Plan { tasks, internal: internal.into_values().collect(), repartitions, by_store })
 }
 
 /// The partition count of each sub-topology: that of its external sources, or, where it has none, the highest of those

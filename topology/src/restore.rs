@@ -1,4 +1,5 @@
-//! Filling the stores of a thread's tasks from their changelogs: the tails after the checkpoints, up to the high watermark.
+//! Filling the stores of a thread's tasks from their changelogs, or the outputs that stand for them: the tails after the
+//! checkpoints, up to the high watermark.
 //!
 //! Bounded by the high watermark, not the last stable offset, and counted in offsets, not records: compacted logs and
 //! transaction markers leave gaps. One reader serves all tasks that restore; a step takes what has come, and no more of it
@@ -11,9 +12,10 @@ use std::time::Duration;
 use state::{StateError, StoreId};
 
 use crate::broker::{Broker, BrokerError, Fetched, Reader, TopicPartition};
-use crate::changelog::Logged;
+use crate::changelog::{Form, Logged};
 use crate::errors::StreamsError;
 use crate::metrics::StoreMetrics;
+use crate::output_log::Entries;
 use crate::progress::Pace;
 use crate::record::TaskId;
 use crate::step::{Step, Steps};
@@ -60,7 +62,7 @@ impl Restorer {
             let watermarks = broker.watermarks(&partition)?;
             let (mut tail, end) = (Vec::new(), watermarks.1);
             for logged in stores {
-                let from = start(task, logged.store, &partition, watermarks)?;
+                let from = start(task, &logged, &partition, watermarks)?;
                 tail.push((logged, from));
             }
             let next = tail.iter().map(|(_, from)| *from).min().unwrap_or(end);
@@ -190,14 +192,20 @@ impl Restorer {
         let too_many = if piece.batch.len() > limit { piece.batch.iter().nth(limit) } else { None };
         let until = too_many.map_or(piece.batch.next_offset(), |first| first.offset);
         let next = until.min(tail.end).max(start);
-        let wanted = piece.batch.iter().filter(|r| (start..next).contains(&r.offset));
-        // A key of a store that is no more is nobody's.
-        let records = wanted.filter_map(|r| {
-            let (store, key) = tail.store(r.key?, r.offset)?;
-            Some((store, key, r.value, r.timestamp))
-        });
         let checkpoints: Vec<_> = tail.stores.iter().map(|(logged, from)| (logged.store, next.max(*from))).collect();
-        let restored = task.state_mut().restore(records, &checkpoints);
+        let restored = if tail.is_output() {
+            // On an error all is restored anew, from where the stores are.
+            let entries = Entries::read(&tail.stores, &piece.batch, &(start..next))?;
+            task.state_mut().restore(entries.iter(), &checkpoints)
+        } else {
+            let wanted = piece.batch.iter().filter(|r| (start..next).contains(&r.offset));
+            // A key of a store that is no more is nobody's.
+            let records = wanted.filter_map(|r| {
+                let (store, key) = tail.store(r.key?, r.offset)?;
+                Some((store, key, r.value, r.timestamp))
+            });
+            task.state_mut().restore(records, &checkpoints)
+        };
         restored.map_err(|source| StreamsError::State { task: tail.task.clone(), source })?;
         tail.next = next;
         let done = (next - start).cast_unsigned();
@@ -218,6 +226,11 @@ impl Restorer {
 }
 
 impl Tail {
+    /// True if a sink has written it.
+    fn is_output(&self) -> bool {
+        self.stores.iter().any(|(logged, _)| matches!(logged.form, Form::Output(_)))
+    }
+
     /// Whose key that is, and what it is there.
     fn store<'a>(&self, key: &'a [u8], offset: i64) -> Option<(StoreId, &'a [u8])> {
         let (logged, key, from) = self.stores.iter().find_map(|(l, from)| Some((l, l.key(key)?, *from)))?;
@@ -233,13 +246,18 @@ fn show<'t>(task: &'t Task, stores: &[(Logged, i64)]) -> &'t StoreMetrics {
 /// From where on a store's changelog is to be read, which has these watermarks.
 fn start(
     task: &mut Task,
-    store: StoreId,
+    logged: &Logged,
     partition: &TopicPartition,
     (low, end): (i64, i64),
 ) -> Result<i64, StreamsError> {
+    let store = logged.store;
     let id = task.id().clone();
     let failed = |source: StateError| StreamsError::State { task: id.clone(), source };
     match task.state().checkpoint(store).map_err(&failed)? {
+        #[cfg(feature = "injected-bugs")]
+        Some(_) if crate::bugs::is(crate::bugs::Bug::OutputTailLeftOut) && matches!(logged.form, Form::Output(_)) => {
+            Ok(end)
+        }
         Some(at) if (low..=end).contains(&at) => Ok(at),
         None => Ok(low),
         Some(at) => {

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use ahash::AHashMap;
 use state::{StoreId, StoreSpec, TaskState};
 
-use crate::batch::HeadersRef;
+use crate::batch::{HeadersRef, RecordRef};
+use crate::broker::TopicName;
 use crate::errors::ProcessingError;
 use crate::metrics::StoreMetrics;
+use crate::output_log::{OutputLog, Said};
 use crate::processor::Context;
 use crate::serde::{Deserialized, Serde};
 
@@ -27,6 +29,7 @@ pub struct StoreBuilder<K, V> {
     pub(crate) logged: bool,
     pub(crate) retention_ms: Option<i64>,
     pub(crate) changelog: Option<String>,
+    pub(crate) output: Option<OutputLog>,
     cache_entries: usize,
     key: Arc<dyn Serde<K>>,
     value: Arc<dyn Serde<V>>,
@@ -41,6 +44,7 @@ impl<K: StoreKey, V: Send + Sync + 'static> StoreBuilder<K, V> {
             logged: true,
             retention_ms: None,
             changelog: None,
+            output: None,
             cache_entries: 0,
             key: Arc::new(key),
             value: Arc::new(value),
@@ -77,6 +81,40 @@ impl<K: StoreKey, V: Send + Sync + 'static> StoreBuilder<K, V> {
         self
     }
 
+    /// Restored from a topic that its sub-topology writes to, in the place of a changelog: for a store that holds what that topic says
+    /// anyway. `entry` tells what a record there says of the store: a value, that the key is gone (`None`), or nothing of it. Whoever
+    /// writes to the store sends such a record for each write, of the same timestamp, in the work on the same record; the order of the
+    /// records of a key is that of its writes. Expiry needs no record.
+    ///
+    /// The sub-topology's sinks must write to the partition of the task's own number ([`crate::Partitioning::SamePartition`]). Others may write
+    /// to the topic too, as long as `entry` makes nothing of what they write. A record that `entry` calls bad is left out, and logged; one that cannot be read
+    /// yet holds up the restore. The topic may not be compacted, as its keys are others, and must keep records a day longer than the store
+    /// does. An application that has a changelog of the store's own already goes on with that ([`crate::superseded_changelogs`]).
+    #[must_use]
+    pub fn restored_from(
+        mut self,
+        topic: impl Into<TopicName>,
+        entry: impl Fn(&RecordRef<'_>) -> Deserialized<Option<(K, Option<V>)>> + Send + Sync + 'static,
+    ) -> Self {
+        let (key, value) = (self.key.clone(), self.value.clone());
+        let read = move |subject: &str, record: &RecordRef<'_>, key_out: &mut Vec<u8>, value_out: &mut Vec<u8>| {
+            let (k, v) = match entry(record) {
+                Deserialized::Value(Some(entry)) => entry,
+                Deserialized::Value(None) => return Said::Nothing,
+                Deserialized::Bad(why) => return Said::Bad(why),
+                Deserialized::NotYet(why) => return Said::NotYet(why),
+            };
+            let written = key.serialize(subject, &k, key_out);
+            match written.and_then(|_| v.as_ref().map_or(Ok(false), |v| value.serialize(subject, v, value_out))) {
+                Ok(true) => Said::Put,
+                Ok(false) => Said::Delete,
+                Err(error) => Said::Bad(error.0),
+            }
+        };
+        self.output = Some(OutputLog { topic: topic.into(), read: Arc::new(read) });
+        self
+    }
+
     /// Without a changelog: what it holds is lost with the disk, and is only as good as a cache.
     #[must_use]
     pub fn without_changelog(mut self) -> Self {
@@ -90,6 +128,7 @@ impl<K: StoreKey, V: Send + Sync + 'static> StoreBuilder<K, V> {
             persistent: self.persistent,
             logged: self.logged,
             retention_ms: self.retention_ms,
+            restored_from: None,
         }
     }
 

@@ -108,7 +108,7 @@ fn sub_topology(
         match &nodes[n].kind {
             NodeKind::Source { topics } => sources.extend(topics.iter().map(|t| (n, TopicRef::External(t.clone())))),
             NodeKind::RepartitionSource => sources.push((n, TopicRef::Repartition(nodes[n - 1].name.clone()))),
-            NodeKind::Sink { topic } => sinks.push((n, TopicRef::External(topic.clone()))),
+            NodeKind::Sink { topic, .. } => sinks.push((n, TopicRef::External(topic.clone()))),
             NodeKind::RepartitionSink => sinks.push((n, TopicRef::Repartition(nodes[n].name.clone()))),
             NodeKind::Processor { .. } => {}
         }

@@ -8,7 +8,7 @@ use state::{StoreId, TaskState};
 
 use crate::batch::{RecordBatch, RecordRef};
 use crate::broker::{TopicName, TopicPartition};
-use crate::changelog::{self, Logged};
+use crate::changelog::{self, Form, Logged};
 use crate::collector::Collector;
 use crate::errors::{
     Failure, FailureKind, ProcessingError, Replacement, Response, StreamsError, TopologyError, dead_letter_topic,
@@ -39,7 +39,7 @@ pub(crate) struct TaskPlan {
     pub(crate) sources: Vec<TopicName>,
     /// Each output as declared, resolved, and its partition count.
     pub(crate) outputs: Vec<(TopicRef, TopicName, u32)>,
-    /// Changelogs that are not shared, though they were declared.
+    /// As [`crate::plan::Plan`] has it.
     pub(crate) by_store: Arc<BTreeSet<String>>,
     pub(crate) max_record_bytes: usize,
     pub(crate) tracing: Tracing,
@@ -50,7 +50,7 @@ pub(crate) struct Task {
     core: Core,
     nodes: Nodes,
     inputs: Vec<Input>,
-    /// Each store that has a changelog.
+    /// Each store that is restored from a topic.
     logged: Vec<Logged>,
     /// A changelog record's key, while it is put together.
     changelog_key: Vec<u8>,
@@ -98,11 +98,11 @@ impl Task {
                 return Err(TopologyError(format!("store `{}` was not opened", decl.spec.name)));
             };
             // What its values' schemas are registered under, whatever topic they lie in.
-            let subject = TopicRef::Changelog(decl.spec.name.clone());
-            stores.push((decl.make)(store, &subject.resolve(&plan.application_id), counting));
-            let Some((topic, prefix)) = changelog::of(decl, &plan.by_store) else { continue };
+            let subject = TopicRef::Changelog(decl.spec.name.clone()).resolve(&plan.application_id);
+            stores.push((decl.make)(store, &subject, counting));
+            let Some((topic, form)) = changelog::of(decl, &plan.by_store) else { continue };
             if let Some(output) = refs.iter().position(|r| *r == topic) {
-                logged.push(Logged { store, output, prefix });
+                logged.push(Logged { store, output, form, subject });
             }
         }
         let input =
@@ -187,7 +187,7 @@ impl Task {
         self.inputs.iter().map(|i| &i.partition)
     }
 
-    /// Its changelog partitions, each with the stores whose changelog it is.
+    /// The partitions that its stores are restored from, each with those stores.
     pub(crate) fn changelogs(&self) -> Vec<(TopicPartition, Vec<Logged>)> {
         let mut changelogs: Vec<(TopicPartition, Vec<Logged>)> = Vec::new();
         for logged in &self.logged {
@@ -381,12 +381,13 @@ impl Task {
         self.core.collector.drain(min_bytes, send)
     }
 
-    /// Writes the final value of each changed key to its store's changelog.
+    /// Writes the final value of each changed key to its store's changelog. What is restored from outputs has them already.
     pub(crate) fn collect_changelog(&mut self) -> Result<(), StreamsError> {
         let Core { state, collector, stream_time, id, .. } = &mut self.core;
         let whole = &mut self.changelog_key;
         collector.begin_record();
-        for Logged { store, output, prefix } in &self.logged {
+        for Logged { store, output, form, .. } in &self.logged {
+            let Form::Changelog(prefix) = form else { continue };
             let mut refused = None;
             let timestamp = (*stream_time).max(0);
             state.changes(*store, &mut |key, value, written| {

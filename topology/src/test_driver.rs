@@ -9,8 +9,10 @@ use state::{StateError, StateMemory, StoreSpec, TaskState};
 
 use crate::batch::{BatchBuilder, Headers, RecordBatch};
 use crate::broker::{TopicPartition, partition_for_key};
+use crate::changelog::{self, Logged};
 use crate::errors::StreamsError;
 use crate::metrics::Instruments;
+use crate::output_log::Entries;
 use crate::plan::{Plan, plan};
 use crate::record::TaskId;
 use crate::step::Steps;
@@ -278,23 +280,13 @@ impl TestDriver {
         let metrics = Instruments::new(&Arc::default(), "test", self.clock);
         for task_plan in &self.plan.tasks {
             let sub = &self.topology.inner.sub_topologies[task_plan.sub_topology];
-            let specs: Vec<_> = sub.stores.iter().map(|s| self.topology.inner.stores[*s].spec.clone()).collect();
+            let specs = changelog::specs(sub, &self.topology.inner.stores, &self.plan.by_store);
             for partition in 0..task_plan.partitions {
                 let state = self.open(&specs, task_plan.sub_topology, partition)?;
                 let mut task = Task::new(&self.topology, task_plan, partition, state, self.steps.clone(), &metrics)?;
                 for (changelog, stores) in task.changelogs() {
-                    let Some(log) = self.logs.get(&changelog) else { continue };
-                    for batch in &log.batches {
-                        let store = |key| stores.iter().find_map(|logged| Some((logged.store, logged.key(key)?)));
-                        let records = batch.iter().filter_map(|r| {
-                            let (store, key) = store(r.key?)?;
-                            Some((store, key, r.value, r.timestamp))
-                        });
-                        let checkpoints: Vec<_> = stores.iter().map(|s| (s.store, batch.next_offset())).collect();
-                        let restored = task.state_mut().restore(records, &checkpoints);
-                        let id = task.id().clone();
-                        restored.map_err(|source| StreamsError::State { task: id, source })?;
-                    }
+                    let batches = self.logs.get(&changelog).map(|log| &log.batches[..]).unwrap_or_default();
+                    restore(&mut task, &stores, batches)?;
                 }
                 self.tasks.push(task);
             }
@@ -331,6 +323,23 @@ impl TestDriver {
     fn log(&mut self, partition: &TopicPartition) -> &mut Log {
         self.logs.entry(partition.clone()).or_default()
     }
+}
+
+/// Writes to stores what a topic has of them, from its beginning on.
+fn restore(task: &mut Task, stores: &[Logged], batches: &[RecordBatch]) -> Result<(), StreamsError> {
+    let from_the_beginning: Vec<_> = stores.iter().map(|logged| (logged.clone(), 0)).collect();
+    for batch in batches {
+        let of_outputs = Entries::read(&from_the_beginning, batch, &(0..i64::MAX))?;
+        let store = |key| stores.iter().find_map(|logged| Some((logged.store, logged.key(key)?)));
+        let of_changelogs = batch.iter().filter_map(|r| {
+            let (store, key) = store(r.key?)?;
+            Some((store, key, r.value, r.timestamp))
+        });
+        let checkpoints: Vec<_> = stores.iter().map(|s| (s.store, batch.next_offset())).collect();
+        let restored = task.state_mut().restore(of_changelogs.chain(of_outputs.iter()), &checkpoints);
+        restored.map_err(|source| StreamsError::State { task: task.id().clone(), source })?;
+    }
+    Ok(())
 }
 
 impl Log {

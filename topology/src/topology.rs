@@ -10,6 +10,7 @@ use crate::changelog;
 use crate::errors::{ExceptionHandler, LogAndFail, TopologyError};
 use crate::metrics::StoreMetrics;
 use crate::node::{Node, Partitioning, ProcessorNode, SinkNode, SourceNode};
+use crate::output_log::{self, OutputLog};
 use crate::processor::{AnyQueue, InitContext, Offer, Processor, Queue, Schedule, TypeTag};
 use crate::serde::{Deserializer, Serde, Serializer};
 use crate::store::{AnyStore, StoreBuilder, StoreKey};
@@ -38,6 +39,8 @@ pub(crate) enum NodeKind {
     },
     Sink {
         topic: TopicName,
+        /// Whether all goes to the partition of the task's number.
+        own_partition: bool,
     },
     /// The writing half of a repartition; the reading half is the next node.
     RepartitionSink,
@@ -58,6 +61,8 @@ pub(crate) struct StoreDecl {
     pub(crate) spec: state::StoreSpec,
     /// The changelog that it shares with others.
     pub(crate) changelog: Option<String>,
+    /// The output that it is restored from in the place of a changelog.
+    pub(crate) output: Option<OutputLog>,
     pub(crate) types: TypeTag,
     pub(crate) make: MakeStore,
 }
@@ -125,8 +130,9 @@ impl TopologyBuilder {
         partitioning: Partitioning,
         parents: &[&str],
     ) -> Self {
+        let own_partition = matches!(partitioning, Partitioning::SamePartition);
         let make = make_sink(Arc::new(key), Arc::new(value), partitioning);
-        self.node::<K, V>(name, NodeKind::Sink { topic: topic.into() }, parents, make)
+        self.node::<K, V>(name, NodeKind::Sink { topic: topic.into(), own_partition }, parents, make)
     }
 
     /// Passes records through an internal topic of their own, partitioned by their key anew: what is behind it is another
@@ -156,6 +162,7 @@ impl TopologyBuilder {
         self.stores.push(StoreDecl {
             spec: store.spec(),
             changelog: store.changelog.clone(),
+            output: store.output.clone(),
             types: TypeTag::of::<K, V>(),
             make: Arc::new(move |id, changelog, metrics| store.instantiate(id, changelog, metrics)),
         });
@@ -178,6 +185,7 @@ impl TopologyBuilder {
         self.check_topics()?;
         let sub_topologies = sub_topology::split(&self.nodes, &children, &self.stores, self.dead_letters)?;
         changelog::check(&sub_topologies, &self.stores)?;
+        output_log::check(&sub_topologies, &self.nodes, &self.stores)?;
         let topology = Topology {
             inner: Arc::new(Inner {
                 nodes: self.nodes,

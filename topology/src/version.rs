@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use crate::broker::{Broker, BrokerError, Cleanup, TopicName, TopicPartition, murmur2};
 use crate::config::StreamsConfig;
 use crate::errors::{StreamsError, TopologyError};
+use crate::output_log;
 use crate::plan::Plan;
 use crate::topology::Topology;
 
@@ -20,6 +21,7 @@ pub(crate) fn check(
     broker: &dyn Broker,
 ) -> Result<(), StreamsError> {
     check_internal(plan, broker)?;
+    output_log::check_kept(topology, plan, broker)?;
     let group = config.application_id.as_str();
     if broker.has_members(group)? {
         check_sources(topology, plan, group, broker)?;
