@@ -6,14 +6,14 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use processors::{PipelineConfig, pipeline, topic_specs};
+use processors::{COMMAND_MEMORY, COMMAND_MEMORY_MS, PipelineConfig, pipeline, topic_specs};
 use schemas::topics::{
     COMMAND_OUTCOMES, NOTIFICATIONS, TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS,
     WEBHOOK_COMMANDS,
 };
 use serde::Serialize;
-use topology::broker::{Broker, TopicName, TopicSpec};
-use topology::{Difference, StreamsConfig, TopicCheck, check_topics, internal_topics};
+use topology::broker::{Broker, Cleanup, TopicName, TopicSpec};
+use topology::{Difference, StreamsConfig, TopicCheck, check_topics, internal_topics, superseded_changelogs};
 
 use crate::broker::BrokerArgs;
 use crate::config::Config;
@@ -60,12 +60,13 @@ pub(crate) fn run(args: &TopicsArgs, config: &Config) -> Result<ExitCode, Failed
         Some(_) => config.kafka.partitions,
         None => config.embedded.partitions,
     };
-    let wanted = wanted(&broker.topics()?, partitions, config)?;
+    let existing = broker.topics()?;
+    let wanted = wanted(&existing, partitions, config)?;
     let checks = check_topics(&*broker, &wanted)?;
     if apply {
         make_so(&*broker, &checks)?;
     }
-    let report = Report::new(&checks, apply);
+    let report = Report::new(&checks, superseded(&existing, config)?, apply);
     if options.json {
         print::line(&serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)?)?;
     } else {
@@ -76,10 +77,13 @@ pub(crate) fn run(args: &TopicsArgs, config: &Config) -> Result<ExitCode, Failed
 }
 
 /// The topics between the pipeline and the rest of the world. Those that exist keep their partitions, however many are
-/// configured now; but each outcome lies on its command's partition number, so there must be room for it.
-pub(crate) fn external(existing: &BTreeMap<TopicName, u32>, partitions: u32) -> Vec<TopicSpec> {
+/// configured now; but each outcome lies on its command's partition number, so there must be room for it. Outcomes are kept longer
+/// where the command memory is restored from them.
+pub(crate) fn external(existing: &BTreeMap<TopicName, u32>, partitions: u32, config: &Config) -> Vec<TopicSpec> {
     let count = |topic: &str| existing.get(topic).copied().unwrap_or(partitions);
     let outcomes = count(COMMAND_OUTCOMES).max(count(TICKET_COMMANDS)).max(count(USER_COMMANDS));
+    let own_changelog = format!("{}-{COMMAND_MEMORY}-changelog", config.worker.application_id);
+    let is_restored_from_its_own = existing.contains_key(&*own_changelog);
     let mut specs = topic_specs(partitions);
     for spec in &mut specs {
         spec.partitions = match &*spec.name {
@@ -90,8 +94,20 @@ pub(crate) fn external(existing: &BTreeMap<TopicName, u32>, partitions: u32) -> 
             name @ (NOTIFICATIONS | WEBHOOK_COMMANDS) => existing.get(name).copied().unwrap_or(count(TICKET_EVENTS)),
             name => count(name),
         };
+        if &*spec.name == COMMAND_OUTCOMES && is_restored_from_its_own {
+            spec.cleanup = Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS };
+        }
     }
     specs
+}
+
+/// Changelogs that the application has and could do without, and the topics that say the same.
+fn superseded(existing: &BTreeMap<TopicName, u32>, config: &Config) -> anyhow::Result<Vec<(TopicName, TopicName)>> {
+    Ok(superseded_changelogs(&pipeline(&PipelineConfig::default())?, &streams(config), existing)?)
+}
+
+fn streams(config: &Config) -> StreamsConfig {
+    StreamsConfig::new(config.worker.application_id.clone(), std::path::PathBuf::new())
 }
 
 /// Makes all topics what they should be, of a broker that nobody else looks after.
@@ -113,11 +129,10 @@ fn make_so(broker: &dyn Broker, checks: &[TopicCheck]) -> anyhow::Result<()> {
 
 /// Everything that the pipeline reads and writes, given what there is.
 fn wanted(existing: &BTreeMap<TopicName, u32>, partitions: u32, config: &Config) -> anyhow::Result<Vec<TopicSpec>> {
-    let mut wanted = external(existing, partitions);
+    let mut wanted = external(existing, partitions, config);
     let mut counts = existing.clone();
     counts.extend(wanted.iter().map(|spec| (spec.name.clone(), spec.partitions)));
-    let streams = StreamsConfig::new(config.worker.application_id.clone(), std::path::PathBuf::new());
-    wanted.extend(internal_topics(&pipeline(&PipelineConfig::default())?, &streams, &counts)?);
+    wanted.extend(internal_topics(&pipeline(&PipelineConfig::default())?, &streams(config), &counts)?);
     Ok(wanted)
 }
 
@@ -147,6 +162,8 @@ struct Report {
     topics: Vec<Topic>,
     as_they_should_be: usize,
     refused: usize,
+    /// Topics that can be done without.
+    superseded: Vec<Superseded>,
     #[serde(skip)]
     applied: bool,
 }
@@ -164,8 +181,15 @@ struct Topic {
     differences: Vec<String>,
 }
 
+/// A changelog whose store could be restored from another topic.
+#[derive(Debug, Serialize)]
+struct Superseded {
+    topic: TopicName,
+    by: TopicName,
+}
+
 impl Report {
-    fn new(checks: &[TopicCheck], applied: bool) -> Self {
+    fn new(checks: &[TopicCheck], superseded: Vec<(TopicName, TopicName)>, applied: bool) -> Self {
         let topics: Vec<Topic> = checks
             .iter()
             .map(|check| Topic {
@@ -178,7 +202,8 @@ impl Report {
             })
             .collect();
         let count = |state| topics.iter().filter(|topic| topic.state == state).count();
-        Self { as_they_should_be: count(State::Ok), refused: count(State::Refused), topics, applied }
+        let superseded = superseded.into_iter().map(|(topic, by)| Superseded { topic, by }).collect();
+        Self { superseded, as_they_should_be: count(State::Ok), refused: count(State::Refused), topics, applied }
     }
 
     /// For people.
@@ -197,12 +222,19 @@ impl Report {
                 State::Refused => writeln!(out, "{name}: REFUSED: {differences}\n    {WHAT_TO_DO}"),
             };
         }
+        for Superseded { topic, by } in &self.superseded {
+            println!("{topic}: can be done without, as {by} says the same\n    {HOW_TO_DO_WITHOUT}");
+        }
         let Self { as_they_should_be, topics, .. } = self;
         let were = if self.applied { "were" } else { "are" };
         let _ = write!(out, "{as_they_should_be} of {} topics {were} as they should be", topics.len());
         out
     }
 }
+
+/// What the versions before write is found nowhere else by them.
+const HOW_TO_DO_WITHOUT: &str = "stop every worker, delete this topic, run `syncroboard topics apply` and start again; from then on no version may \
+                                 run that needs it";
 
 /// Keys stay on their partitions for as long as there is state.
 const WHAT_TO_DO: &str = "a partition count cannot be altered while there is state: stop the workers, then delete this topic and \

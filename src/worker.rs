@@ -129,7 +129,7 @@ pub(crate) fn streams_config(config: &Config, instance_id: &str, state_dir: Path
 
 /// Makes the pipeline's topics that are missing and checks the others, which keep their partitions.
 pub(crate) fn make_topics(broker: &dyn Broker, config: &Config) -> Result<(), BrokerError> {
-    topology::make_topics(broker, &topics::external(&broker.topics()?, config.kafka.partitions))
+    topology::make_topics(broker, &topics::external(&broker.topics()?, config.kafka.partitions, config))
 }
 
 async fn work(servers: &str, config: &Config, part: &Part, traces: &Traces) -> anyhow::Result<ExitCode> {

@@ -27,13 +27,14 @@ const EXPECTED: [(&str, &str, &[&str]); 10] = [
     ),
     ("ticket.events", "4", &["cleanup.policy=delete", "retention.ms=-1", "retention.bytes=-1"]),
     ("user.events", "4", &["cleanup.policy=compact", "message.timestamp.type=CreateTime"]),
-    ("command.outcomes", "4", &["cleanup.policy=delete", "retention.ms=604800000"]),
+    // What is remembered of commands is restored from it: seven days and one of grace.
+    ("command.outcomes", "4", &["cleanup.policy=delete", "retention.ms=691200000"]),
     ("ticket.assignments", "4", &["cleanup.policy=delete", "retention.ms=604800000"]),
     ("notifications", "4", &["cleanup.policy=delete", "retention.ms=-1"]),
     ("ticket.commands.dlq", "4", &["cleanup.policy=delete", "retention.ms=-1"]),
     ("syncroboard-project-state-changelog", "4", &["cleanup.policy=compact"]),
     // The memory's seven days and one of grace.
-    ("syncroboard-command-memory-changelog", "4", &["cleanup.policy=compact,delete", "retention.ms=691200000"]),
+    ("syncroboard-user-command-memory-changelog", "4", &["cleanup.policy=compact,delete", "retention.ms=691200000"]),
     ("syncroboard-user-lookup-requests-repartition", "4", &["cleanup.policy=delete", "retention.ms=-1"]),
 ];
 
@@ -182,6 +183,28 @@ fn should_look_after_the_topics_of_a_data_directory() {
     alter("syncroboard-project-state-changelog", Cleanup::Keep);
     started();
     topics(&home, &["plan"], 0);
+}
+
+/// A data directory of a version before, in which the command memory has a changelog.
+#[test]
+fn should_tell_of_a_changelog_that_can_be_done_without_and_ask_nothing_of_the_outcomes_until_it_is_gone() {
+    let home = Home::new();
+    let broker: Arc<dyn Broker> = EmbeddedBroker::open(EmbeddedConfig::new(home.data().join("log"))).unwrap();
+    let days = |days: i64| days * 24 * 3_600 * 1_000;
+    let topic = |name: &str, cleanup| TopicSpec { name: name.into(), partitions: 4, cleanup, log_append_time: false };
+    let changelog = Cleanup::CompactAndRetain { retention_ms: days(8) };
+    let of_old = [
+        topic("command.outcomes", Cleanup::Retain { retention_ms: days(7) }),
+        topic("syncroboard-command-memory-changelog", changelog),
+    ];
+    broker.create_topics(&of_old).unwrap();
+    drop(broker);
+    topics(&home, &["apply"], 0);
+    let said = topics(&home, &["plan"], 0);
+    let expected = "syncroboard-command-memory-changelog: can be done without, as command.outcomes says the same";
+    assert!(said.contains(expected) && !said.contains("command.outcomes: to be altered"), "{said}");
+    let report: Value = serde_json::from_str(&topics(&home, &["plan", "--json"], 0)).unwrap();
+    assert_eq!(report["superseded"][0]["by"], "command.outcomes");
 }
 
 #[test]

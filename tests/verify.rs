@@ -13,8 +13,9 @@
 mod support;
 
 use processors::stores::PROJECT_STORES;
-use processors::{COMMAND_MEMORY, COMMAND_MEMORY_MS};
+use processors::{COMMAND_MEMORY, COMMAND_MEMORY_MS, PENDING_COMMANDS};
 use schemas::ids;
+use schemas::topics::COMMAND_OUTCOMES;
 use sqlx::{Connection, SqliteConnection};
 use state::{StateMemory, StoreSpec, TaskState};
 use support::{Home, text};
@@ -51,7 +52,8 @@ fn project_task(home: &Home) -> TaskState {
     let id = ids::project_id("WEB").to_string();
     let task = format!("tickets-by-command-{}", partition_for_key(id.as_bytes(), 4));
     let mut specs: Vec<_> = PROJECT_STORES.iter().map(|name| StoreSpec::new(*name)).collect();
-    specs.push(StoreSpec::new(COMMAND_MEMORY).expiring(COMMAND_MEMORY_MS));
+    specs.push(StoreSpec::new(COMMAND_MEMORY).expiring(COMMAND_MEMORY_MS).restored_from(COMMAND_OUTCOMES));
+    specs.push(StoreSpec::new(PENDING_COMMANDS));
     let dir = home.data().join("state/syncroboard").join(task);
     assert!(dir.exists(), "{}", dir.display());
     let (state, report) = TaskState::open(&dir, &specs, &StateMemory::default()).unwrap();

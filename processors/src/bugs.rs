@@ -17,6 +17,8 @@ pub enum Bug {
     MemoryForgottenOnReply = 2,
     /// A pool keeps the tickets of a project that has left, and with them its members' loads.
     LoadKeptOnLeaving = 3,
+    /// The command memory is restored from repetitions of answers as well.
+    RepetitionRemembered = 4,
 }
 
 static ACTIVE: AtomicU8 = AtomicU8::new(0);

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::assignment::{begin_move, moved, pool_inputs};
 use crate::decision::Accepted;
 use crate::evolve;
-use crate::memory::{COMMAND_MEMORY, Memory};
+use crate::memory::{COMMAND_MEMORY, Memory, PENDING_COMMANDS};
 use crate::outcome::Answer;
 use crate::rejection::Rejection;
 use crate::stores::{ProjectHandles, ProjectStores};
@@ -38,7 +38,7 @@ impl Desk {
     pub(crate) fn new(ctx: &InitContext<'_>) -> Result<Self, TopologyError> {
         Ok(Self {
             stores: ProjectHandles::new(ctx)?,
-            memory: Memory(ctx.store(COMMAND_MEMORY)?),
+            memory: Memory { answers: ctx.store(COMMAND_MEMORY)?, pending: Some(ctx.store(PENDING_COMMANDS)?) },
             events: ctx.output(TICKET_EVENTS_SINK)?,
             outcomes: ctx.output(TICKET_OUTCOMES_SINK)?,
             pools: ctx.output(POOL_INPUTS)?,
@@ -135,6 +135,18 @@ impl Desk {
         self.memory.remember(ctx, answer.command_id, bytes.clone())?;
         self.send(ctx, answer, bytes, reply_to);
         Ok(())
+    }
+
+    /// As [`Self::answer`], to a command for whose answer somebody else was asked.
+    pub(crate) fn answer_at_last(
+        &self,
+        ctx: &mut Context<'_>,
+        answer: &Answer,
+        bytes: Vec<u8>,
+        reply_to: Option<&str>,
+    ) -> Result<(), ProcessingError> {
+        self.memory.decided(ctx, answer.command_id)?;
+        self.answer(ctx, answer, bytes, reply_to.map(str::as_bytes))
     }
 
     /// Sends an answer to whoever waits for it.

@@ -73,13 +73,13 @@ pub use decide::{decide, decide_added_member, decide_joined_pool, decide_proposa
 pub use decision::{Accepted, Decision, TicketRef};
 pub use evolve::evolve;
 pub use fold::{Fold, HistorySum};
-pub use memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
+pub use memory::{COMMAND_MEMORY, PENDING_COMMANDS, USER_COMMAND_MEMORY};
 pub use model::ProjectModel;
 pub use notifications::{
     EMAIL_MODES, FAN_OUT_STORES, GATHERED, INBOX_STORES, INBOXES, KINDS, LOCALES, Reason, WATCHERS_AT_ONCE,
 };
 pub use outcome::{Answer, repeated};
-pub use pipeline::{COMMAND_MEMORY_MS, PipelineConfig, pipeline, topic_specs};
+pub use pipeline::{COMMAND_MEMORY_MS, OUTCOMES_KEPT_MS, PipelineConfig, pipeline, topic_specs};
 pub use policy::Policy;
 pub use rejection::{Needed, Rejection, Unmet};
 pub use role::Role;

@@ -43,7 +43,7 @@ use crate::assignment::{
 use crate::desk::{POOL_INPUTS, POOL_MOVES, TICKET_EVENTS_SINK, TICKET_OUTCOMES_SINK};
 use crate::failed::AnswerFailed;
 use crate::keys::StoreKeySerde;
-use crate::memory::{COMMAND_MEMORY, USER_COMMAND_MEMORY};
+use crate::memory::{COMMAND_MEMORY, PENDING_COMMANDS, USER_COMMAND_MEMORY, remembered};
 use crate::notifications::{
     self, FAN_OUT_REST, FAN_OUT_STORES, FanOutProcessor, INBOX_INPUTS, INBOX_STORES, InboxProcessor, MAILS_SINK,
     NOTIFICATIONS_SINK, PreferencesProcessor, RestProcessor,
@@ -61,6 +61,9 @@ use crate::user_processor::{
 
 /// Seven days in milliseconds: how long the answer to a command is remembered, by stream time.
 pub const COMMAND_MEMORY_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+
+/// How long outcomes are kept: the command memory is restored from them.
+pub const OUTCOMES_KEPT_MS: i64 = topology::kept_for_restore_ms(COMMAND_MEMORY_MS);
 
 const TICKETS: &str = "tickets-by-command";
 const REPLIES: &str = "member-replies";
@@ -103,11 +106,16 @@ impl std::fmt::Debug for PipelineConfig {
 /// # Errors
 /// None with this code; the topology is checked as a whole, and a mistake in it is named.
 pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
-    let memory = |name| StoreBuilder::persistent(name, StoreKeySerde, RawBytes).expiring(config.command_memory_ms);
+    let memory = |name| {
+        StoreBuilder::<Uuid, Vec<u8>>::persistent(name, StoreKeySerde, RawBytes).expiring(config.command_memory_ms)
+    };
     let commands = Commands(config.registry.clone());
     let events = Events(config.registry.clone());
     let outcomes = Outcomes(config.registry.clone());
-    let ticket_stores: Vec<&str> = PROJECT_STORES.into_iter().chain([COMMAND_MEMORY]).collect();
+    let ticket_stores: Vec<&str> = PROJECT_STORES.into_iter().chain([COMMAND_MEMORY, PENDING_COMMANDS]).collect();
+    let outcomes_read = config.registry.clone();
+    let command_memory =
+        memory(COMMAND_MEMORY).restored_from(COMMAND_OUTCOMES, move |record| remembered(&*outcomes_read, record));
     let assignments = Assignments(config.registry.clone());
     let all = [TICKETS, REPLIES, PROPOSALS, POOL_ANSWERS, POOL_DECISIONS, MOVES];
     let tellers: Vec<&str> = all.into_iter().chain([POOL_WORK]).collect();
@@ -203,7 +211,7 @@ pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
             &[INBOX, PREFERENCES],
         )
         .store::<String, UserState>(StoreBuilder::persistent(USERS, Utf8, Framed).cached(CACHED_USERS))
-        .store::<Uuid, Vec<u8>>(memory(COMMAND_MEMORY))
+        .store::<Uuid, Vec<u8>>(command_memory)
         .store::<Uuid, Vec<u8>>(memory(USER_COMMAND_MEMORY));
     let builder = notifications::declare(builder, config.command_memory_ms);
     assignment::declare(stores::declare(builder)).build()
@@ -221,7 +229,7 @@ pub fn topic_specs(partitions: u32) -> Vec<TopicSpec> {
         topic(USER_COMMANDS, commands, true),
         topic(TICKET_EVENTS, Cleanup::Keep, false),
         topic(USER_EVENTS, Cleanup::Compact, false),
-        topic(COMMAND_OUTCOMES, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
+        topic(COMMAND_OUTCOMES, Cleanup::Retain { retention_ms: OUTCOMES_KEPT_MS }, false),
         topic(TICKET_ASSIGNMENTS, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),
         topic(NOTIFICATIONS, Cleanup::Keep, false),
         topic(EMAIL_OUTBOX, Cleanup::Retain { retention_ms: COMMAND_MEMORY_MS }, false),

@@ -53,6 +53,6 @@ impl Processor for ReplyProcessor {
             desk.send(ctx, &answer, bytes, reply_to.as_deref().map(str::as_bytes));
             return Ok(());
         }
-        desk.answer(ctx, &answer, bytes, reply_to.as_deref().map(str::as_bytes))
+        desk.answer_at_last(ctx, &answer, bytes, reply_to.as_deref())
     }
 }

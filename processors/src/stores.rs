@@ -7,10 +7,12 @@ use std::sync::Arc;
 use schemas::{
     CommentState, ExternalState, HandleState, MemberState, ProjectCounters, ProjectState, TicketState, WatcherState,
 };
+use topology::serde::RawBytes;
 use topology::{Context, InitContext, ProcessingError, Store, StoreBuilder, StoreKey, TopologyBuilder, TopologyError};
 use uuid::Uuid;
 
 use crate::keys::{ExternalKey, HandleKey, KeyBytes, MemberKey, StoreKeySerde, TicketKey, TicketPartKey};
+use crate::memory::PENDING_COMMANDS;
 use crate::serdes::Framed;
 use crate::view::{Fault, ProjectStateMut, ProjectView};
 
@@ -66,6 +68,9 @@ pub(crate) fn declare(builder: TopologyBuilder) -> TopologyBuilder {
         )
         .store::<TicketPartKey, WatcherState>(
             StoreBuilder::persistent(WATCHERS, StoreKeySerde, Framed).changelog(CHANGELOG),
+        )
+        .store::<Uuid, Vec<u8>>(
+            StoreBuilder::persistent(PENDING_COMMANDS, StoreKeySerde, RawBytes).changelog(CHANGELOG),
         )
 }
 

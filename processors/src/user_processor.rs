@@ -48,7 +48,7 @@ impl Processor for UserProcessor {
     fn init(&mut self, ctx: &mut InitContext<'_>) -> Result<(), TopologyError> {
         self.wired = Some(Wired {
             users: ctx.store(USERS)?,
-            memory: Memory(ctx.store(USER_COMMAND_MEMORY)?),
+            memory: Memory { answers: ctx.store(USER_COMMAND_MEMORY)?, pending: None },
             events: ctx.output(USER_EVENTS_SINK)?,
             outcomes: ctx.output(USER_OUTCOMES_SINK)?,
             inboxes: ctx.output(INBOX_INPUTS)?,

@@ -9,10 +9,14 @@ use uuid::Uuid;
 
 use crate::fold::{Fold, HistorySum};
 use crate::keys::{ExternalKey, HandleKey, KeyBytes, MemberKey, TicketKey, TicketPartKey};
+use crate::memory::{COMMAND_MEMORY, PENDING, USER_COMMAND_MEMORY};
 use crate::model::ProjectModel;
 use crate::pipeline::COMMAND_MEMORY_MS;
 use crate::stores::{COMMENTS, COUNTERS, EXTERNALS, HANDLES, MEMBERS, PROJECTS, TICKETS, WATCHERS};
 use crate::user_processor::USERS;
+
+/// By how much the stream's time may differ from what is known of it.
+const MEMORY_SLACK_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Something that is not as the events say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +90,7 @@ pub fn verify_log(fold: &Fold, each: &mut dyn FnMut(Difference)) {
 /// A store cannot be read.
 pub fn verify_stores(fold: &Fold, stores: &dyn Stores, each: &mut dyn FnMut(Difference)) -> Result<(), ReadError> {
     let models = || fold.models.iter().map(|(id, model)| (*id, model));
-    let mut check = Check { stores, each };
+    let mut check = Check { stores, each: &mut *each };
     check.store(PROJECTS, models().filter_map(|(id, m)| Some((id, (**m.project.as_ref()?).clone()))))?;
     check.store(
         COUNTERS,
@@ -120,7 +124,58 @@ pub fn verify_stores(fold: &Fold, stores: &dyn Stores, each: &mut dyn FnMut(Diff
         WATCHERS,
         entries(models(), |id, m| m.watchers.iter().map(move |((n, u), s)| (TicketPartKey(id, *n, *u), s.clone()))),
     )?;
-    check.store(USERS, fold.users.iter().map(|(key, user)| (UserKey(key.clone()), user.clone())))
+    check.store(USERS, fold.users.iter().map(|(key, user)| (UserKey(key.clone()), user.clone())))?;
+    verify_memory(COMMAND_MEMORY, |answer| answer.project_id().is_some(), fold, stores, each)?;
+    verify_memory(USER_COMMAND_MEMORY, |answer| answer.project_id().is_none(), fold, stores, each)
+}
+
+/// A command memory, which is the first answers to commands. What the stream's time has gone past may be in it or not; that time may be
+/// ahead of the newest outcome, as not every record leads to one, so there is a day to either side.
+fn verify_memory(
+    place: &'static str,
+    mine: impl Fn(&Outcome) -> bool,
+    fold: &Fold,
+    stores: &dyn Stores,
+    each: &mut dyn FnMut(Difference),
+) -> Result<(), ReadError> {
+    let kept_from = newest_outcome(fold).map_or(i64::MIN, |newest| newest - COMMAND_MEMORY_MS + MEMORY_SLACK_MS);
+    let mut answers: BTreeMap<Uuid, Vec<Outcome>> = BTreeMap::new();
+    for row in fold.outcome_rows.values().filter(|row| !row.failed) {
+        if let Some(answer) = Outcome::decode(&row.bytes).ok().filter(|answer| mine(answer)) {
+            answers.entry(row.command_id).or_default().push(answer);
+        }
+    }
+    let known: BTreeSet<Uuid> = answers.keys().copied().collect();
+    stores.entries(place, &mut |key, value| {
+        let id = Uuid::from_slice(key).unwrap_or_default();
+        let left = answers.entry(id).or_default();
+        let problem = match Outcome::decode(value) {
+            Ok(found) => match left.iter().position(|answer| *answer == found) {
+                Some(at) => {
+                    left.swap_remove(at);
+                    return;
+                }
+                None if !known.contains(&id) && found.decided_at() < fold.outcomes_since => return,
+                None => left.pop().map_or(Problem::Unexpected, |answer| Problem::Differs {
+                    expected: format!("{answer:?}"),
+                    found: format!("{found:?}"),
+                }),
+            },
+            // It is being decided, in an installation from before such commands had a store of their own.
+            Err(_) if left.is_empty() && value.first() == Some(&PENDING) => return,
+            Err(error) => Problem::Differs {
+                expected: left.pop().map_or_else(|| "an answer".to_owned(), |answer| format!("{answer:?}")),
+                found: error.to_string(),
+            },
+        };
+        each(Difference { place, key: id.to_string(), problem });
+    })?;
+    for (id, left) in answers {
+        for _ in left.iter().filter(|answer| answer.decided_at() >= kept_from) {
+            each(Difference { place, key: id.to_string(), problem: Problem::Missing });
+        }
+    }
+    Ok(())
 }
 
 /// Every difference of the read model.

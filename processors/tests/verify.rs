@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use common::*;
 use processors::stores::PROJECT_STORES;
 use processors::{
-    COMMAND_MEMORY_MS, Fold, POOL_STORES, PipelineConfig, Problem, USERS, pipeline, verify_log, verify_pools,
-    verify_read_model, verify_stores,
+    COMMAND_MEMORY, COMMAND_MEMORY_MS, Fold, POOL_STORES, PipelineConfig, Problem, USER_COMMAND_MEMORY, USERS,
+    pipeline, verify_log, verify_pools, verify_read_model, verify_stores,
 };
 use rstest::rstest;
 use schemas::reader::{
@@ -177,7 +177,7 @@ fn played_through() -> (Copied, Fold, Vec<HistoryRow>) {
         fold.outcome(record.partition, &Outcome::decode(record.value.as_deref().unwrap()).unwrap());
     }
     assert_eq!(fold.outcome_rows.len(), 22);
-    let stores = PROJECT_STORES.into_iter().chain(POOL_STORES).chain([USERS]);
+    let stores = PROJECT_STORES.into_iter().chain(POOL_STORES).chain([USERS, COMMAND_MEMORY, USER_COMMAND_MEMORY]);
     (Copied(stores.map(|s| (s.to_owned(), driver.store_entries(s).unwrap())).collect()), fold, happened)
 }
 
@@ -196,6 +196,51 @@ fn should_find_nothing_wrong_with_what_the_pipeline_holds() {
     assert_eq!(empty, ["pools"], "a store that is empty shows nothing, but nothing is to be done at rest");
     verify_log(&fold, &mut |d| panic!("{d}"));
     verify_read_model(&fold, &Table(RefCell::new(fold.clone()), happened), &mut |d| panic!("{d}")).unwrap();
+}
+
+#[test]
+fn should_find_a_command_memory_that_is_not_the_first_answers() {
+    let (stores, fold) = played();
+    for (store, entries) in [(COMMAND_MEMORY, 21), (USER_COMMAND_MEMORY, 1)] {
+        assert_eq!(stores.0[store].len(), entries);
+        let (key, value) = stores.0[store].first_key_value().map(|(k, v)| (k.clone(), v.clone())).unwrap();
+        let damaged = |damage: &dyn Fn(&mut BTreeMap<Vec<u8>, Vec<u8>>)| {
+            let mut damaged = Copied(stores.0.clone());
+            damage(damaged.0.get_mut(store).unwrap());
+            differences(&damaged, &fold)
+                .into_iter()
+                .map(|(place, problem)| {
+                    assert_eq!(place, store);
+                    problem
+                })
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(damaged(&|entries| drop(entries.remove(&key))), [Problem::Missing]);
+        assert_eq!(damaged(&|entries| drop(entries.insert(vec![9; 16], value.clone()))), [Problem::Unexpected]);
+        let repeated = processors::repeated(&value).unwrap();
+        for wrong in [repeated, b"P".to_vec(), Vec::new()] {
+            let found = damaged(&|entries| drop(entries.insert(key.clone(), wrong.clone())));
+            assert!(matches!(found[..], [Problem::Differs { .. }]), "{wrong:?}: {found:?}");
+        }
+    }
+}
+
+/// The stream has gone past it, or the log has lost it.
+#[test]
+fn should_not_ask_the_command_memory_for_what_is_on_its_way_out() {
+    let (mut stores, mut fold) = played();
+    let (key, value) = stores.0[COMMAND_MEMORY].first_key_value().map(|(k, v)| (k.clone(), v.clone())).unwrap();
+    let id = Uuid::from_slice(&key).unwrap();
+    fold.outcome_rows.retain(|(command, _), _| *command != id);
+    assert_eq!(differences(&stores, &fold), [(COMMAND_MEMORY.to_owned(), Problem::Unexpected)]);
+    fold.outcomes_since = AT + 1_000_000;
+    assert_eq!(differences(&stores, &fold), [], "the log has lost it");
+    stores.0.get_mut(COMMAND_MEMORY).unwrap().remove(&key);
+    let mut old = Outcome::decode(&value).unwrap();
+    let Outcome::Accepted(accepted) = &mut old else { panic!("it was accepted") };
+    accepted.decided_at = AT - COMMAND_MEMORY_MS - 1;
+    fold.outcome(0, &old);
+    assert_eq!(differences(&stores, &fold), [], "it may be gone");
 }
 
 fn pool_differences(stores: &Copied) -> Vec<String> {

@@ -43,7 +43,24 @@ pub fn encode_with<T: Record>(registry: &dyn SchemaRegistry, value: &T, out: &mu
 /// The bytes are no framed record.
 pub fn relabel(registry: &dyn SchemaRegistry, framed: &mut [u8]) -> Result<(), SchemaError> {
     let (own_id, _) = split(framed)?;
-    framed[1..PREFIX_LEN].copy_from_slice(&registry.wire_id(own_id).to_be_bytes());
+    put_id(registry.wire_id(own_id), framed)
+}
+
+/// Puts the id in the code back into a record that [`relabel`] gave the registry's, if it is of one of these schemas. True if it is.
+///
+/// # Errors
+/// The bytes are no framed record.
+pub fn unlabel(registry: &dyn SchemaRegistry, own_ids: &[u32], framed: &mut [u8]) -> Result<bool, SchemaError> {
+    let (wire_id, _) = split(framed)?;
+    match own_ids.iter().find(|own_id| registry.wire_id(**own_id) == wire_id) {
+        Some(own_id) => put_id(*own_id, framed).map(|()| true),
+        None => Ok(false),
+    }
+}
+
+fn put_id(id: u32, framed: &mut [u8]) -> Result<(), SchemaError> {
+    split(framed)?;
+    framed[1..PREFIX_LEN].copy_from_slice(&id.to_be_bytes());
     Ok(())
 }
 

@@ -234,6 +234,30 @@ fn should_find_a_memory_that_is_not_what_was_answered() {
 }
 
 #[test]
+fn should_find_what_is_still_being_decided_at_rest() {
+    finds(Law::Remembered, "still being decided", |seen| {
+        put(seen, "pending-commands", &[7; 16], &HandleState::default());
+    });
+}
+
+/// Repetitions, failures and what is about users are none of it.
+#[test]
+fn should_take_the_memory_from_the_outcomes() {
+    let mut seen = sound();
+    let user: Outcome = CommandAccepted { command_id: Uuid::from_u128(0x77), ..Default::default() }.into();
+    let command_id = Uuid::from_u128(0x78);
+    let failed: Outcome = CommandFailed { command_id, project_id: Some(PROJECT), ..Default::default() }.into();
+    let outcomes: Vec<Outcome> = seen.outcomes.iter().map(|(_, o)| o.clone()).chain([user, failed]).collect();
+    let row = |(outcome, offset): (&Outcome, i64)| {
+        let mut value = Vec::new();
+        outcome.encode(&mut value).unwrap();
+        Row { offset, key: outcome.command_id().to_string().into_bytes(), value: Some(value), ..Row::default() }
+    };
+    let remembered = super::seen::remembered(vec![outcomes.iter().zip(0..).map(row).collect()]);
+    assert_eq!(remembered[0], *rows(&mut seen, "command-memory"));
+}
+
+#[test]
 fn should_find_loads_that_are_not_the_weights_of_open_tickets() {
     finds(Law::Loads, "loads are", |seen| rows(seen, "pool-loads").clear());
     finds(Law::Loads, "tickets are", |seen| rows(seen, "pool-tickets").clear());

@@ -22,6 +22,9 @@ pub(super) type Changelogs = BTreeMap<(String, String), Topic>;
 /// Changelogs that stores share: a key has the store's name in front, and `:`.
 const SHARED: [&str; 4] = ["project-state", "pool-state", "fan-out-state", "inbox-state"];
 
+/// The store that is restored from the outcomes.
+const COMMAND_MEMORY: &str = "command-memory";
+
 /// What was read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
@@ -54,6 +57,7 @@ pub(super) fn read(at: &Where<'_>, found: &mut Vec<Finding>) -> Result<Seen, Str
     seen.notifications = decoded(NOTIFICATIONS, &read, Notification::decode, found);
     read = named(&stores.iter().map(|(_, topic)| *topic).chain([COMMAND_OUTCOMES]).collect::<Vec<_>>())?;
     seen.outcomes = decoded(COMMAND_OUTCOMES, &read, Outcome::decode, found);
+    let outcomes = read.remove(COMMAND_OUTCOMES).unwrap_or_default();
     for (store, topic) in stores {
         let rows = read.remove(topic).unwrap_or_default();
         if SHARED.contains(&store.1.as_str()) {
@@ -62,6 +66,9 @@ pub(super) fn read(at: &Where<'_>, found: &mut Vec<Finding>) -> Result<Seen, Str
             seen.changelogs.insert(store, rows);
         }
     }
+    // Where the memory has no changelog of its own, it is what the outcomes say.
+    let memory = (at.application.to_owned(), COMMAND_MEMORY.to_owned());
+    seen.changelogs.entry(memory).or_insert_with(|| remembered(outcomes));
     read = named(&[USER_EVENTS, TICKET_EVENTS])?;
     seen.users = decoded(USER_EVENTS, &read, UserEvent::decode, found);
     seen.events = decoded(TICKET_EVENTS, &read, TicketEvent::decode, found);
@@ -83,6 +90,19 @@ pub(super) fn read(at: &Where<'_>, found: &mut Vec<Finding>) -> Result<Seen, Str
         }
     }
     Ok(seen)
+}
+
+/// The command memory's part of the outcomes, each record under the key that it has there: first answers to commands about projects and
+/// tickets.
+pub(super) fn remembered(outcomes: Topic) -> Topic {
+    let first = |row: &Row| {
+        let outcome = Outcome::decode(row.value.as_deref()?).ok()?;
+        let is_first = !outcome.duplicate() && !matches!(outcome, Outcome::Failed(_));
+        (is_first && outcome.project_id().is_some()).then(|| outcome.command_id().as_bytes().to_vec())
+    };
+    let of_partition =
+        |rows: Vec<Row>| rows.into_iter().filter_map(|row| Some(Row { key: first(&row)?, ..row })).collect();
+    outcomes.into_iter().map(of_partition).collect()
 }
 
 /// Gives each store its part of a changelog that they share.

@@ -69,6 +69,7 @@ pub(super) fn check(seen: &Seen, projects: &Projects, found: &mut Vec<Finding>) 
     stores.equal_as("external-references", externals, |state: ExternalState| state.number);
     stores.equal("users", users(seen));
     stores.remembered("command-memory", |outcome| outcome.project_id().is_some());
+    stores.nothing_pending("pending-commands");
     stores.remembered("user-command-memory", |outcome| outcome.project_id().is_none());
 }
 
@@ -145,6 +146,13 @@ impl Stores<'_> {
             let what = format!("{store} {}: is not there, but the events say {expected:?}", shown(&key));
             self.found.push(Finding::new(Law::Folded, what));
         }
+    }
+
+    /// At rest every question has been answered, and what it was asked for decided.
+    fn nothing_pending(&mut self, store: &str) {
+        let pending = self.seen.store(store).into_keys();
+        let finding = |key: Vec<u8>| Finding::new(Law::Remembered, format!("{} is still being decided", shown(&key)));
+        self.found.extend(pending.map(finding));
     }
 
     /// The memory of each partition is the first answers on that partition, each under its command's id.

@@ -71,6 +71,8 @@ fn stores_of(task: &Disk) -> Result<Vec<Disk>, rocksdb::Error> {
     let mut stores = Vec::new();
     for family in families.iter().filter(|family| *family != "default") {
         let Some((kind, store)) = family.split_once('.') else { continue };
+        // Behind it the topic that it is restored from, if that is no changelog.
+        let store = store.split('@').next().unwrap_or(store);
         let Some(handle) = db.cf_handle(family) else { continue };
         let entries = db.iterator_cf(handle, IteratorMode::Start);
         stores.push(Disk {

@@ -9,12 +9,14 @@ const SEEDS: u64 = 100;
 
 type Switch = fn(bool);
 
-const BUGS: [(&str, Switch); 8] = [
+const BUGS: [(&str, Switch); 10] = [
     ("StoresBeforeCommit", |on| topology::bugs::set(on.then_some(topology::bugs::Bug::StoresBeforeCommit))),
     ("OffsetsNotCommitted", |on| topology::bugs::set(on.then_some(topology::bugs::Bug::OffsetsNotCommitted))),
     ("OffsetsOutsideTransaction", |on| {
         topology::bugs::set(on.then_some(topology::bugs::Bug::OffsetsOutsideTransaction));
     }),
+    ("OutputTailLeftOut", |on| topology::bugs::set(on.then_some(topology::bugs::Bug::OutputTailLeftOut))),
+    ("RepetitionRemembered", |on| processors::bugs::set(on.then_some(processors::bugs::Bug::RepetitionRemembered))),
     ("CheckpointAheadOfData", |on| state::bugs::set(on.then_some(state::bugs::Bug::CheckpointAheadOfData))),
     ("RollbackForgetsDeletes", |on| state::bugs::set(on.then_some(state::bugs::Bug::RollbackForgetsDeletes))),
     ("SequenceOutsideStore", |on| processors::bugs::set(on.then_some(processors::bugs::Bug::SequenceOutsideStore))),

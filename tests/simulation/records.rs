@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use processors::stores::PROJECT_STORES;
-use processors::{COMMAND_MEMORY, FAN_OUT_STORES, INBOX_STORES, POOL_STORES, USER_COMMAND_MEMORY, USERS};
+use processors::{
+    COMMAND_MEMORY, FAN_OUT_STORES, INBOX_STORES, PENDING_COMMANDS, POOL_STORES, USER_COMMAND_MEMORY, USERS,
+};
 use topology::broker::{Broker, TopicPartition};
 use topology::{Inspection, OutputRecord, StreamsConfig, Topology};
 
@@ -40,7 +42,7 @@ pub(crate) fn read(broker: &dyn Broker, partition: &TopicPartition) -> Result<Ve
 /// The names of all stores.
 pub(crate) fn store_names() -> impl Iterator<Item = &'static str> {
     let of_tasks = PROJECT_STORES.into_iter().chain(POOL_STORES).chain(FAN_OUT_STORES).chain(INBOX_STORES);
-    of_tasks.chain([COMMAND_MEMORY, USERS, USER_COMMAND_MEMORY])
+    of_tasks.chain([COMMAND_MEMORY, PENDING_COMMANDS, USERS, USER_COMMAND_MEMORY])
 }
 
 /// Every store as it stands on the disk after what its changelog adds.

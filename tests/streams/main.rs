@@ -15,6 +15,7 @@ mod damage;
 #[path = "../../connectors/tests/dead_letters/faulty.rs"]
 #[allow(dead_code, reason = "shared with the tests of dead letters, which use the rest")]
 mod faulty;
+mod memory;
 mod numbering;
 mod outputs;
 mod punctuation;

@@ -88,6 +88,6 @@ impl Processor for PoolReplyProcessor {
         let stores = ProjectStores::new(desk.stores, ctx, project_id);
         let decision = decide_joined_pool(&stores, &command, known, open, record.timestamp);
         let bytes = desk.conclude(ctx, &answer, project_id, decision)?;
-        desk.answer(ctx, &answer, bytes, reply_to.as_deref().map(str::as_bytes))
+        desk.answer_at_last(ctx, &answer, bytes, reply_to.as_deref())
     }
 }
