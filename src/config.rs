@@ -1,5 +1,6 @@
 //! Configuration: defaults, then a TOML file, then `SYNCROBOARD__SECTION__KEY`. An unknown key is an error.
 
+mod api;
 mod in_force;
 mod postgres;
 mod webhooks;
@@ -8,9 +9,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat};
-use connectors::rate_limit::Rate;
 use serde::{Deserialize, Serialize};
 
+use self::api::Api;
 pub(crate) use in_force::Source;
 use postgres::Postgres;
 pub(crate) use webhooks::Webhooks;
@@ -39,25 +40,6 @@ pub(crate) struct Config {
 #[serde(default)]
 pub(crate) struct Data {
     pub(crate) dir: PathBuf,
-}
-
-/// The HTTP side.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Api {
-    /// Address to listen on.
-    pub(crate) listen: String,
-    /// How long a write waits for its outcome before it answers 202, in milliseconds.
-    pub(crate) outcome_wait_ms: u64,
-    /// Origins of pages that may read answers, with commas between.
-    pub(crate) cors_origins: String,
-    /// Requests a second of each caller, after `rate_burst` at once; 0: as many as they like.
-    pub(crate) rate_per_second: u32,
-    /// Requests of each caller at once.
-    pub(crate) rate_burst: u32,
-    /// What tokens are signed with, in hexadecimal digits; all API processes must have the same. Empty: the one in the data
-    /// directory, which is made there.
-    pub(crate) secret: String,
 }
 
 /// The embedded broker.
@@ -216,19 +198,6 @@ impl Default for Data {
     }
 }
 
-impl Default for Api {
-    fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:8080".to_owned(),
-            outcome_wait_ms: 5_000,
-            cors_origins: String::new(),
-            rate_per_second: 0,
-            rate_burst: 100,
-            secret: String::new(),
-        }
-    }
-}
-
 impl Default for Embedded {
     fn default() -> Self {
         Self { sync: Sync::Commit, partitions: 4 }
@@ -305,26 +274,6 @@ impl Default for Tracing {
     }
 }
 
-impl Api {
-    /// How many requests each caller may make; none: as many as they like.
-    pub(crate) fn rate(&self) -> Option<Rate> {
-        let (per_second, burst) = (self.rate_per_second, self.rate_burst);
-        (per_second > 0).then_some(Rate { per_second, burst })
-    }
-
-    /// Origins of pages that may read answers.
-    pub(crate) fn origins(&self) -> Result<api::Origins, ConfigError> {
-        self.cors_origins.parse().map_err(|error| ConfigError(format!("api.cors_origins: {error}")))
-    }
-}
-
-/// Without the secret.
-impl std::fmt::Debug for Api {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Api").field("listen", &self.listen).finish_non_exhaustive()
-    }
-}
-
 /// Without the address, in which there may be a password, and the key.
 impl std::fmt::Debug for Mail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -394,6 +343,7 @@ impl Config {
             }
         }
         config.api.origins()?;
+        config.api.rate()?;
         let Tracing { otlp_endpoint, sample_ratio } = &config.tracing;
         if !otlp_endpoint.is_empty() && !otlp_endpoint.starts_with("http://") {
             return Err(ConfigError(format!(

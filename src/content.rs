@@ -39,6 +39,9 @@ pub(crate) enum Content {
     Bytes {
         /// Two digits a byte.
         hex: String,
+        /// Why they could not be read, if they are framed as a record is.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
 }
 
@@ -56,19 +59,23 @@ pub(crate) fn registry(broker: &BrokerArgs, config: &Config) -> Option<Arc<dyn S
 impl Content {
     /// Without a registry nothing is taken for a record.
     pub(crate) fn of(bytes: &[u8], registry: Option<&dyn SchemaRegistry>) -> Self {
+        let mut why = None;
         if let Some(registry) = registry {
             if let Ok(id) = frame::schema_id(bytes)
                 && matches!(registry.schema(id), Lookup::Unreachable(_))
             {
                 registry.wait_for(id, SCHEMA);
             }
-            if let Ok((schema, fields)) = frame::to_json(registry, bytes) {
-                return Self::Record { record: schema.record().to_owned(), schema_id: schema.id(), fields };
+            match frame::to_json(registry, bytes) {
+                Ok((schema, fields)) => {
+                    return Self::Record { record: schema.record().to_owned(), schema_id: schema.id(), fields };
+                }
+                Err(error) => why = frame::schema_id(bytes).is_ok().then(|| error.to_string()),
             }
         }
         match std::str::from_utf8(bytes) {
             Ok(text) if !text.contains('\0') => Self::Text { text: text.to_owned() },
-            _ => Self::Bytes { hex: hex(bytes) },
+            _ => Self::Bytes { hex: hex(bytes), why },
         }
     }
 }
@@ -81,7 +88,8 @@ impl std::fmt::Display for Content {
                 write!(f, "{record} (schema {schema_id}) {}", printable(&fields.to_string()))
             }
             Self::Text { text } => f.write_str(&printable(text)),
-            Self::Bytes { hex } => write!(f, "0x{hex}"),
+            Self::Bytes { hex, why: None } => write!(f, "0x{hex}"),
+            Self::Bytes { hex, why: Some(why) } => write!(f, "0x{hex} ({})", printable(why)),
         }
     }
 }
@@ -95,7 +103,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use schemas::{CreateTicket, EmbeddedRegistry, TicketCommand};
+    use schemas::{CreateTicket, EmbeddedRegistry, SchemaError, TicketCommand};
     use serde_json::json;
 
     use super::*;
@@ -110,7 +118,10 @@ mod tests {
         for (bytes, expected) in [
             (&b"key"[..], json!({"text": "key"})),
             (b"\xff\x01", json!({"hex": "ff01"})),
-            (b"\0\0\0\x03\xe7rest", json!({"hex": "00000003e772657374"})),
+            (
+                b"\0\0\0\x03\xe7rest",
+                json!({"hex": "00000003e772657374", "why": SchemaError::UnknownSchema { id: 999 }.to_string()}),
+            ),
             (b"", json!({"text": ""})),
         ] {
             assert_eq!(

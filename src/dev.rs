@@ -14,8 +14,8 @@ use connectors::accounts::{self, SqliteAccounts};
 use connectors::board_cache::LocalBoardCache;
 use connectors::gateway::CommandGateway;
 use connectors::rate_limit::{LocalLimiter, RateLimiter};
-use connectors::sink::{Announce, SinkHandle, SinkOptions, SinkStatus};
-use connectors::sqlite::SqliteReadModel;
+use connectors::sink::{Announce, SinkError, SinkHandle, SinkOptions, SinkStatus};
+use connectors::sqlite::{SqliteReadModel, set_aside};
 use connectors::webhook::HookBook;
 use processors::{PipelineConfig, pipeline};
 use schemas::SchemaRegistry;
@@ -87,7 +87,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     let ground = Ground::open(args, &data, config)?;
     let (broker, mut streams_config) = (ground.broker.clone(), ground.streams.clone());
     streams_config.tracing = traces.tracing();
-    let read_model = SqliteReadModel::open(data.read_model()).await?;
+    let read_model = SqliteReadModel::open_or_renew(data.read_model()).await?;
     let accounts = SqliteAccounts::open(data.accounts()).await?;
     // A deliverer that knows no webhooks passes over what they should be told of, so it waits for them.
     let following = accounts::follow(accounts.clone(), move |hooks| book.replace(hooks));
@@ -151,7 +151,7 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
         ),
         tracing: traces.tracing(),
         limits,
-        rate_limiter: config.api.rate().map(|rate| LocalLimiter::new(rate) as Arc<dyn RateLimiter>),
+        rate_limiter: config.api.rate()?.map(|rate| LocalLimiter::new(rate) as Arc<dyn RateLimiter>),
         origins: config.api.origins()?,
         unsubscribe_key,
         mails: config.mail.url.is_empty().then_some(mails),
@@ -181,6 +181,14 @@ async fn serve(args: &DevArgs, config: &Config, traces: &Traces) -> anyhow::Resu
     gateway.close();
     let sunk = Running { streams, mailer, webhooks, sink, read_model, accounts }.close(announced).await?;
     drop(following);
+    let sink_error = sunk.as_ref().err().and_then(|error| error.downcast_ref::<Arc<SinkError>>());
+    if sink_error.is_some_and(|error| error.is_damage()) {
+        let aside = set_aside(&data.read_model()).context("the read model is damaged, and cannot be set aside")?;
+        let aside = aside.display();
+        anyhow::bail!(
+            "the read model is damaged, and was set aside as {aside}: start again, and it is filled anew from the log"
+        );
+    }
     if let Some(why) = failure {
         anyhow::bail!(why);
     }

@@ -42,7 +42,7 @@ pub(crate) fn boards(config: &Config) -> anyhow::Result<Arc<dyn BoardCache>> {
 
 /// Who takes requests out of the callers' buckets: Redis, for all API processes, or this process alone. None if they may make as many as they like.
 pub(crate) fn rate_limiter(config: &Config) -> anyhow::Result<Option<Arc<dyn RateLimiter>>> {
-    let Some(rate) = config.api.rate() else { return Ok(None) };
+    let Some(rate) = config.api.rate()? else { return Ok(None) };
     Ok(Some(match options(config) {
         Some(options) => Arc::new(RedisLimiter::new(&options, rate)?),
         None => LocalLimiter::new(rate),

@@ -43,6 +43,9 @@ pub(crate) struct Change {
     new: Value,
 }
 
+/// The changes of a row that says nothing.
+const NOTHING: &str = "[]";
+
 /// A change as a row has it.
 struct Said {
     field: String,
@@ -55,17 +58,27 @@ pub(crate) fn needs_earlier(row: &HistoryRow) -> bool {
     ["ticket.updated", "project.updated", "project.member.updated", "project.member.removed"].contains(&&*row.kind)
 }
 
-/// The entries of these rows, in their order. `earlier` has the rows before the newest of them that needs some, by subject, the newest first.
-pub(crate) fn entries(rows: &[HistoryRow], earlier: &BTreeMap<String, Vec<HistoryRow>>) -> Result<Vec<Entry>, Problem> {
-    let mut changes: BTreeMap<i64, Vec<Change>> = BTreeMap::new();
-    for (subject, before) in earlier {
-        let mut known = Known::default();
-        // Those of the page are among them, but for the newest that needs them.
-        let newest = rows.iter().find(|row| row.subject == *subject && needs_earlier(row));
-        for row in before.iter().rev().chain(newest) {
-            changes.insert(row.sequence, known.after(row)?);
+/// Rows of a subject that are looked at for how it was before any of a page.
+pub(crate) const LOOK: u32 = 200;
+
+/// What rows of a page changed, by their sequences.
+pub(crate) type Changes = BTreeMap<i64, Vec<Change>>;
+
+/// What the rows of one subject changed that are on the page whose oldest row has the sequence `oldest`: `newest`, which needs to know of the rows
+/// before it, and of those, the newest first, some.
+pub(crate) fn changes(newest: &HistoryRow, before: &[HistoryRow], oldest: i64) -> Result<Changes, Problem> {
+    let (mut known, mut changes) = (Known::default(), Changes::new());
+    for row in before.iter().rev().chain([newest]) {
+        let changed = known.after(row)?;
+        if row.sequence >= oldest {
+            changes.insert(row.sequence, changed);
         }
     }
+    Ok(changes)
+}
+
+/// The entries of these rows, in their order. `changes` has those that need to know of others.
+pub(crate) fn entries(rows: &[HistoryRow], mut changes: Changes) -> Result<Vec<Entry>, Problem> {
     rows.iter()
         .map(|row| {
             let changes = match changes.remove(&row.sequence) {
@@ -98,7 +111,8 @@ impl Known {
     fn after(&mut self, row: &HistoryRow) -> Result<Vec<Change>, Problem> {
         let begins = row.kind.ends_with(".created") || row.kind == "project.member.added";
         if begins {
-            *self = Self { fields: BTreeMap::new(), whole: true };
+            // Of a ticket that is deleted nothing is said any more.
+            *self = Self { fields: BTreeMap::new(), whole: row.changes != NOTHING };
         }
         if row.kind == "project.member.removed" {
             let left = std::mem::take(&mut self.fields);
@@ -115,7 +129,9 @@ impl Known {
             let unknown = if self.whole { Some(Value::Null) } else { None };
             let old = old.or_else(|| self.fields.get(&field).cloned().or(unknown));
             self.fields.insert(field.clone(), new.clone());
-            let same = old.as_ref().is_some_and(|old| *old == new || (is_nothing(old) && is_nothing(&new)));
+            // Others name what is other than it was, which the beginning of a text does not show.
+            let same = (begins || says_all)
+                && old.as_ref().is_some_and(|old| *old == new || (is_nothing(old) && is_nothing(&new)));
             if !(same || says_all && old.is_none()) {
                 changes.push(Change { field, old, new });
             }
@@ -169,8 +185,9 @@ mod tests {
 
     /// What is told of the rows, which are a page, the newest first, if these are before the newest.
     fn told(page: &[HistoryRow], before: &[HistoryRow]) -> Vec<Value> {
-        let earlier = BTreeMap::from([("1".to_owned(), before.to_vec())]);
-        let entries = entries(page, &earlier).unwrap();
+        let (newest, oldest) = (&page[0], page[page.len() - 1].sequence);
+        let changes = if needs_earlier(newest) { changes(newest, before, oldest).unwrap() } else { Changes::new() };
+        let entries = entries(page, changes).unwrap();
         entries.into_iter().map(|entry| serde_json::to_value(entry.changes).unwrap()).collect()
     }
 
@@ -189,6 +206,20 @@ mod tests {
         assert_eq!(told(&[created], &[]), [json!([change(&Value::Null, &json!("A"))])], "no labels, no date");
         let due = row(3, "ticket.updated", &json!([["dueDate", 0]]));
         assert_eq!(told(&[due], &before[1..])[0][0]["new"], "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn should_tell_of_a_text_that_is_other_than_it_was_where_its_beginning_does_not_show_it() {
+        let described = |sequence| row(sequence, "ticket.updated", &json!([["description", "Long…"]]));
+        let same = json!([{ "field": "description", "old": "Long…", "new": "Long…" }]);
+        assert_eq!(told(&[described(3)], &[described(2)]), [same]);
+    }
+
+    #[test]
+    fn should_not_know_what_a_deleted_ticket_was() {
+        let title = row(3, "ticket.updated", &json!([["title", "B"]]));
+        let created = row(1, "ticket.created", &json!([]));
+        assert_eq!(told(&[title], &[created]), [json!([{ "field": "title", "new": "B" }])]);
     }
 
     #[test]
@@ -222,7 +253,7 @@ mod tests {
     fn should_say_that_a_row_is_damaged() {
         for damaged in ["", "{}", "[[1, 2]]", "[[\"title\"]]"] {
             let row = HistoryRow { changes: damaged.to_owned(), ..row(1, "ticket.created", &json!([])) };
-            assert!(entries(&[row], &BTreeMap::new()).is_err(), "{damaged}");
+            assert!(entries(&[row], Changes::new()).is_err(), "{damaged}");
         }
     }
 }

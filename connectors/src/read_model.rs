@@ -110,8 +110,14 @@ pub trait ReadModel: Send + Sync {
         limit: u32,
     ) -> Answer<'a, Page<HistoryRow, i64>>;
 
-    /// What says how a subject was before a sequence, the newest first, [`HISTORY_LOOK`] at the most.
-    fn history_before<'a>(&'a self, project: Uuid, subject: &'a str, sequence: i64) -> Answer<'a, Vec<HistoryRow>>;
+    /// What says how a subject was before a sequence, the newest first, so many rows at the most.
+    fn history_before<'a>(
+        &'a self,
+        project: Uuid,
+        subject: &'a str,
+        sequence: i64,
+        limit: u32,
+    ) -> Answer<'a, Vec<HistoryRow>>;
 
     /// A comment of a ticket.
     fn comment(&self, ticket: Uuid, comment: Uuid) -> Answer<'_, Option<CommentRow>>;
@@ -192,9 +198,6 @@ impl From<sqlx::Error> for ReadError {
 pub(crate) fn page_size(limit: u32) -> u32 {
     limit.clamp(1, MAX_PAGE)
 }
-
-/// Changes of a subject that are looked at for how it was before one of them.
-pub const HISTORY_LOOK: i64 = 200;
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]

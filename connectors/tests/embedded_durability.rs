@@ -227,3 +227,67 @@ fn should_give_back_the_room_of_removed_records() {
     assert!(size() < before / 2, "{before} bytes before, {} after", size());
     assert_eq!(keys(broker.as_ref(), &kept), (0..next).collect::<Vec<_>>());
 }
+
+/// The log with `count` acknowledged batches in its write-ahead log alone, and the path of that.
+fn logged(dir: &Path, count: i64) -> std::path::PathBuf {
+    let mut config = EmbeddedConfig::new(dir);
+    config.sync = SyncMode::Os;
+    let broker = EmbeddedBroker::open(config).expect("the broker opens");
+    let [p, _] = topic(broker.as_ref());
+    let mut producer = broker.transactional_producer("tx").expect("a producer");
+    for n in 0..count {
+        producer.begin().and_then(|()| producer.send(&p, batch(n..n + 1))).expect("sent");
+        producer.commit().expect("committed");
+    }
+    drop((producer, broker));
+    let files = std::fs::read_dir(dir).expect("the directory").flatten().map(|file| file.path());
+    let logs = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+    logs.max_by_key(|path| path.metadata().map_or(0, |m| m.len())).expect("a write-ahead log")
+}
+
+#[test]
+fn should_name_a_flipped_byte_in_the_write_ahead_log_and_drop_nothing_behind_it() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let log = logged(dir.path(), 100);
+    let whole = std::fs::read(&log).expect("the log");
+    assert!(whole.len() > 30_000, "{} bytes", whole.len());
+    for at in [whole.len() / 4, whole.len() / 2] {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 0x10;
+        std::fs::write(&log, &flipped).expect("written");
+        let error = EmbeddedBroker::open(EmbeddedConfig::new(dir.path())).err().expect("it does not open").to_string();
+        assert!(error.contains("is damaged") && error.contains(&dir.path().display().to_string()), "{at}: {error}");
+        assert_eq!(std::fs::read(&log).expect("the log"), flipped, "it is left as it is");
+    }
+    std::fs::write(&log, &whole).expect("written");
+    let broker = open(dir.path(), SyncMode::Os);
+    assert_eq!(keys(broker.as_ref(), &TopicPartition::new("t", 0)), (0..100).collect::<Vec<_>>());
+}
+
+/// What a crash of the machine leaves of a write that nobody was told of.
+#[test]
+fn should_go_on_where_the_last_write_was_cut_off() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let log = logged(dir.path(), 100);
+    let length = std::fs::metadata(&log).expect("the log").len();
+    std::fs::OpenOptions::new().write(true).open(&log).and_then(|file| file.set_len(length - 30)).expect("cut");
+    let broker = open(dir.path(), SyncMode::Os);
+    assert_eq!(keys(broker.as_ref(), &TopicPartition::new("t", 0)), (0..99).collect::<Vec<_>>());
+}
+
+#[test]
+fn should_refuse_a_log_of_a_newer_format_and_give_one_without_a_version_its_own() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    drop(logged(dir.path(), 3));
+    let file = dir.path().join("FORMAT");
+    assert_eq!(std::fs::read_to_string(&file).expect("the version"), "1\n");
+    for (version, said) in [("2\n", "has format 2, and this version knows 1"), ("x", "no version of a format")] {
+        std::fs::write(&file, version).expect("written");
+        let error = EmbeddedBroker::open(EmbeddedConfig::new(dir.path())).err().expect("it does not open").to_string();
+        assert!(error.contains(said) && error.contains(&dir.path().display().to_string()), "{error}");
+    }
+    std::fs::remove_file(&file).expect("removed");
+    let broker = open(dir.path(), SyncMode::Os);
+    assert_eq!(keys(broker.as_ref(), &TopicPartition::new("t", 0)), [0, 1, 2]);
+    assert!(file.exists());
+}

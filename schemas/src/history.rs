@@ -10,6 +10,8 @@ use crate::workflow::Workflow;
 
 /// Most characters of a text that are kept.
 const TEXT_MAX_CHARS: usize = 500;
+/// A workflow that is longer than this as JSON is not kept whole: it stands in every row that says how a project is.
+const WORKFLOW_MAX_BYTES: usize = 4_096;
 
 impl From<&TicketEvent> for HistoryRow {
     fn from(event: &TicketEvent) -> Self {
@@ -83,19 +85,20 @@ fn said(event: &TicketEvent) -> Map<String, Value> {
     let said = match event {
         TicketEvent::ProjectCreated(e) => json!({
             "key": e.key, "name": e.name, "description": text(&e.description), "viewerComments": false, "archived": false,
-            "assignmentPolicy": "least_loaded", "poolId": e.project_id, "poolOpen": false, "workflow": Workflow::standard(),
+            "assignmentPolicy": "least_loaded", "poolId": e.project_id, "poolOpen": false,
+            "workflow": workflow(Workflow::standard()),
         }),
         TicketEvent::ProjectUpdated(e) => json!({
             "name": e.name, "description": text(&e.description), "viewerComments": e.viewer_comments, "archived": e.archived,
             "assignmentPolicy": if e.assignment_policy.is_empty() { "least_loaded" } else { &e.assignment_policy },
             "poolId": e.pool_id.unwrap_or(e.project_id), "poolOpen": e.pool_open,
-            "workflow": Workflow::or_standard(e.workflow.as_ref()),
+            "workflow": workflow(Workflow::or_standard(e.workflow.as_ref())),
         }),
         TicketEvent::ProjectMemberAdded(e) => json!({
-            "handle": e.handle, "role": e.role, "capacity": e.capacity, "skills": e.skills, "available": e.available,
+            "role": e.role, "capacity": e.capacity, "skills": e.skills, "available": e.available,
         }),
         TicketEvent::ProjectMemberUpdated(e) => json!({
-            "handle": e.handle, "role": e.role, "capacity": e.capacity, "skills": e.skills, "available": e.available,
+            "role": e.role, "capacity": e.capacity, "skills": e.skills, "available": e.available,
         }),
         TicketEvent::TicketCreated(e) => json!({
             "title": e.title, "description": text(&e.description), "priority": e.priority, "status": e.status,
@@ -124,18 +127,29 @@ fn said(event: &TicketEvent) -> Map<String, Value> {
     }
 }
 
-/// The beginning of a text. No database takes U+0000.
+/// The beginning of a text, and how long it is.
 fn text(text: &str) -> String {
     match text.char_indices().nth(TEXT_MAX_CHARS) {
         None => text.to_owned(),
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        Some((end, _)) => format!("{}… ({} characters)", text.get(..end).unwrap_or_default(), text.chars().count()),
     }
+}
+
+/// A workflow; of a large one its states, and what tells it from others.
+fn workflow(workflow: &Workflow) -> Value {
+    let whole = json!(workflow);
+    let text = whole.to_string();
+    if text.len() <= WORKFLOW_MAX_BYTES {
+        return whole;
+    }
+    let states: Vec<_> = workflow.states.iter().map(|state| &state.name).collect();
+    json!({ "states": states, "digest": Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{TicketAssigned, TicketCommented, TicketUpdated};
+    use crate::event::{ProjectUpdated, TicketAssigned, TicketCommented, TicketUpdated};
 
     fn row(event: impl Into<TicketEvent>) -> HistoryRow {
         HistoryRow::from(&event.into())
@@ -153,8 +167,23 @@ mod tests {
 
     #[test]
     fn should_keep_the_beginning_of_a_long_text() {
-        let said = |content: String| row(TicketCommented { content, ..Default::default() }).changes.chars().count();
-        assert_eq!(said("ñ".repeat(100_000)), said("ñ".repeat(500)) + 1);
+        let said = |content: String| row(TicketCommented { content, ..Default::default() }).changes;
+        let expected = format!("[[\"comment\",null,\"{}… (100000 characters)\"]]", "ñ".repeat(500));
+        assert_eq!(said("ñ".repeat(100_000)), expected);
+        assert!(!said("ñ".repeat(500)).contains("characters"));
+    }
+
+    #[test]
+    fn should_keep_of_a_large_workflow_its_states_and_what_tells_it_from_others() {
+        let with_ways = |ways: usize| {
+            let mut workflow = Workflow::standard().clone();
+            let more = workflow.transitions.iter().cycle().take(ways).cloned().collect();
+            workflow.transitions = more;
+            row(ProjectUpdated { workflow: Some(workflow), ..Default::default() }).changes
+        };
+        let (one, other) = (with_ways(900), with_ways(901));
+        assert!(one.len() < 1_000 && one.contains("IN_PROGRESS") && one != other, "{one}");
+        assert!(with_ways(6).contains("requiresAssignee"));
     }
 
     #[test]

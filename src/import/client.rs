@@ -57,6 +57,14 @@ pub(super) trait Told: FnMut(usize, Verdict, Option<KnownTicket>) {}
 
 impl<F: FnMut(usize, Verdict, Option<KnownTicket>)> Told for F {}
 
+/// What follows a page of comments.
+enum Comments {
+    /// There was no page: the ticket cannot be seen.
+    Unseen,
+    Last,
+    MoreFrom(String),
+}
+
 /// Why a request ended early.
 enum Fault {
     /// Worth another try.
@@ -104,16 +112,17 @@ impl Client {
         Ok(KeyUse::Taken { name: text("name"), description: text("description") })
     }
 
-    /// The ids of the comments on the ticket with this code; none if it cannot be seen.
-    pub(super) async fn comments(&self, ticket: &str) -> Result<HashSet<Uuid>, ImportError> {
+    /// The ids of the comments on the ticket with this code; none if it cannot be seen, as it was deleted, or is not in the read model now.
+    pub(super) async fn comments(&self, ticket: &str) -> Result<Option<HashSet<Uuid>>, ImportError> {
         let mut known = HashSet::new();
         let mut cursor = None;
         let mut wait = Wait::new(self);
         loop {
             match self.try_comments(ticket, cursor.as_deref(), &mut known).await {
-                Ok(None) => return Ok(known),
-                Ok(next) => {
-                    cursor = next;
+                Ok(Comments::Unseen) => return Ok(None),
+                Ok(Comments::Last) => return Ok(Some(known)),
+                Ok(Comments::MoreFrom(next)) => {
+                    cursor = Some(next);
                     wait = Wait::new(self);
                 }
                 Err(Fault::Final(error)) => return Err(error),
@@ -122,26 +131,26 @@ impl Client {
         }
     }
 
-    /// One page of them; the next one's cursor.
+    /// One page of them.
     async fn try_comments(
         &self,
         ticket: &str,
         cursor: Option<&str>,
         known: &mut HashSet<Uuid>,
-    ) -> Result<Option<String>, Fault> {
+    ) -> Result<Comments, Fault> {
         let address = format!("{}/tickets/{ticket}/comments", self.base);
         let address = Url::parse_with_params(&address, cursor.map(|cursor| ("cursor", cursor)))
             .map_err(|error| Fault::Final(ImportError::Server(format!("{address} is no address: {error}"))))?;
         let request = self.http.get(address).timeout(self.patience.idle).bearer_auth(&self.token);
         let response = self.heard(request.send().await)?;
         if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::FORBIDDEN) {
-            return Ok(None);
+            return Ok(Comments::Unseen);
         }
         let body = self.accepted(response).await?.bytes().await.map_err(|error| passing(&error))?;
         let page: serde_json::Value = serde_json::from_slice(&body).map_err(|_| self.stranger("no comments"))?;
         let ids = page["items"].as_array().into_iter().flatten().filter_map(|comment| comment["id"].as_str());
         known.extend(ids.filter_map(|id| Uuid::try_parse(id).ok()));
-        Ok(page["nextCursor"].as_str().map(str::to_owned))
+        Ok(page["nextCursor"].as_str().map_or(Comments::Last, |next| Comments::MoreFrom(next.to_owned())))
     }
 
     /// Sends a batch until every line has its verdict; `told` hears each once, with the index of its line, and the ticket

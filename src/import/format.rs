@@ -5,6 +5,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::rejects::TABLE;
+
 /// The formats that can be imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -20,7 +22,7 @@ pub(crate) enum Format {
 
 /// The fields that tell them apart. A native command has a `type`; an issue of GitHub has a `number` and a `title`, one of
 /// Jira has all but its key in `fields`. (GitHub's issue *types* are objects or null, never a name of a command.) A row of a
-/// table comes as an object only from a rejects file.
+/// table comes as an object only from a rejects file, whose mark says so.
 #[derive(Deserialize)]
 struct Marks<'a> {
     #[serde(rename = "type", borrow, default)]
@@ -33,14 +35,23 @@ struct Marks<'a> {
     title: Option<IgnoredAny>,
     html_url: Option<IgnoredAny>,
     repository_url: Option<IgnoredAny>,
-    #[serde(rename = "_rejected")]
-    rejected: Option<IgnoredAny>,
+    #[serde(rename = "_rejected", borrow, default)]
+    rejected: Option<Rejected<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Rejected<'a> {
+    #[serde(borrow, default)]
+    from: Option<&'a str>,
 }
 
 impl Format {
     /// The format that this record is in, or none if it is neither or not JSON.
     pub(super) fn recognise(record: &[u8]) -> Option<Self> {
         let marks: Marks<'_> = serde_json::from_slice(record).ok()?;
+        if marks.rejected.is_some_and(|rejected| rejected.from == Some(TABLE)) {
+            return Some(Self::Csv);
+        }
         let linked = marks.html_url.is_some() || marks.repository_url.is_some();
         if is(marks.fields, '{') && (marks.key.is_some() || marks.id.is_some()) && !is(marks.kind, '"') {
             return Some(Self::Jira);
@@ -48,10 +59,7 @@ impl Format {
         if marks.number.is_some() && (linked || marks.title.is_some()) && !is(marks.kind, '"') {
             return Some(Self::Github);
         }
-        if is(marks.kind, '"') && !linked {
-            return Some(Self::Commands);
-        }
-        marks.rejected.is_some().then_some(Self::Csv)
+        (is(marks.kind, '"') && !linked).then_some(Self::Commands)
     }
 }
 
@@ -73,7 +81,8 @@ mod tests {
     #[case(r#"{"key":"WEB-1","fields":{"summary":"x","type":"y"}}"#, Some(Format::Jira))]
     #[case(r#"{"expand":"","id":"1","self":"u","fields":{}}"#, Some(Format::Jira))]
     #[case(r#"{"key":"WEB-1","fields":[]}"#, None)]
-    #[case(r#"{"_rejected":{"line":2},"Summary":"x"}"#, Some(Format::Csv))]
+    #[case(r#"{"_rejected":{"from":"csv","line":2},"Summary":"x"}"#, Some(Format::Csv))]
+    #[case(r#"{"_rejected":{"from":"csv","line":2},"number":"7","title":"x","type":"bug"}"#, Some(Format::Csv))]
     #[case(r#"{"_rejected":{"line":2},"type":"CreateTicket"}"#, Some(Format::Commands))]
     #[case(r#"{"title":"x"}"#, None)]
     #[case("[1]", None)]

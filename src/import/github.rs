@@ -66,7 +66,12 @@ impl Repository {
     pub(super) fn origin(&self) -> ProjectOrigin {
         let host = self.host.as_deref().unwrap_or("github.com");
         let url = format!("https://{host}/{}/{}", self.owner, self.name);
-        ProjectOrigin { stem: self.name.clone(), name: format!("{}/{}", self.owner, self.name), url }
+        ProjectOrigin {
+            stem: self.name.clone(),
+            name: format!("{}/{}", self.owner, self.name),
+            url,
+            has_own_name: true,
+        }
     }
 
     fn new(host: &str, owner: &str, name: &str) -> Option<Self> {

@@ -105,7 +105,7 @@ impl Issue {
             Some(site) => format!("{}/browse/{key}", site.base),
             None => format!("jira:{key}"),
         };
-        Ok(ProjectOrigin { stem: key.to_owned(), name: name.to_owned(), url })
+        Ok(ProjectOrigin { stem: key.to_owned(), name: name.to_owned(), url, has_own_name: false })
     }
 
     /// The ticket that it becomes.

@@ -25,6 +25,8 @@ pub(super) struct ProjectOrigin {
     pub(super) name: String,
     /// Stands in the description, by which the project is known again.
     pub(super) url: String,
+    /// Whether the name is nobody else's either, as that of a repository with its owner is.
+    pub(super) has_own_name: bool,
 }
 
 impl ProjectOrigin {
@@ -32,13 +34,20 @@ impl ProjectOrigin {
     pub(super) fn description(&self) -> String {
         format!("Imported from {}", self.url)
     }
+
+    /// Whether a project here, with this name and description, is its own. Another one's address may begin as its own does.
+    fn is_at_home(&self, name: &str, description: &str) -> bool {
+        let is_address = |word: &str| word.trim_end_matches(['.', ',', ';', ')']) == self.url;
+        (self.has_own_name && name == self.name) || description.split_whitespace().any(is_address)
+    }
 }
 
 /// Finds a key for each origin: the given one, or one made of its name, the same in every run.
 #[derive(Debug, Default)]
 pub(super) struct ProjectKeys {
     given: Option<String>,
-    by_origin: HashMap<ProjectOrigin, String>,
+    /// By address: the name is not in every export.
+    by_origin: HashMap<String, String>,
     used: HashSet<String>,
 }
 
@@ -59,7 +68,7 @@ impl ProjectKeys {
         if let Some(key) = &self.given {
             return Ok(key.clone());
         }
-        if let Some(key) = self.by_origin.get(origin) {
+        if let Some(key) = self.by_origin.get(&origin.url) {
             return Ok(key.clone());
         }
         for number in 1..=MAX_CANDIDATES {
@@ -70,11 +79,11 @@ impl ProjectKeys {
             let ours = match look_up(&key)? {
                 KeyUse::Free => true,
                 KeyUse::Hidden => false,
-                KeyUse::Taken { name, description } => name == origin.name || description.contains(&origin.url),
+                KeyUse::Taken { name, description } => origin.is_at_home(&name, &description),
             };
             if ours {
                 self.used.insert(key.clone());
-                self.by_origin.insert(origin.clone(), key.clone());
+                self.by_origin.insert(origin.url.clone(), key.clone());
                 return Ok(key);
             }
         }
@@ -105,7 +114,36 @@ mod tests {
 
     fn repository(owner: &str, name: &str) -> ProjectOrigin {
         let url = format!("https://github.com/{owner}/{name}");
-        ProjectOrigin { stem: name.into(), name: format!("{owner}/{name}"), url }
+        ProjectOrigin { stem: name.into(), name: format!("{owner}/{name}"), url, has_own_name: true }
+    }
+
+    /// A project of Jira; its name is what people call it, if it is told.
+    fn of_jira(key: &str, name: Option<&str>) -> ProjectOrigin {
+        let url = format!("https://example.atlassian.net/browse/{key}");
+        ProjectOrigin { stem: key.into(), name: name.unwrap_or(key).into(), url, has_own_name: false }
+    }
+
+    #[test]
+    fn should_not_take_a_project_for_its_own_that_has_its_name_or_the_beginning_of_its_address() {
+        let mut look_up = |key: &str| {
+            Ok(match key {
+                "WEB" => KeyUse::Taken { name: "Web site".into(), description: "Made by hand".into() },
+                "WEB2" => KeyUse::Taken {
+                    name: "Web site".into(),
+                    description: "Imported from https://example.atlassian.net/browse/WEB2".into(),
+                },
+                "WEB3" => KeyUse::Taken {
+                    name: "Renamed".into(),
+                    description: "Our site. Imported from https://example.atlassian.net/browse/WEB.".into(),
+                },
+                _ => KeyUse::Free,
+            })
+        };
+        let mut keys = ProjectKeys::default();
+        assert_eq!(keys.key_of(&of_jira("WEB", Some("Web site")), &mut look_up).unwrap(), "WEB3");
+        assert_eq!(keys.key_of(&of_jira("WEB", None), &mut look_up).unwrap(), "WEB3", "an export without the name");
+        assert_eq!(ProjectKeys::default().key_of(&of_jira("WEB2", None), &mut look_up).unwrap(), "WEB2");
+        assert_eq!(ProjectKeys::default().key_of(&of_jira("OPS", None), &mut look_up).unwrap(), "OPS");
     }
 
     #[rstest]

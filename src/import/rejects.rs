@@ -15,6 +15,10 @@ use super::error::ImportError;
 
 /// The field that says why a record is in the rejects file.
 pub(super) const MARK: &str = "_rejected";
+/// The field that holds what could not be read as a row.
+pub(super) const ROW: &str = "_row";
+/// What the mark of a row says that it is from: as an object it does not look like one.
+pub(super) const TABLE: &str = "csv";
 
 /// Collects the rejected records.
 #[derive(Debug)]
@@ -22,12 +26,19 @@ pub(super) struct Rejects {
     path: PathBuf,
     /// Made even if nothing is rejected: who asked for the file by name will look into it.
     always: bool,
+    /// What the mark says that the records are from.
+    from: Option<&'static str>,
     writer: Option<BufWriter<File>>,
 }
 
 impl Rejects {
     pub(super) fn new(path: PathBuf, always: bool) -> Self {
-        Self { path, always, writer: None }
+        Self { path, always, from: None, writer: None }
+    }
+
+    /// All of them are rows of a table.
+    pub(super) fn of_table(&mut self) {
+        self.from = Some(TABLE);
     }
 
     /// Keeps a record.
@@ -41,7 +52,7 @@ impl Rejects {
         if original.is_empty() {
             return Ok(());
         }
-        let line = marked(position, original, code, detail);
+        let line = marked(position, original, code, detail, self.from);
         let wrote = self.open().and_then(|writer| {
             writer.write_all(&line)?;
             writer.write_all(b"\n")
@@ -81,19 +92,28 @@ impl Rejects {
 }
 
 /// What damaged records are refused with: they are no objects, whatever they begin with.
-const NO_OBJECT: &[&str] = &["malformed", "input_damaged", "quote_broken", "row_uneven", "not_utf8"];
+const NO_OBJECT: &[&str] = &["malformed", "input_damaged"];
+/// The same of rows of a table.
+const NO_ROW: &[&str] = &["quote_broken", "row_uneven", "not_utf8"];
 
-/// The record with the mark as its first field; what is no object is kept as it is.
-fn marked(position: &Position, original: &[u8], code: &str, detail: &str) -> Vec<u8> {
-    let original = unmarked(original);
+/// The record with the mark as its first field; what is no object is kept as it is, a row that is none as a text in an object.
+fn marked(position: &Position, original: &[u8], code: &str, detail: &str, from: Option<&str>) -> Vec<u8> {
+    let original = if NO_ROW.contains(&code) {
+        json!({ ROW: String::from_utf8_lossy(original) }).to_string().into_bytes()
+    } else {
+        unmarked(original)
+    };
     if NO_OBJECT.contains(&code) || !original.starts_with(b"{") {
         return original;
     }
-    let mark = match position.place {
+    let mut mark = match position.place {
         Place::Line(line) => json!({"line": line, "code": code, "detail": detail}),
         Place::Item(item) => json!({"item": item, "code": code, "detail": detail}),
         Place::Whole => json!({"code": code, "detail": detail}),
     };
+    if let Some(from) = from {
+        mark["from"] = from.into();
+    }
     let mut line = format!("{{\"{MARK}\":{mark}").into_bytes();
     let rest = original[1..].trim_ascii_start();
     if !rest.starts_with(b"}") {
@@ -124,7 +144,7 @@ mod tests {
     const AT: Position = Position { file: 0, place: Place::Line(7) };
 
     fn text(original: &str) -> String {
-        String::from_utf8(marked(&AT, original.as_bytes(), "title_empty", "why")).unwrap()
+        String::from_utf8(marked(&AT, original.as_bytes(), "title_empty", "why", None)).unwrap()
     }
 
     #[test]
@@ -135,7 +155,21 @@ mod tests {
         assert_eq!(text("{}"), r#"{"_rejected":{"code":"title_empty","detail":"why","line":7}}"#);
         assert_eq!(text("{ }"), r#"{"_rejected":{"code":"title_empty","detail":"why","line":7}}"#);
         assert_eq!(text("[1]"), "[1]");
-        assert_eq!(marked(&AT, b"{\"a\":", "malformed", ""), b"{\"a\":");
+        assert_eq!(marked(&AT, b"{\"a\":", "malformed", "", None), b"{\"a\":");
+    }
+
+    #[test]
+    fn should_keep_a_row_that_is_none_on_one_line_and_say_that_it_is_from_a_table() {
+        let kept = |original: &[u8], code| {
+            let line = marked(&AT, original, code, "why", Some(TABLE));
+            serde_json::from_slice::<serde_json::Value>(&line).unwrap()
+        };
+        let mark = |code| json!({"code": code, "detail": "why", "from": "csv", "line": 7});
+        let row = "a,\"b\"c\nd\u{fffd}";
+        let expected = json!({"_rejected": mark("quote_broken"), "_row": row});
+        assert_eq!(kept(b"a,\"b\"c\nd\xff", "quote_broken"), expected);
+        let expected = json!({"_rejected": mark("title_empty"), "Summary": ""});
+        assert_eq!(kept(br#"{"Summary":""}"#, "title_empty"), expected);
     }
 
     #[test]

@@ -41,6 +41,7 @@ struct Comments {
     unchanged: u64,
     rejected: BTreeMap<String, u64>,
     missing: u64,
+    unseen: u64,
 }
 
 impl Report {
@@ -78,6 +79,11 @@ impl Report {
     pub(super) fn comment_rejected(&mut self, position: &Position, code: &str, detail: &str) {
         *self.comments.rejected.entry(code.to_owned()).or_default() += 1;
         self.show(position, "a comment: ", code, detail);
+    }
+
+    /// So many comments are of a ticket that cannot be seen.
+    pub(super) fn comments_unseen(&mut self, count: u64) {
+        self.comments.unseen += count;
     }
 
     /// So many comments of the records are not in the input.
@@ -241,6 +247,13 @@ impl Report {
                 let _ = writeln!(text, "  {} ({})", shortened(guess), counted(*times, "time"));
             }
             tell_more(told.len() as u64, SHOWN, text);
+        }
+        if self.comments.unseen > 0 {
+            let _ = writeln!(
+                text,
+                "{} of tickets that are here and cannot be read, as they were deleted, are left out",
+                counted(self.comments.unseen, "comment")
+            );
         }
         if self.comments.missing > 0 {
             let _ = writeln!(

@@ -221,13 +221,16 @@ impl Run {
         }
     }
 
-    fn choose_plan(&self, window: &[Record]) -> Result<Plan, ImportError> {
+    fn choose_plan(&mut self, window: &[Record]) -> Result<Plan, ImportError> {
         let found = |record: &Record| if record.is_row { Some(Format::Csv) } else { Format::recognise(&record.bytes) };
         match self.format.or_else(|| window.iter().find_map(found)) {
             Some(Format::Github) => Ok(Plan::Github(GithubPlan::new(self.project.clone()))),
             Some(Format::Jira) => Ok(Plan::Jira(JiraPlan::new(self.project.clone()))),
             Some(Format::Csv) => match self.project.clone() {
-                Some(project) => Ok(Plan::Table(TablePlan::new(project, self.map.clone(), self.created.clone()))),
+                Some(project) => {
+                    self.rejects.of_table();
+                    Ok(Plan::Table(TablePlan::new(project, self.map.clone(), self.created.clone())))
+                }
                 None => Err(ImportError::Usage("a table names no project: give --project KEY".into())),
             },
             Some(Format::Commands) if self.has_mapping => {
@@ -310,8 +313,15 @@ impl Run {
     fn send_comments(&mut self, commented: Vec<Commented>) -> Result<(), ImportError> {
         let mut batch = Batch::default();
         for Commented { position, original, comments, ticket } in commented {
-            let known =
-                if ticket.is_old { self.runtime.block_on(self.client.comments(&ticket.code))? } else { HashSet::new() };
+            let known = if ticket.is_old {
+                self.runtime.block_on(self.client.comments(&ticket.code))?
+            } else {
+                Some(HashSet::new())
+            };
+            let Some(known) = known else {
+                self.report.comments_unseen(comments.len() as u64);
+                continue;
+            };
             for comment in comments {
                 let mut ids = std::iter::successors(Some(comment.id), |&id| Some(command_id::again(id)));
                 if !known.is_empty() && ids.by_ref().take(MAX_ASKED_AGAIN + 1).any(|id| known.contains(&comment_of(id)))
@@ -374,8 +384,10 @@ fn comment_of(command_id: Uuid) -> Uuid {
     schemas::ids::comment_id(command_id)
 }
 
+/// A comment's id says nothing of its words, which may be others now.
 fn is_worth_asking_again(item: &Item, verdict: &Verdict) -> bool {
-    item.own_id && matches!(verdict, Verdict::Rejected { code, remembered: true, .. } if may_have_changed(code))
+    let Verdict::Rejected { code, remembered: true, .. } = verdict else { return false };
+    item.own_id && (may_have_changed(code) || matches!(item.origin, Origin::Comment { .. }))
 }
 
 /// Gives the line the next id of its chain.

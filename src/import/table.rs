@@ -10,7 +10,7 @@ use super::command_id;
 use super::dates::moment;
 use super::mapping::Mapping;
 use super::people::{Account, Person};
-use super::rejects::MARK;
+use super::rejects::{MARK, ROW};
 use super::ticket::{ForeignTicket, Unusable};
 
 /// The source of the external references.
@@ -34,6 +34,11 @@ impl Row {
         let mut fields: BTreeMap<String, serde_json::Value> =
             serde_json::from_slice(record).map_err(|error| Unusable::json(&error))?;
         fields.remove(MARK);
+        if fields.contains_key(ROW) {
+            let why =
+                format!("this was no row: correct it in the table, or write its cells as fields instead of {ROW:?}");
+            return Err(Unusable::malformed(why));
+        }
         let cell = |(name, value)| match serde_json::from_value(value) {
             Ok(cell) => Ok((name, cell)),
             Err(_) => Err(Unusable::malformed(format!("column {name:?}: expected text, or a list of texts"))),

@@ -139,12 +139,12 @@ impl ForeignTicket {
     /// Its comments, which can be sent once the ticket has a number.
     pub(super) fn comments(&self, project: &str) -> Vec<Comment> {
         let comment = |comment: &ForeignComment| {
-            let author = comment.author.key();
-            // The number is the server's to give: the id must not depend on it.
-            let origin = json!([project, self.source, self.id, comment.id, author, comment.content]).to_string();
+            // Neither on the number, which is the server's to give, nor on the author, who is another with another mapping, nor on the
+            // words, which may be edited there: each comment is here once.
+            let origin = json!([project, self.source, self.id, comment.id]).to_string();
             Comment {
                 id: command_id::of_content(origin.as_bytes(), 0),
-                actor: author,
+                actor: comment.author.key(),
                 content: comment.content.clone(),
             }
         };
@@ -201,7 +201,11 @@ mod tests {
         assert!(command_id::stamp(&mut line, command_id::again(comment.id)), "it can be asked again");
         assert_eq!(ticket().comments("OPS")[0].id, comment.id);
         assert_ne!(ticket().comments("WEB")[0].id, comment.id);
+        let mut edited = ticket();
+        edited.comments[0].author.account = Account::Email("bob@example.org".into());
+        edited.comments[0].content = "Seen it twice".into();
+        assert_eq!(edited.comments("OPS")[0].id, comment.id);
         let other = ForeignTicket { id: "WEB-2".into(), ..ticket() };
-        assert_ne!(other.comments("OPS")[0].id, comment.id, "the same words on another ticket are another comment");
+        assert_ne!(other.comments("OPS")[0].id, comment.id, "on another ticket it is another comment");
     }
 }

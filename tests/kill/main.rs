@@ -12,16 +12,21 @@
 
 mod board;
 mod command_line;
+mod damaged;
 mod dlq;
+mod full_disk;
 mod lag;
 #[allow(dead_code, reason = "shared with tests/kafka and others, which use the rest")]
 mod load;
 mod log;
 mod oracle;
+#[path = "../support/small_disk.rs"]
+mod small_disk;
 mod stop;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;
+mod tail;
 
 #[test]
 fn should_number_one_project_without_gaps_through_kills() {

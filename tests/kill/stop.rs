@@ -10,18 +10,21 @@ use crate::storm::sound;
 use crate::support::{Home, Server};
 
 /// Some clients at work on a server of their own, in three projects.
-struct Scene {
-    home: Home,
-    server: Server,
-    token: String,
-    projects: Vec<String>,
-    load: Load,
+pub(crate) struct Scene {
+    pub(crate) home: Home,
+    pub(crate) server: Server,
+    pub(crate) token: String,
+    pub(crate) projects: Vec<String>,
+    pub(crate) load: Load,
 }
 
 impl Scene {
     fn new(tickets: usize) -> Self {
+        Self::at(Home::new(), tickets)
+    }
+
+    pub(crate) fn at(home: Home, tickets: usize) -> Self {
         let projects: Vec<String> = ["ONE", "TWO", "THREE"].map(str::to_owned).into();
-        let home = Home::new();
         let server = home.start();
         let token = home.token();
         make_projects(&server, &token, &projects);

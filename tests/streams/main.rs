@@ -12,6 +12,7 @@
 
 mod changelogs;
 mod damage;
+mod disk;
 #[path = "../../connectors/tests/dead_letters/faulty.rs"]
 #[allow(dead_code, reason = "shared with the tests of dead letters, which use the rest")]
 mod faulty;

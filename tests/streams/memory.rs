@@ -39,10 +39,14 @@ fn settings(dir: &Path) -> StreamsConfig {
     config(dir, "a", 1)
 }
 
-/// Steps until nothing is left to do, then stops in order.
 fn run(broker: &Arc<dyn Broker>, dir: &Path) {
+    run_with(broker, &settings(dir));
+}
+
+/// Steps until nothing is left to do, then stops in order.
+pub(crate) fn run_with(broker: &Arc<dyn Broker>, settings: &StreamsConfig) {
     let topology = pipeline(&PipelineConfig::default()).unwrap();
-    let mut thread = StreamThread::standalone(&topology, &settings(dir), broker, 0).unwrap();
+    let mut thread = StreamThread::standalone(&topology, settings, broker, 0).unwrap();
     let mut idle = 0;
     while idle < 3 {
         let round = thread.run_once(Duration::ZERO).unwrap();
@@ -51,7 +55,7 @@ fn run(broker: &Arc<dyn Broker>, dir: &Path) {
     thread.close().unwrap();
 }
 
-fn project(n: usize) -> (String, Uuid) {
+pub(crate) fn project(n: usize) -> (String, Uuid) {
     let key = format!("SYNC{n}");
     let id = ids::project_id(&key);
     (key, id)
@@ -78,7 +82,7 @@ fn now() -> i64 {
     topology::system_clock()()
 }
 
-fn send(broker: &Arc<dyn Broker>, commands: &[TicketCommand]) {
+pub(crate) fn send(broker: &Arc<dyn Broker>, commands: &[TicketCommand]) {
     let mut rows: BTreeMap<u32, Vec<Row>> = BTreeMap::new();
     for command in commands {
         let (mut value, project_id) = (Vec::new(), command.project_id());
@@ -88,13 +92,13 @@ fn send(broker: &Arc<dyn Broker>, commands: &[TicketCommand]) {
     write(broker, TICKET_COMMANDS, &rows);
 }
 
-fn create_project(n: usize) -> TicketCommand {
+pub(crate) fn create_project(n: usize) -> TicketCommand {
     let (key, project_id) = project(n);
     let command_id = Uuid::from_u128(100 + n as u128);
     CreateProject { command_id, actor_id: OWNER, project_id, name: key.clone(), key, ..CreateProject::default() }.into()
 }
 
-fn create_ticket(n: usize, command: u128) -> TicketCommand {
+pub(crate) fn create_ticket(n: usize, command: u128) -> TicketCommand {
     let (command_id, project_id) = (Uuid::from_u128(command), project(n).1);
     let title = "It flickers".to_owned();
     CreateTicket { command_id, actor_id: OWNER, project_id, title, ..CreateTicket::default() }.into()

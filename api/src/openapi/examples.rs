@@ -1,6 +1,5 @@
 //! Examples of answers: rows as the read model has them, made into what is answered by the very types that answer.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use connectors::accounts::{self, Owner};
@@ -174,7 +173,7 @@ pub(super) fn history() -> Vec<history::Entry> {
         changes: r#"[["status", "IN_PROGRESS", "OPEN"]]"#.to_owned(),
     };
     // It would be found missing by the test of the examples.
-    history::entries(&[row], &BTreeMap::new()).unwrap_or_default()
+    history::entries(&[row], history::Changes::new()).unwrap_or_default()
 }
 
 pub(super) fn notification() -> views::Notification {

@@ -1,7 +1,6 @@
 //! `/tickets/{id}/history` and `/projects/{id}/history`: what happened, the newest first.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::BTreeSet;
 
 use axum::extract::State;
 use connectors::read_model::MAX_PAGE;
@@ -11,7 +10,7 @@ use crate::access;
 use crate::answer::Answer;
 use crate::cursor;
 use crate::extract::{Params, Path, Reader};
-use crate::history::{entries, needs_earlier};
+use crate::history::{Changes, LOOK, changes, entries, needs_earlier};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::views::List;
@@ -42,14 +41,15 @@ async fn list(state: &AppState, project: Uuid, subject: Option<String>, mut para
     let before = params.cursor(cursor::parse_by_sequence)?;
     params.finish()?;
     let page = state.read_model().history(project, subject.as_deref(), before, limit).await?;
-    let mut earlier = BTreeMap::new();
-    // The newest first, so the first of a subject is the last that needs them.
+    let oldest = page.items.last().map_or(0, |row| row.sequence);
+    let (mut subjects, mut known) = (BTreeSet::new(), Changes::new());
+    // The newest first, so the first of a subject is the last that needs others.
     for row in page.items.iter().filter(|row| needs_earlier(row)) {
-        if let Entry::Vacant(entry) = earlier.entry(row.subject.clone()) {
-            let rows = state.read_model().history_before(project, entry.key(), row.sequence).await?;
-            entry.insert(rows);
+        if subjects.insert(row.subject.as_str()) {
+            let before = state.read_model().history_before(project, &row.subject, row.sequence, limit + LOOK).await?;
+            known.append(&mut changes(row, &before, oldest)?);
         }
     }
     let next_cursor = page.next.map(cursor::by_sequence);
-    Ok(Answer::ok(List { items: entries(&page.items, &earlier)?, next_cursor }))
+    Ok(Answer::ok(List { items: entries(&page.items, known)?, next_cursor }))
 }

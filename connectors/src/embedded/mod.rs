@@ -23,6 +23,7 @@ mod compaction;
 mod config;
 mod consumer;
 mod fetch;
+mod format;
 mod group;
 mod layout;
 mod maintain;

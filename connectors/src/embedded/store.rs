@@ -10,24 +10,26 @@ use std::path::Path;
 use parking_lot::RwLock;
 use rocksdb::{
     BlockBasedOptions, BottommostLevelCompaction, Cache, ColumnFamily, ColumnFamilyDescriptor, CompactOptions, DB,
-    DBCompressionType, DBRawIterator, Options, WriteBatch, WriteOptions,
+    DBCompressionType, DBRawIterator, DBRecoveryMode, Options, WriteBatch, WriteOptions,
 };
 use topology::RecordBatch;
 use topology::broker::BrokerError;
 
 use super::config::{EmbeddedConfig, FaultPoint, SyncMode};
+use super::format;
 use super::layout::{self, PartitionId};
 
 const LOG: &str = "log";
 const META: &str = "meta";
 const BLOB_FROM_BYTES: u64 = 4 << 10;
-/// Less than this in removed batches is not worth the work.
-const GARBAGE_FROM_BYTES: u64 = 64 << 20;
+/// Less than so many write buffers full of removed batches (64 MiB by default) are not worth the work.
+const GARBAGE_FROM_BUFFERS: u64 = 4;
 const BLOCK_CACHE_BYTES: usize = 4 << 20;
 
 pub(super) struct Store {
     db: DB,
     sync: bool,
+    garbage_from_bytes: u64,
     /// Why writes are refused. After a failed write nobody knows what the log holds (a later `fsync` may succeed and mean
     /// nothing), so only a restart, which reads it anew, may go on.
     refused: RwLock<Option<String>>,
@@ -37,6 +39,7 @@ impl Store {
     pub(super) fn open(config: &EmbeddedConfig) -> Result<Self, BrokerError> {
         std::fs::create_dir_all(&config.dir)
             .map_err(|e| BrokerError::Fatal(format!("data directory {}: {e}", config.dir.display())))?;
+        format::check(&config.dir)?;
         let families = [
             ColumnFamilyDescriptor::new(LOG, log_options(config)),
             ColumnFamilyDescriptor::new(META, small_options()),
@@ -44,7 +47,8 @@ impl Store {
         ];
         let db = DB::open_cf_descriptors(&db_options(config), &config.dir, families)
             .map_err(|e| explain_open(&config.dir, &e))?;
-        Ok(Self { db, sync: config.sync == SyncMode::Commit, refused: RwLock::new(None) })
+        let garbage_from_bytes = GARBAGE_FROM_BUFFERS * config.write_buffer_bytes as u64;
+        Ok(Self { db, sync: config.sync == SyncMode::Commit, garbage_from_bytes, refused: RwLock::new(None) })
     }
 
     /// Writes a batch, as durable as configured. After a failure every later write is refused.
@@ -161,7 +165,7 @@ impl Store {
         let size = |name: &str| self.db.property_int_value_cf(log, name).map_err(|e| read_error(&e));
         let garbage = size("rocksdb.live-blob-file-garbage-size")?.unwrap_or_default();
         let total = size("rocksdb.live-blob-file-size")?.unwrap_or_default();
-        if garbage < GARBAGE_FROM_BYTES || garbage < total / 2 {
+        if garbage < self.garbage_from_bytes || garbage < total / 2 {
             return Ok(());
         }
         let switch =
@@ -201,7 +205,9 @@ fn explain_open(dir: &Path, e: &rocksdb::Error) -> BrokerError {
         return BrokerError::Unavailable(format!("data directory {dir} is in use by another process"));
     }
     match e.kind() {
-        rocksdb::ErrorKind::Corruption => BrokerError::corrupt(format!("{dir}: {text}")),
+        rocksdb::ErrorKind::Corruption => BrokerError::corrupt(format!(
+            "the log in {dir} is damaged: {text}. It is left as it is; take it from a backup, or another disk"
+        )),
         _ => BrokerError::Fatal(format!("the log in {dir} cannot be opened: {text}")),
     }
 }
@@ -210,6 +216,9 @@ fn db_options(config: &EmbeddedConfig) -> Options {
     let mut o = Options::default();
     o.create_if_missing(true);
     o.create_missing_column_families(true);
+    // A record that is cut off at the end was never acknowledged. Anything else that is wrong is damage: RocksDB's default would drop what comes
+    // after it, acknowledged or not, and say nothing.
+    o.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
     o.set_max_background_jobs(2);
     o.set_max_open_files(256);
     // `meta` is hardly ever flushed; without a limit it would hold every WAL file back.

@@ -15,8 +15,8 @@ use uuid::Uuid;
 use super::ticket_list::ListStatement;
 use super::{PostgresReadModel, rows, search};
 use crate::read_model::{
-    Answer, BOARD_COLUMN_PAGE, Board, BoardColumn, DeliveryCursor, HISTORY_LOOK, MOST_UNREAD, MailCursor, Page,
-    ReadError, ReadModel, SearchCursor, TicketCard, TicketCursor, TicketQuery, Words, page_size,
+    Answer, BOARD_COLUMN_PAGE, Board, BoardColumn, DeliveryCursor, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel,
+    SearchCursor, TicketCard, TicketCursor, TicketQuery, Words, page_size,
 };
 use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD, USER};
 
@@ -192,9 +192,16 @@ impl ReadModel for PostgresReadModel {
         }))
     }
 
-    fn history_before<'a>(&'a self, project: Uuid, subject: &'a str, sequence: i64) -> Answer<'a, Vec<HistoryRow>> {
+    fn history_before<'a>(
+        &'a self,
+        project: Uuid,
+        subject: &'a str,
+        sequence: i64,
+        limit: u32,
+    ) -> Answer<'a, Vec<HistoryRow>> {
         Box::pin(self.ask(async move |db| {
-            fetch(db, sql::history_before(), arguments![project, subject, sequence, HISTORY_LOOK], rows::history).await
+            let arguments = arguments![project, subject, sequence, i64::from(limit)];
+            fetch(db, sql::history_before(), arguments, rows::history).await
         }))
     }
 

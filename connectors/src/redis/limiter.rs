@@ -11,13 +11,14 @@ use crate::rate_limit::{Grant, LocalLimiter, Rate, RateLimiter};
 use crate::read_model::BoxFuture;
 
 /// KEYS: bucket. ARGV: microseconds that a token takes, tokens that fit in. Gives when the bucket was full again, in microseconds from now,
-/// before this request. Numbers are written out, as Lua's own way keeps 14 digits.
+/// before this request. Never more than a whole bucket takes: rate or clock may have been others when it was written. Numbers are written out, as
+/// Lua's own way keeps 14 digits.
 const TAKE: &str = "\
     local time = redis.call('TIME')\n\
     local now = time[1] * 1000000 + time[2]\n\
     local full_at = tonumber(redis.call('GET', KEYS[1]) or 0)\n\
-    local ahead = math.max(full_at - now, 0)\n\
     local interval = tonumber(ARGV[1])\n\
+    local ahead = math.min(math.max(full_at - now, 0), tonumber(ARGV[2]) * interval)\n\
     if ahead <= (tonumber(ARGV[2]) - 1) * interval then\n\
       local after = ahead + interval\n\
       redis.call('SET', KEYS[1], string.format('%.0f', now + after), 'PX', math.ceil(after / 1000))\n\

@@ -140,3 +140,23 @@ fn postgres_may_pass(code: &str) -> bool {
     // 25006: a standby, until it is promoted. 55P03: a lock was not to be had.
     CLASSES.iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "55P03")
 }
+
+/// SQLite's primary result codes for a file that is damaged, and for one that is none of its own.
+const SQLITE_DAMAGE: [i64; 2] = [11, 26];
+
+impl SinkError {
+    /// Whether the file of a SQLite read model is damaged. (What is flipped in the text of a cell no database notices; `verify` does.)
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        let error = match self {
+            Self::Database(error)
+            | Self::Migration(
+                sqlx::migrate::MigrateError::Execute(error) | sqlx::migrate::MigrateError::ExecuteMigration(error, _),
+            ) => error,
+            _ => return false,
+        };
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let code = code.and_then(|code| code.parse::<i64>().ok());
+        code.is_some_and(|code| SQLITE_DAMAGE.contains(&(code & 0xff)))
+    }
+}

@@ -5,6 +5,7 @@
 //! would buy nothing.
 
 mod apply;
+mod aside;
 mod multi_row;
 mod queries;
 mod rows;
@@ -23,6 +24,7 @@ use topology::broker::{Broker, TopicPartition};
 use crate::live::Live;
 use crate::sink::{self, SinkError, SinkHandle, SinkOptions};
 
+pub use aside::set_aside;
 pub use tables::SqliteTables;
 
 /// Forward only, and part of the program.
@@ -56,6 +58,22 @@ impl SqliteReadModel {
             .connect_with(options)
             .await?;
         Ok(Arc::new(Self { path, pool, live: Arc::new(Live::default()) }))
+    }
+
+    /// As [`Self::open`]. A file that is damaged is set aside, and a new one made, which the sink fills from the log.
+    ///
+    /// # Errors
+    /// As there; or the file cannot be set aside.
+    pub async fn open_or_renew(path: impl Into<PathBuf>) -> Result<Arc<Self>, SinkError> {
+        let path = path.into();
+        match Self::open(&path).await {
+            Err(error) if error.is_damage() => {
+                let aside = set_aside(&path).map_err(sqlx::Error::Io)?;
+                tracing::error!(%error, aside = %aside.display(), "the read model is damaged and was set aside; it is filled anew from the log");
+                Self::open(path).await
+            }
+            opened => opened,
+        }
     }
 
     /// Starts the sink that fills this read model from the log. Of two in different groups one is fenced and stops.

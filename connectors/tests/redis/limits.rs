@@ -47,6 +47,20 @@ async fn should_refuse_what_no_token_is_left_for_and_keep_nothing_of_a_full_buck
     }
 }
 
+/// The bucket was filled by a process that took a second for each token.
+#[tokio::test]
+async fn should_not_make_callers_wait_for_longer_than_a_token_takes_at_the_rate_that_is_set_now() {
+    let redis = services::OwnRedis::new(&[]);
+    let [before, _] = limiters(redis.url());
+    for _ in 0..MANY {
+        assert!(before.take(ADA).await.allowed);
+    }
+    let now = RedisLimiter::new(&options(redis.url()), Rate { per_second: 1, burst: 10 }).unwrap();
+    let grant = now.take(ADA).await;
+    assert!(!grant.allowed && grant.retry_after.as_micros() <= 1_000_000, "{grant:?}");
+    assert!(grant.full_in.as_micros() <= 10_000_000, "{grant:?}");
+}
+
 #[tokio::test]
 async fn should_have_a_bucket_of_its_own_while_redis_does_not_answer() {
     let redis = services::OwnRedis::new(&[]);

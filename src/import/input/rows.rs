@@ -46,9 +46,10 @@ enum Row {
         next: usize,
         lines: u64,
     },
-    /// A quote is wrong in this line.
+    /// A quote is wrong in this line. So many lines from the row's first on are no rows.
     BadQuote {
         line: u64,
+        lines: u64,
         detail: &'static str,
     },
     TooLong,
@@ -84,14 +85,15 @@ impl Split for Rows {
                         Err(damage) => (place, raw, Some(damage)),
                     });
                 }
-                Row::BadQuote { line, detail } => {
-                    let raw = self.pass_line();
+                Row::BadQuote { line, lines, detail } => {
+                    let raw = self.pass_lines(lines);
                     let detail = format!("{detail} (line {line})");
                     return Some((place, raw, Some(Damage { code: "quote_broken", detail })));
                 }
                 Row::TooLong => {
                     self.skip_line();
-                    return Some((place, Vec::new(), Some(Damage::too_long())));
+                    let detail = format!("the row is longer than {} MiB", MAX_ROW_BYTES / (1024 * 1024));
+                    return Some((place, Vec::new(), Some(Damage { code: "record_too_long", detail })));
                 }
                 Row::Unreadable(error) => {
                     self.ended = true;
@@ -161,6 +163,7 @@ impl Rows {
                     Ok(false) if matches!(state, State::Quoted) => {
                         return Row::BadQuote {
                             line: self.line + opened,
+                            lines: 1,
                             detail: "a quote is opened and never closed",
                         };
                     }
@@ -173,7 +176,7 @@ impl Rows {
             if at - self.start > MAX_ROW_BYTES {
                 return match state {
                     State::Quoted => {
-                        Row::BadQuote { line: self.line + opened, detail: "a quote is opened and not closed" }
+                        Row::BadQuote { line: self.line + opened, lines: 1, detail: "a quote is opened and not closed" }
                     }
                     _ => Row::TooLong,
                 };
@@ -198,7 +201,7 @@ impl Rows {
                 (State::QuoteInQuoted | State::AfterQuoted, b'\r') => State::AfterQuoted,
                 (State::QuoteInQuoted | State::AfterQuoted, _) => {
                     let detail = "something stands between a closing quote and the end of the cell";
-                    return Row::BadQuote { line: self.line + lines, detail };
+                    return Row::BadQuote { line: self.line + lines, lines: lines + 1, detail };
                 }
                 (State::FieldStart | State::Plain, _) => State::Plain,
             };
@@ -230,12 +233,26 @@ impl Rows {
         }
     }
 
-    /// Goes on at the next line, and gives the one that was passed.
-    fn pass_line(&mut self) -> Vec<u8> {
-        let rest = &self.buffer[self.start..];
-        let (line, used) = (first_line(rest).to_vec(), line_end(rest).map_or(rest.len(), |end| end + 1));
-        self.pass(self.start + used, 1);
-        line
+    /// Goes on after so many lines, and gives them, unless one is too long to be held.
+    fn pass_lines(&mut self, lines: u64) -> Vec<u8> {
+        let mut passed = Vec::new();
+        for _ in 0..lines {
+            while line_end(&self.buffer[self.start..]).is_none() {
+                if self.buffer.len() - self.start > MAX_ROW_BYTES {
+                    self.skip_line();
+                    return Vec::new();
+                }
+                if !matches!(self.fill(), Ok(true)) {
+                    break;
+                }
+            }
+            let rest = &self.buffer[self.start..];
+            let used = line_end(rest).map_or(rest.len(), |end| end + 1);
+            passed.extend_from_slice(&rest[..used]);
+            self.pass(self.start + used, 1);
+        }
+        passed.truncate(passed.trim_ascii_end().len());
+        passed
     }
 
     /// Goes on at the next line, wherever that is, without holding this one.

@@ -107,6 +107,15 @@ fn should_skip_a_record_that_is_too_long_and_read_on() {
 }
 
 #[test]
+fn should_skip_a_record_of_an_array_or_a_page_that_is_too_long_and_read_on() {
+    let long = "x".repeat(2 * MAX_RECORD_BYTES);
+    let records = format!("{{\"a\":1}},{{\"long\":[\"]}}\",\"{long}\"]}},{{\"b\":2}}");
+    let expected = ["item 1: {\"a\":1}", "item 2: <record_too_long>", "item 3: {\"b\":2}"];
+    assert_eq!(seen(format!("[{records}]")), expected);
+    assert_eq!(seen(format!("{{\"issues\":[{records}],\"total\":3}}")), expected);
+}
+
+#[test]
 fn should_read_one_input_after_the_other_and_count_what_was_read() {
     let sources = vec![Source::memory("one", b"{}\n".to_vec()), Source::memory("two", b"[{},{}]".to_vec())];
     let mut inputs = Inputs::new(sources);
@@ -203,6 +212,16 @@ fn should_lose_one_line_to_a_broken_quote_and_read_on() {
     let bad: Vec<Record> = inputs.filter(|record| record.damage.is_some()).collect();
     assert_eq!(bad[0].bytes, b"1,\"ab\"c", "kept as it was");
     assert!(bad[1].damage.as_ref().unwrap().detail.contains("never closed (line 5)"));
+}
+
+#[test]
+fn should_take_nothing_for_a_row_that_stands_in_a_cell_whose_quote_is_broken() {
+    let table = "Summary,Created\n\"Fix\nLogin broken,2024-01-01\nsay \"hi\" now\",2024-02-02\nNext,2024-01-03\n";
+    let seen = rows(table);
+    assert_eq!(seen, ["line 2: <quote_broken>", "line 5: {\"Summary\":\"Next\",\"Created\":\"2024-01-03\"}"]);
+    let long = format!("Text,Title,Created\n\"{}\",T,2024-01-01\nx,Next,2024-01-03\n", "x".repeat(3 * 1024 * 1024));
+    let next = "line 3: {\"Text\":\"x\",\"Title\":\"Next\",\"Created\":\"2024-01-03\"}";
+    assert_eq!(rows(long), ["line 2: <quote_broken>", next]);
 }
 
 #[test]

@@ -40,6 +40,8 @@ struct Scan {
     /// Where the last text began that stands directly in the object, and whether it is the name of the page's field.
     text_at: usize,
     in_page_field: bool,
+    /// Too long to be held: only its end is looked for.
+    is_too_long: bool,
 }
 
 /// What one byte did.
@@ -127,12 +129,15 @@ impl Split for Values {
             }
             if complete {
                 self.item += 1;
-                return Some((Place::Item(self.item), one_line(scan.bytes), None));
+                let place = Place::Item(self.item);
+                return Some(if scan.is_too_long {
+                    (place, Vec::new(), Some(Damage::too_long()))
+                } else {
+                    (place, one_line(scan.bytes), None)
+                });
             }
-            if scan.bytes.len() > MAX_RECORD_BYTES {
-                self.ended = true;
-                self.item += 1;
-                return Some((Place::Item(self.item), Vec::new(), Some(Damage::too_long())));
+            if scan.is_too_long || scan.bytes.len() > MAX_RECORD_BYTES {
+                scan.pass_over();
             }
         }
     }
@@ -169,6 +174,12 @@ impl Scan {
     /// After the array of a page: nothing in it is looked for any more.
     fn inside_a_page() -> Self {
         Self { depth: 1, bytes: vec![b'.'], ..Self::default() }
+    }
+
+    /// Goes on to the end of a record that is too long to be held.
+    fn pass_over(&mut self) {
+        self.is_too_long = true;
+        self.bytes = vec![b'.'];
     }
 
     /// Drops what was read, so that it takes no room.

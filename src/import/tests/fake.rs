@@ -1,6 +1,6 @@
 //! A server with the bulk endpoint's protocol and a memory of what it decided. It knows no rule but what a test gives it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -39,6 +39,8 @@ pub(super) struct Facts {
     pub(super) requests: usize,
     /// Ids of comments by the code of their ticket.
     pub(super) comments: HashMap<String, Vec<String>>,
+    /// Codes of tickets that cannot be read any more.
+    pub(super) deleted: HashSet<String>,
     /// Codes of tickets by their external reference.
     tickets: HashMap<String, (String, Value)>,
     decided: HashMap<String, Value>,
@@ -176,10 +178,14 @@ async fn comments(
     Query(query): Query<HashMap<String, usize>>,
 ) -> Response {
     let facts = lock(&facts);
-    let Some(ids) = facts.comments.get(&code) else { return problem(StatusCode::NOT_FOUND) };
+    if facts.deleted.contains(&code) {
+        return problem(StatusCode::NOT_FOUND);
+    }
+    let ids = facts.comments.get(&code).map_or(&[][..], Vec::as_slice);
     let at = query.get("cursor").copied().unwrap_or_default();
     let next = (at + 1 < ids.len()).then(|| (at + 1).to_string());
-    json!({"items": [{"id": ids[at]}], "nextCursor": next}).to_string().into_response()
+    let items: Vec<Value> = ids.iter().skip(at).take(1).map(|id| json!({ "id": id })).collect();
+    json!({"items": items, "nextCursor": next}).to_string().into_response()
 }
 
 async fn bulk(State(facts): State<Arc<Mutex<Facts>>>, headers: HeaderMap, body: Bytes) -> Response {

@@ -70,6 +70,33 @@ fn should_leave_nothing_twice_when_run_again_soon_or_late() {
 }
 
 #[test]
+fn should_leave_no_comment_twice_whose_author_or_words_are_others_now() {
+    let desk = Desk::new();
+    desk.run(&page(&[issue(1, 2)])).unwrap();
+    let mapping = desk.directory.path().join("mapping.yaml");
+    std::fs::write(&mapping, "people: {carl: carl@example.org}\n").unwrap();
+    let file = desk.file(&page(&[issue(1, 2)]).replace("Comment 1", "Comment one"));
+    let args = ImportArgs { mapping: Some(mapping), ..desk.args(&file) };
+    for what in ["while the server remembers the commands", "when it does not any more"] {
+        let (text, _) = run(&args).unwrap();
+        assert!(text.contains("2 comments: 0 created, 2 unchanged, 0 rejected\n"), "{what}: {text}");
+        desk.server.facts().forget();
+    }
+}
+
+#[test]
+fn should_send_no_comments_to_a_ticket_that_was_deleted_here() {
+    let desk = Desk::new();
+    desk.run(&page(&[issue(1, 2)])).unwrap();
+    desk.server.facts().forget();
+    desk.server.facts().deleted.insert("WEB-1".to_owned());
+    let (text, exit) = desk.run(&page(&[issue(1, 2)])).unwrap();
+    assert_eq!(exit, Exit::Done, "{text}");
+    assert!(text.contains("2 comments of tickets that are here and cannot be read"), "{text}");
+    assert_eq!(desk.server.facts().applied_of("CommentTicket").len(), 2);
+}
+
+#[test]
 fn should_bring_the_comments_that_are_missing_on_a_ticket_that_is_there() {
     let desk = Desk::new();
     desk.run(&page(&[issue(1, 1)])).unwrap();

@@ -154,7 +154,7 @@ impl ReadModel for Model {
         not_asked()
     }
 
-    fn history_before<'a>(&'a self, _: Uuid, _: &'a str, _: i64) -> Answer<'a, Vec<HistoryRow>> {
+    fn history_before<'a>(&'a self, _: Uuid, _: &'a str, _: i64, _: u32) -> Answer<'a, Vec<HistoryRow>> {
         not_asked()
     }
 

@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use super::{SqliteReadModel, rows};
 use crate::read_model::{
-    Answer, Board, DeliveryCursor, HISTORY_LOOK, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel, SearchCursor,
-    TicketCard, TicketCursor, TicketQuery, Words, page_size,
+    Answer, Board, DeliveryCursor, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel, SearchCursor, TicketCard,
+    TicketCursor, TicketQuery, Words, page_size,
 };
 use crate::sql::{self, ANY_SEQUENCE, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
@@ -117,9 +117,15 @@ impl ReadModel for SqliteReadModel {
         })
     }
 
-    fn history_before<'a>(&'a self, project: Uuid, subject: &'a str, sequence: i64) -> Answer<'a, Vec<HistoryRow>> {
+    fn history_before<'a>(
+        &'a self,
+        project: Uuid,
+        subject: &'a str,
+        sequence: i64,
+        limit: u32,
+    ) -> Answer<'a, Vec<HistoryRow>> {
         Box::pin(async move {
-            let arguments = arguments![project, subject.to_owned(), sequence, HISTORY_LOOK];
+            let arguments = arguments![project, subject.to_owned(), sequence, limit];
             Ok(fetch(&self.pool, sql::history_before(), arguments, rows::history).await?)
         })
     }
