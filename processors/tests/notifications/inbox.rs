@@ -48,6 +48,24 @@ fn should_leave_out_what_is_muted_until_it_is_not() {
 }
 
 #[test]
+fn should_tell_nothing_to_whoever_is_deactivated_and_go_on_after() {
+    let mut town = town();
+    let before = comment(&mut town);
+    town.rest();
+    set_activity(&mut town.driver, 2, "ben@example.org", true);
+    town.rest();
+    let mails = town.mails().len();
+    let missed = comment(&mut town);
+    assert_eq!(town.mails().len(), mails);
+    set_activity(&mut town.driver, 3, "ben@example.org", false);
+    town.rest();
+    let after = comment(&mut town);
+    let of: Vec<Uuid> = made(&mut town).into_iter().map(|n| n.about.event_id).collect();
+    assert_eq!([before, missed, after].map(|event| of.contains(&event)), [true, false, true]);
+    assert_eq!(town.mails().len(), mails + 1, "no second welcome");
+}
+
+#[test]
 fn should_have_the_whole_user_in_each_event_of_theirs() {
     let mut town = town();
     let twice = ["ticket.deleted", "ticket.commented", "ticket.deleted"];
