@@ -46,11 +46,11 @@ pub fn decide_added_member(
     let Some(LookedUp { user_id, suggested_handle, deactivated }) = user else {
         return Err(Rejection::UserUnknown { user_key: command.user_key }.into());
     };
-    if deactivated {
-        return Err(Rejection::UserDeactivated { user_key: command.user_key }.into());
-    }
     if view.member(user_id)?.is_some() {
         return Err(Rejection::AlreadyMember.into());
+    }
+    if deactivated {
+        return Err(Rejection::UserDeactivated { user_key: command.user_key }.into());
     }
     let wanted = handle.as_deref().or(suggested_handle).unwrap_or("member");
     let handle = free_handle(view, wanted)?;

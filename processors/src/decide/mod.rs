@@ -9,7 +9,7 @@
 //! | UpdateProject | name_*, description_too_long, then project_archived unless it is to be no more |
 //! | ConfigureWorkflow | workflow_invalid (in itself), workflow_conflict, workflow_invalid (for the tickets that there are) |
 //! | ConfigureAssignment | policy_invalid, own_pool_open, then, if another pool is to be joined, with its answer all again and pool_unknown, pool_not_open |
-//! | AddMember | role_invalid, insufficient_role (owners are made by owners), capacity_invalid, skill_invalid, handle_invalid, then, with the answer, all again and user_unknown, user_deactivated, already_member |
+//! | AddMember | role_invalid, insufficient_role (owners are made by owners), capacity_invalid, skill_invalid, handle_invalid, then, with the answer, all again and user_unknown, already_member, user_deactivated |
 //! | UpdateMember | member_not_found, role_invalid, insufficient_role (only owners change owners), capacity_invalid, skill_invalid, last_owner |
 //! | RemoveMember | member_not_found, insufficient_role (only owners remove owners), last_owner |
 //! | CreateTicket | title_*, description_too_long, priority_invalid, too_many_labels, label_invalid, assignee_not_a_member, assignee_is_viewer, assignee_deactivated, date_invalid |
