@@ -7,7 +7,7 @@
 //! The user sub-topology does not know who is a member where, and the ticket sub-topology has no users. So each partition of projects
 //! is told, in one order with the answers to AddMember: nobody becomes a member on an answer from before, and is missed.
 
-use schemas::{MemberState, ProjectMemberUpdated, TicketEvent, UserActivityTold, UserEvent, UserState, UserUpdated, ids};
+use schemas::{MemberState, TicketEvent, UserActivityTold, UserEvent, UserState, UserUpdated, ids};
 use topology::broker::partition_for_key;
 use uuid::Uuid;
 

@@ -2,8 +2,8 @@
 
 use schemas::topics::REPLY_TO_HEADER;
 use schemas::{
-    DeactivateUser, InboxInput, ReactivateUser, ReadNotifications, ReadingTold, UserCommand, UserEvent, UserLookupReplied,
-    UserLookupRequested, UserState, UserTold,
+    DeactivateUser, InboxInput, ReactivateUser, ReadNotifications, ReadingTold, UserCommand, UserEvent,
+    UserLookupReplied, UserLookupRequested, UserState, UserTold,
 };
 use topology::broker::partition_for_key;
 use topology::{Context, InitContext, Output, ProcessingError, Processor, Record, Store, TopologyError};

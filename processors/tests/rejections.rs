@@ -12,8 +12,8 @@
 mod common;
 
 use common::*;
-use processors::{ActivityChange, Rejection, decide_activity, decide_user, evolve_user};
 use processors::fields::{CONTENT_MAX_BYTES, DATE_MAX_MS, DESCRIPTION_MAX_BYTES};
+use processors::{ActivityChange, Rejection, decide_activity, decide_user, evolve_user};
 use rstest::rstest;
 use schemas::{RegisterUser, TicketCommand, UserState, ids};
 use uuid::Uuid;

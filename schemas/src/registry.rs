@@ -15,15 +15,18 @@ use crate::assignment::{
 };
 use crate::command::{
     AddMember, AssignTicket, CommentTicket, ConfigureAssignment, ConfigureWorkflow, CreateProject, CreateTicket,
-    DeactivateUser, DeleteTicket, EditTicket, ImportTicket, MoveTicket, ReactivateUser, ReadNotifications, RegisterUser, RemoveMember, UnassignTicket,
-    UnwatchTicket, UpdateMember, UpdatePreferences, UpdateProject, WatchTicket,
+    DeactivateUser, DeleteTicket, EditTicket, ImportTicket, MoveTicket, ReactivateUser, ReadNotifications,
+    RegisterUser, RemoveMember, UnassignTicket, UnwatchTicket, UpdateMember, UpdatePreferences, UpdateProject,
+    WatchTicket,
 };
 use crate::event::{
     ProjectCreated, ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated, ProjectUpdated, TicketAssigned,
     TicketCommented, TicketCreated, TicketDeleted, TicketStatusUpdated, TicketUnassigned, TicketUpdated,
     TicketWatchAdded, TicketWatchRemoved, UserCreated, UserUpdated,
 };
-use crate::internal::{PoolLookupReplied, PoolLookupRequested, PoolMoved, UserActivityTold, UserLookupReplied, UserLookupRequested};
+use crate::internal::{
+    PoolLookupReplied, PoolLookupRequested, PoolMoved, UserActivityTold, UserLookupReplied, UserLookupRequested,
+};
 use crate::mail::{GatheredState, MailFailed, MailRequested, MailSent, OutgoingMailState};
 use crate::notification::{
     FanOutContinued, FanOutRestState, FanOutTicketState, FanOutWatcherState, InboxState, NotificationCreated,

@@ -39,7 +39,8 @@ impl Coverage {
     /// The kinds of mishap that never came.
     pub(crate) fn missing(&self) -> Vec<String> {
         let others =
-            [LOST_COMMIT, LOST_ANSWER, TOLD, DIGEST, MOVED, ARCHIVED, OWN_WORKFLOW, DEACTIVATED, CLOSED, WIPED].map(str::to_owned);
+            [LOST_COMMIT, LOST_ANSWER, TOLD, DIGEST, MOVED, ARCHIVED, OWN_WORKFLOW, DEACTIVATED, CLOSED, WIPED]
+                .map(str::to_owned);
         let all = Step::ALL.into_iter().map(Self::crash).chain(others);
         all.filter(|what| !self.0.contains_key(what)).collect()
     }

@@ -25,11 +25,13 @@ impl FromRequestParts<AppState> for Caller {
         let Some((_, token)) = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
             return Err(Problem::unauthorized("token_missing", "the scheme must be Bearer"));
         };
-        let identity = state
-            .verified(token.trim())
-            .map_err(|error| Problem::unauthorized("token_invalid", error.to_string()))?;
+        let identity =
+            state.verified(token.trim()).map_err(|error| Problem::unauthorized("token_invalid", error.to_string()))?;
         if state.is_deactivated(identity.user_id).await {
-            return Err(Problem::forbidden("actor_deactivated", "you are deactivated: only an admin can reactivate you"));
+            return Err(Problem::forbidden(
+                "actor_deactivated",
+                "you are deactivated: only an admin can reactivate you",
+            ));
         }
         Ok(Self(identity))
     }

@@ -2,9 +2,9 @@
 
 use schemas::{
     AddMember, AssignTicket, CommentTicket, ConfigureAssignment, ConfigureWorkflow, CreateProject, CreateTicket,
-    DeactivateUser, DeleteTicket, EditTicket, ImportTicket, MoveTicket, ReactivateUser, ReadNotifications, RegisterUser, RemoveMember, TicketCommand,
-    UnassignTicket, UnwatchTicket, UpdateMember, UpdatePreferences, UpdateProject, UserCommand, WatchTicket, Workflow,
-    WorkflowState, WorkflowTransition, ids,
+    DeactivateUser, DeleteTicket, EditTicket, ImportTicket, MoveTicket, ReactivateUser, ReadNotifications,
+    RegisterUser, RemoveMember, TicketCommand, UnassignTicket, UnwatchTicket, UpdateMember, UpdatePreferences,
+    UpdateProject, UserCommand, WatchTicket, Workflow, WorkflowState, WorkflowTransition, ids,
 };
 use uuid::Uuid;
 

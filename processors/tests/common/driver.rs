@@ -2,9 +2,7 @@
 
 use processors::{PipelineConfig, pipeline};
 use schemas::topics::{COMMAND_OUTCOMES, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS};
-use schemas::{
-    DeactivateUser, Outcome, ReactivateUser, RegisterUser, TicketCommand, TicketEvent, UserCommand, ids,
-};
+use schemas::{DeactivateUser, Outcome, ReactivateUser, RegisterUser, TicketCommand, TicketEvent, UserCommand, ids};
 use topology::{OutputRecord, TestDriver};
 use uuid::Uuid;
 

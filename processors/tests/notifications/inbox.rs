@@ -6,7 +6,7 @@ use schemas::topics::{NOTIFICATIONS, USER_EVENTS};
 use schemas::{Notification, NotificationCreated, Outcome, UserEvent, ids};
 use uuid::Uuid;
 
-use crate::common::driver::code;
+use crate::common::driver::{code, set_activity};
 use crate::common::{AT, project_id};
 use crate::town::{INBOX_INPUTS, Town, event, preferences, read, user};
 
@@ -99,7 +99,7 @@ fn should_refuse_preferences_that_mean_nothing_or_are_not_ones_own() {
             schemas::UserCommand::ReadNotifications(c) => {
                 schemas::ReadNotifications { actor_id: user("ann"), ..c }.into()
             }
-            other @ schemas::UserCommand::RegisterUser(_) => other,
+            other => other,
         };
         assert_eq!(code(&town.command(&foreign)), "insufficient_role");
     }
