@@ -41,12 +41,11 @@ impl Processor for ReplyProcessor {
 
 impl Desk {
     fn add_member(self, ctx: &mut Context<'_>, reply: UserLookupReplied, at: i64) -> Result<(), ProcessingError> {
-        let desk = self;
         let UserLookupReplied { command, reply_to, user_id, suggested_handle, deactivated } = reply;
         let suggested_handle = suggested_handle.as_deref();
         let user = user_id.map(|user_id| LookedUp { user_id, suggested_handle, deactivated });
         let (command_id, project_id) = (command.command_id, command.project_id);
-        let fingerprint = match desk.memory.recall(ctx, command_id)? {
+        let fingerprint = match self.memory.recall(ctx, command_id)? {
             // A reply that was put back from the dead letters, after the command was answered.
             Known::Answered(_) => return Ok(()),
             Known::Pending(fingerprint) => fingerprint,
@@ -55,15 +54,15 @@ impl Desk {
         let command = TicketCommand::from(command);
         let answer = Answer { fingerprint, ..answer_to(&command, at) };
         let TicketCommand::AddMember(command) = command else { return Ok(()) };
-        let project = ProjectStores::new(desk.stores, ctx, project_id);
+        let project = ProjectStores::new(self.stores, ctx, project_id);
         let decision = decide_added_member(&project, command, user, at);
-        let bytes = desk.conclude(ctx, &answer, project_id, decision)?;
+        let bytes = self.conclude(ctx, &answer, project_id, decision)?;
         #[cfg(feature = "injected-bugs")]
         if crate::bugs::is(crate::bugs::Bug::MemoryForgottenOnReply) {
-            desk.send(ctx, &answer, bytes, reply_to.as_deref().map(str::as_bytes));
+            self.send(ctx, &answer, bytes, reply_to.as_deref().map(str::as_bytes));
             return Ok(());
         }
-        desk.answer_at_last(ctx, &answer, bytes, reply_to.as_deref())
+        self.answer_at_last(ctx, &answer, bytes, reply_to.as_deref())
     }
 
     /// Looks through all memberships of the partition, which by user are in no order; it is seldom asked.
