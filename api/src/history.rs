@@ -98,6 +98,9 @@ pub(crate) fn entries(rows: &[HistoryRow], mut changes: Changes) -> Result<Vec<E
         .collect()
 }
 
+/// Stands in rows only where it is true.
+const DEACTIVATED: &str = "deactivated";
+
 /// What is known of a subject at some point of its history.
 #[derive(Default)]
 struct Known {
@@ -113,19 +116,27 @@ impl Known {
         if begins {
             // Of a ticket that is deleted nothing is said any more.
             *self = Self { fields: BTreeMap::new(), whole: row.changes != NOTHING };
+            if row.kind == "project.member.added" {
+                self.fields.insert(DEACTIVATED.to_owned(), Value::Bool(false));
+            }
         }
         if row.kind == "project.member.removed" {
             let left = std::mem::take(&mut self.fields);
             self.whole = true;
             return Ok(left
                 .into_iter()
+                .filter(|(field, old)| field != DEACTIVATED || *old == Value::Bool(true))
                 .map(|(field, old)| Change { field, old: Some(old), new: Value::Null })
                 .collect());
         }
         // These say all that there is, changed or not.
         let says_all = ["project.updated", "project.member.updated"].contains(&&*row.kind);
         let mut changes = Vec::new();
-        for Said { field, old, new } in said(row)? {
+        let mut all = said(row)?;
+        if row.kind == "project.member.updated" && all.iter().all(|said| said.field != DEACTIVATED) {
+            all.push(Said { field: DEACTIVATED.to_owned(), old: None, new: Value::Bool(false) });
+        }
+        for Said { field, old, new } in all {
             let unknown = if self.whole { Some(Value::Null) } else { None };
             let old = old.or_else(|| self.fields.get(&field).cloned().or(unknown));
             self.fields.insert(field.clone(), new.clone());

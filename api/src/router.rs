@@ -117,6 +117,8 @@ pub(crate) fn api() -> Routes {
         .route("/users", post(users::create, say::users::create))
         .route("/users/me", get(users::read_me, say::users::read_me))
         .route("/users/{id}", get(users::read, say::users::read))
+        .route("/users/{id}/deactivate", post(users::deactivate, say::users::deactivate))
+        .route("/users/{id}/reactivate", post(users::reactivate, say::users::reactivate))
         .route("/commands/{id}", get(commands::read, say::commands::read))
         .route("/commands:bulk", post(bulk::create, say::commands::bulk))
         .route("/verify", post(verify::create, say::operation::verify))

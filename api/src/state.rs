@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use topology::trace::Tracing;
 use uuid::Uuid;
 
-use crate::auth::{Identity, Secret, TokenError, Verified};
+use crate::auth::{Deactivated, Identity, Secret, TokenError, Verified};
 use crate::boards::Boards;
 use crate::commands::Commands;
 use crate::cors::Origins;
@@ -33,6 +33,7 @@ struct Inner {
     metrics: Metrics,
     registered: Registered,
     verified: Verified,
+    deactivated: Deactivated,
     under_way: UnderWay,
     boards: Boards,
     templates: Templates,
@@ -148,8 +149,17 @@ impl AppState {
         let boards = Boards::new(parts.boards.clone(), parts.read_model.clone(), &parts.metrics)?;
         let templates = Templates::new()?;
         let (stopping, _) = watch::channel(false);
-        let (registered, verified, under_way) = (Registered::default(), Verified::default(), UnderWay::default());
-        Ok(Self(Arc::new(Inner { parts, metrics, registered, verified, under_way, boards, templates, stopping })))
+        Ok(Self(Arc::new(Inner {
+            parts,
+            metrics,
+            registered: Registered::default(),
+            verified: Verified::default(),
+            deactivated: Deactivated::default(),
+            under_way: UnderWay::default(),
+            boards,
+            templates,
+            stopping,
+        })))
     }
 
     pub(crate) fn mails(&self) -> Option<&Path> {
@@ -179,6 +189,16 @@ impl AppState {
     /// Whom a bearer token names.
     pub(crate) fn verified(&self, token: &str) -> Result<Arc<Identity>, TokenError> {
         self.0.verified.verify(&self.0.parts.secret, token)
+    }
+
+    /// Whether a user may do nothing any more.
+    pub(crate) async fn is_deactivated(&self, user: Uuid) -> bool {
+        self.0.deactivated.contains(self.read_model(), user).await
+    }
+
+    /// Has the next request ask who is deactivated.
+    pub(crate) fn forget_deactivated(&self) {
+        self.0.deactivated.forget();
     }
 
     /// Whom the token of a link unsubscribes.

@@ -104,6 +104,8 @@ pub(crate) struct Member {
     skills: Vec<String>,
     /// Whether they are given work.
     available: bool,
+    /// False: the user is deactivated, and is given no work whether available or not.
+    active: bool,
 }
 
 impl Member {
@@ -117,6 +119,7 @@ impl Member {
             capacity: row.capacity,
             skills: row.skills,
             available: row.available,
+            active: user.is_none_or(|user| !user.deactivated),
         }
     }
 }
@@ -555,6 +558,8 @@ pub(crate) struct User {
     source: Option<String>,
     login: Option<String>,
     created_at: Time,
+    /// False: they are deactivated, and may do nothing.
+    active: bool,
 }
 
 impl From<UserRow> for User {
@@ -567,6 +572,7 @@ impl From<UserRow> for User {
             source: row.source,
             login: row.login,
             created_at: Time(row.created_at),
+            active: !row.deactivated,
         }
     }
 }

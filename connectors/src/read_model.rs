@@ -3,7 +3,7 @@
 //! Every list is in pages with a keyset cursor: a page costs the same however deep it lies. Rows are those of
 //! [`schemas::reader`]; times are milliseconds since 1970-01-01T00:00Z.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::pin::Pin;
 use std::time::Instant;
 
@@ -172,6 +172,9 @@ pub trait ReadModel: Send + Sync {
 
     /// Those of these users that are known.
     fn users<'a>(&'a self, ids: &'a [Uuid]) -> Answer<'a, BTreeMap<Uuid, UserRow>>;
+
+    /// Every user who may do nothing any more.
+    fn deactivated_users(&self) -> Answer<'_, HashSet<Uuid>>;
 
     /// The first outcome of a command; kept for seven days.
     fn outcome(&self, command: Uuid) -> Answer<'_, Option<Outcome>>;

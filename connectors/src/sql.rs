@@ -26,7 +26,7 @@ pub(crate) const HISTORY: &str = "project_id, sequence, subject, kind, actor_id,
 pub(crate) const WATCHER: &str = "project_id, number, user_id, since";
 
 /// Columns of a user.
-pub(crate) const USER: &str = "id, email, name, role, source, login, sequence, created_at, preferences";
+pub(crate) const USER: &str = "id, email, name, role, source, login, sequence, created_at, preferences, deactivated";
 
 /// Columns of a notification.
 pub(crate) const NOTIFICATION: &str = "user_id, sequence, id, reason, event_id, kind, project_id, event_sequence, ticket_id, \
@@ -92,6 +92,9 @@ pub(crate) fn member() -> String {
 pub(crate) fn user() -> String {
     format!("SELECT {USER} FROM users WHERE id = $1")
 }
+
+/// Users who may do nothing any more: an index has just these.
+pub(crate) const DEACTIVATED: &str = "SELECT id FROM users WHERE deactivated";
 
 pub(crate) fn ticket_by_id() -> String {
     format!("SELECT {CARD}, {TICKET_REST} FROM tickets t WHERE t.id = $1")
@@ -330,6 +333,7 @@ macro_rules! row_readers {
                 created_at: row.try_get(7)?,
                 preferences: serde_json::from_str(row.try_get(8)?)
                     .map_err(|error| sqlx::Error::Decode(error.into()))?,
+                deactivated: row.try_get(9)?,
             })
         }
 

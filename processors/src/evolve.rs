@@ -58,7 +58,7 @@ pub fn evolve<S: ProjectStateMut>(state: &mut S, event: &TicketEvent) -> Result<
             let (handle, role, skills) = (e.handle.clone(), e.role.clone(), e.skills.clone());
             state.put_member(
                 e.user_id,
-                MemberState { handle, role, capacity: e.capacity, skills, available: e.available },
+                MemberState { handle, role, capacity: e.capacity, skills, available: e.available, deactivated: false },
             )
         }
         TicketEvent::ProjectMemberUpdated(e) => {
@@ -67,7 +67,14 @@ pub fn evolve<S: ProjectStateMut>(state: &mut S, event: &TicketEvent) -> Result<
             let (handle, role, skills) = (e.handle.clone(), e.role.clone(), e.skills.clone());
             state.put_member(
                 e.user_id,
-                MemberState { handle, role, capacity: e.capacity, skills, available: e.available },
+                MemberState {
+                    handle,
+                    role,
+                    capacity: e.capacity,
+                    skills,
+                    available: e.available,
+                    deactivated: e.deactivated,
+                },
             )
         }
         TicketEvent::ProjectMemberRemoved(e) => {

@@ -86,6 +86,7 @@ impl Fold {
             sequence: user.sequence,
             created_at: user.created_at,
             preferences: user.preferences.clone(),
+            deactivated: user.deactivated,
         };
         self.user_rows.insert(row.id, row);
         self.users.insert(key, user);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use schemas::{ProjectState, TicketCommand, TicketState};
+use schemas::{MemberState, ProjectState, TicketCommand, TicketState};
 use uuid::Uuid;
 
 use crate::decision::{Accepted, Stamp, TicketRef, code};
@@ -47,20 +47,24 @@ pub(crate) struct Entry {
     pub(crate) role: Role,
 }
 
-/// The first four guards of every command but CreateProject: project_not_found, not_a_member, insufficient_role, project_archived.
+/// The first five guards of every command but CreateProject: project_not_found, not_a_member,
+/// actor_deactivated, insufficient_role, project_archived.
 pub(crate) fn enter(view: &impl ProjectView, issue: &Issue, at_least: Role) -> Result<Entry, Refused> {
     let entry = enter_archived(view, issue, at_least)?;
     entry.is_active()?;
     Ok(entry)
 }
 
-/// The first three of them, for what may be done in an archived project too.
+/// The first four of them, for what may be done in an archived project too.
 pub(crate) fn enter_archived(view: &impl ProjectView, issue: &Issue, at_least: Role) -> Result<Entry, Refused> {
     let project = view.project()?.ok_or(Rejection::ProjectNotFound)?;
     let role = if issue.actor_admin {
         Role::Owner
     } else {
         let member = view.member(issue.actor_id)?.ok_or(Rejection::NotAMember)?;
+        if member.deactivated {
+            return Err(Rejection::ActorDeactivated.into());
+        }
         Role::of_stored(&member.role)
     };
     let entry = Entry { project, role };
@@ -106,11 +110,19 @@ pub(crate) fn version(ticket: &TicketState, expected: Option<i64>) -> Result<(),
     }
 }
 
-/// assignee_not_a_member, assignee_is_viewer.
+/// assignee_not_a_member, assignee_is_viewer, assignee_deactivated.
 pub(crate) fn assignee(view: &impl ProjectView, user_id: Uuid) -> Result<(), Refused> {
+    if former_assignee(view, user_id)?.deactivated {
+        return Err(Rejection::AssigneeDeactivated { user_id }.into());
+    }
+    Ok(())
+}
+
+/// The first two of them: what another system says of a ticket was so, whoever is deactivated since.
+pub(crate) fn former_assignee(view: &impl ProjectView, user_id: Uuid) -> Result<Arc<MemberState>, Refused> {
     let member = view.member(user_id)?.ok_or(Rejection::AssigneeNotAMember { user_id })?;
     if Role::of_stored(&member.role) < Role::Member {
         return Err(Rejection::AssigneeIsViewer { user_id }.into());
     }
-    Ok(())
+    Ok(member)
 }

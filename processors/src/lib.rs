@@ -9,7 +9,7 @@
 //! | `evolve.rs` | [`evolve`]: (state, event) to state, the only way state changes |
 //! | `view.rs`, `model.rs`, `stores.rs` | the state as the rules see it; in memory; in a task's stores |
 //! | `fields.rs`, `role.rs`, `workflow.rs`, `guard.rs` | rules of single fields, roles, states; guards that commands share |
-//! | `user.rs` | the same for users |
+//! | `user.rs`, `activity.rs` | the same for users; for those who may do nothing any more |
 //! | `assignment/` | who is given which ticket: loads, orders of members and of waiting tickets, proposals |
 //! | `notifications/` | who must know of which event: recipients, inboxes |
 //! | `ticket_processor.rs`, `user_processor.rs` | the processors: command memory, routing, outcomes around the rules |
@@ -37,6 +37,7 @@
 //! # Ok::<(), processors::Refused>(())
 //! ```
 
+mod activity;
 mod assignment;
 #[cfg(feature = "injected-bugs")]
 pub mod bugs;
@@ -68,8 +69,9 @@ mod verify;
 mod view;
 pub mod workflow;
 
+pub use activity::{ActivityChange, decide_activity, decide_membership};
 pub use assignment::{POOL_LOADS, POOL_STORES, POOL_TICKETS, verify_pools, verify_pools_at_rest};
-pub use decide::{decide, decide_added_member, decide_joined_pool, decide_proposal};
+pub use decide::{LookedUp, decide, decide_added_member, decide_joined_pool, decide_proposal};
 pub use decision::{Accepted, Decision, TicketRef};
 pub use evolve::evolve;
 pub use fold::{Fold, HistorySum};

@@ -5,7 +5,8 @@
 //!                      │   ▲ (stores shared)
 //!  user-lookup-requests│   member-replies ◄── user-lookup-replies
 //!                      ▼                            │
-//! user.commands ──► users ······ user-lookups ──────┘
+//! user.commands ──► users ······ user-lookups ──────┤
+//!                      ├────────────────────────────┘
 //!                      └──► user.events, command.outcomes
 //!
 //! tickets, member-replies, assignment-proposals ──► pool-inputs ──► assignments ──► ticket.assignments
@@ -29,7 +30,7 @@ use schemas::topics::{
 use schemas::{
     Assignment, EmbeddedRegistry, FanOutContinued, InboxInput, Mail, Notification, PoolInput, PoolLookupReplied,
     PoolLookupRequested, PoolMoved, SchemaRegistry, TicketCommand, TicketEvent, UserCommand, UserEvent,
-    UserLookupReplied, UserLookupRequested, UserState,
+    UserLookupRequested, UserState, UserTold,
 };
 use topology::broker::{Cleanup, TopicSpec};
 use topology::serde::{RawBytes, Utf8};
@@ -51,7 +52,7 @@ use crate::notifications::{
 use crate::reply_processor::ReplyProcessor;
 use crate::serdes::{
     Assignments, Commands, Events, Framed, InboxInputs, Mails, Notifications, Outcomes, PoolInputs, RoutingKey,
-    RoutingKeys, UserKeys, UuidText,
+    RoutingKeys, UserKeys, UsersTold, UuidText,
 };
 use crate::stores::{self, PROJECT_STORES};
 use crate::ticket_processor::{TicketProcessor, USER_LOOKUPS};
@@ -127,7 +128,7 @@ pub fn pipeline(config: &PipelineConfig) -> Result<Topology, TopologyError> {
         .source::<Option<String>, UserCommand, _>("user-commands", [USER_COMMANDS], UserKeys, commands)
         .processor(USERS_BY_COMMAND, UserProcessor::default, &["user-commands"], &[USERS, USER_COMMAND_MEMORY])
         .processor(LOOKUPS, LookupProcessor::default, &[USER_LOOKUPS], &[USERS])
-        .repartition::<Uuid, UserLookupReplied, _, _>(USER_REPLIES, UuidText, Framed, &[LOOKUPS])
+        .repartition::<Uuid, UserTold, _, _>(USER_REPLIES, UuidText, UsersTold, &[LOOKUPS, USERS_BY_COMMAND])
         .processor(REPLIES, ReplyProcessor::default, &[USER_REPLIES], &ticket_stores)
         .source::<Uuid, Assignment, _>("proposals", [TICKET_ASSIGNMENTS], UuidText, assignments.clone())
         .processor(PROPOSALS, ProposalProcessor::default, &["proposals"], &ticket_stores)

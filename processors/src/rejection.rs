@@ -27,6 +27,8 @@ pub enum Rejection {
     },
     /// The actor is no member of the project.
     NotAMember,
+    /// The actor may do nothing any more.
+    ActorDeactivated,
     /// The actor's role is not enough.
     InsufficientRole {
         /// What is enough.
@@ -34,6 +36,11 @@ pub enum Rejection {
     },
     /// No user has that key.
     UserUnknown {
+        /// E-mail, or `source:login`.
+        user_key: String,
+    },
+    /// The user may do nothing any more, and so cannot become a member.
+    UserDeactivated {
         /// E-mail, or `source:login`.
         user_key: String,
     },
@@ -133,6 +140,11 @@ pub enum Rejection {
     },
     /// The assignee is a viewer, who does not work on tickets.
     AssigneeIsViewer {
+        /// The assignee.
+        user_id: Uuid,
+    },
+    /// The assignee may do nothing any more.
+    AssigneeDeactivated {
         /// The assignee.
         user_id: Uuid,
     },
@@ -288,6 +300,8 @@ impl Rejection {
             Self::NotAMember => "not_a_member",
             Self::InsufficientRole { .. } => "insufficient_role",
             Self::UserUnknown { .. } => "user_unknown",
+            Self::UserDeactivated { .. } => "user_deactivated",
+            Self::ActorDeactivated => "actor_deactivated",
             Self::AlreadyMember => "already_member",
             Self::MemberNotFound { .. } => "member_not_found",
             Self::LastOwner => "last_owner",
@@ -311,6 +325,7 @@ impl Rejection {
             Self::DateInvalid { .. } => "date_invalid",
             Self::AssigneeNotAMember { .. } => "assignee_not_a_member",
             Self::AssigneeIsViewer { .. } => "assignee_is_viewer",
+            Self::AssigneeDeactivated { .. } => "assignee_deactivated",
             Self::StatusUnknown { .. } => "status_unknown",
             Self::ExternalReferenceInvalid => "external_reference_invalid",
             Self::AlreadyImported { .. } => "already_imported",
@@ -341,7 +356,7 @@ impl Rejection {
     pub const fn field(&self) -> Option<&'static str> {
         Some(match self {
             Self::KeyInvalid { .. } | Self::KeyTaken { .. } => "key",
-            Self::UserUnknown { .. } => "userKey",
+            Self::UserUnknown { .. } | Self::UserDeactivated { .. } => "userKey",
             Self::MemberNotFound { .. } => "userId",
             Self::RoleInvalid { .. } => "role",
             Self::CapacityInvalid { .. } => "capacity",
@@ -357,7 +372,9 @@ impl Rejection {
             Self::PriorityInvalid { .. } => "priority",
             Self::TooManyLabels { .. } | Self::LabelInvalid { .. } => "labels",
             Self::DateInvalid { field, .. } | Self::WorkflowInvalid { field, .. } => field,
-            Self::AssigneeNotAMember { .. } | Self::AssigneeIsViewer { .. } => "assigneeId",
+            Self::AssigneeNotAMember { .. } | Self::AssigneeIsViewer { .. } | Self::AssigneeDeactivated { .. } => {
+                "assigneeId"
+            }
             Self::StatusUnknown { .. } | Self::TransitionIllegal { .. } => "status",
             Self::TransitionGuarded { unmet: Unmet::RequiresComment, .. } => "comment",
             Self::ExternalReferenceInvalid | Self::AlreadyImported { .. } => "externalId",
@@ -374,6 +391,7 @@ impl Rejection {
             Self::QuietHoursInvalid { .. } => "quietFrom",
             Self::ProjectNotFound
             | Self::NotAMember
+            | Self::ActorDeactivated
             | Self::InsufficientRole { .. }
             | Self::AlreadyMember
             | Self::LastOwner
@@ -420,6 +438,8 @@ impl std::fmt::Display for Rejection {
             }
             Self::InsufficientRole { needed: Needed::Admin } => f.write_str("only an admin may do this"),
             Self::UserUnknown { user_key } => write!(f, "there is no user {:?}", Short(user_key)),
+            Self::UserDeactivated { user_key } => write!(f, "user {:?} is deactivated", Short(user_key)),
+            Self::ActorDeactivated => f.write_str("you are deactivated: only an admin can reactivate you"),
             Self::AlreadyMember => f.write_str("the user is a member of this project already"),
             Self::MemberNotFound { user_id } => write!(f, "user {user_id} is not a member of this project"),
             Self::LastOwner => f.write_str("the last owner of a project can neither go nor give the role up"),
@@ -459,6 +479,7 @@ impl std::fmt::Display for Rejection {
             }
             Self::AssigneeNotAMember { user_id } => write!(f, "assignee {user_id} is not a member of this project"),
             Self::AssigneeIsViewer { user_id } => write!(f, "assignee {user_id} is a viewer and takes no tickets"),
+            Self::AssigneeDeactivated { user_id } => write!(f, "assignee {user_id} is deactivated"),
             Self::StatusUnknown { status, .. } => write!(f, "the workflow has no status {:?}", Short(status)),
             Self::ExternalReferenceInvalid => {
                 write!(f, "an external reference needs a source and an id of 1 to {EXTERNAL_MAX_BYTES} bytes each")

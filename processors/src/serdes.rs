@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use schemas::{
     Assignment, InboxInput, Mail, Notification, PoolInput, Record, SchemaError, SchemaRegistry, TicketCommand,
-    TicketEvent, UserCommand, UserEvent, frame,
+    TicketEvent, UserCommand, UserEvent, UserTold, frame,
 };
 use topology::HeadersRef;
 use topology::serde::{Deserialized, Deserializer, SerializeError, Serializer};
@@ -71,6 +71,22 @@ impl Deserializer<Option<UserEvent>> for Events {
             None => Deserialized::Value(None),
             data => read(data, |bytes| UserEvent::decode_with(&*self.0, bytes).map(Some)),
         }
+    }
+}
+
+/// What the user sub-topology tells, with the schemas and ids of this build.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct UsersTold;
+
+impl Serializer<UserTold> for UsersTold {
+    fn serialize(&self, _topic: &str, value: &UserTold, out: &mut Vec<u8>) -> Result<bool, SerializeError> {
+        written(value.encode(out))
+    }
+}
+
+impl Deserializer<UserTold> for UsersTold {
+    fn deserialize(&self, _topic: &str, _headers: HeadersRef<'_>, data: Option<&[u8]>) -> Deserialized<UserTold> {
+        read(data, UserTold::decode)
     }
 }
 

@@ -102,6 +102,19 @@ impl ProjectHandles {
     }
 }
 
+impl ProjectHandles {
+    /// Every project of the task that a user is a member of. Looks through all memberships.
+    pub(crate) fn projects_of(&self, ctx: &mut Context<'_>, user: Uuid) -> Result<Vec<Uuid>, ProcessingError> {
+        let mut projects = Vec::new();
+        self.members.prefix_scan(ctx, &[], |key, _| {
+            let own = MemberKey::read(key).filter(|MemberKey(_, member)| *member == user);
+            projects.extend(own.map(|MemberKey(project, _)| project));
+            ControlFlow::Continue(())
+        })?;
+        Ok(projects)
+    }
+}
+
 /// The state of one project in the stores of the task at hand.
 pub(crate) struct ProjectStores<'c, 'x> {
     stores: ProjectHandles,

@@ -107,24 +107,31 @@ pub fn decide_preferences(
     if preferences == *old {
         return Ok(None);
     }
-    let UserState { user_id, email, name, role, source, login, created_at, sequence, .. } = user.clone();
-    Ok(Some(UserEvent::from(UserUpdated {
-        event_id: ids::event_id(command.command_id, 0),
-        correlation_id: command.correlation_id,
-        causation_id: command.command_id,
+    let event = UserUpdated { preferences, ..changed(user, command.command_id, command.correlation_id, at) };
+    Ok(Some(event.into()))
+}
+
+/// The next event of a user, which says all that was so before.
+pub(crate) fn changed(user: &UserState, command_id: Uuid, correlation_id: Uuid, at: i64) -> UserUpdated {
+    let user = user.clone();
+    UserUpdated {
+        event_id: ids::event_id(command_id, 0),
+        correlation_id,
+        causation_id: command_id,
         published_at: at,
         version: UserUpdated::VERSION,
         source: event::SOURCE.to_owned(),
-        user_id,
-        sequence: sequence + 1,
-        email,
-        name,
-        role,
-        login_source: source,
-        login,
-        created_at,
-        preferences,
-    })))
+        user_id: user.user_id,
+        sequence: user.sequence + 1,
+        email: user.email,
+        name: user.name,
+        role: user.role,
+        login_source: user.source,
+        login: user.login,
+        created_at: user.created_at,
+        preferences: user.preferences,
+        deactivated: user.deactivated,
+    }
 }
 
 /// The user, if the actor is that user or an admin.
@@ -154,6 +161,7 @@ pub fn evolve_user(event: &UserEvent) -> (String, UserState) {
         created_at: user.created_at,
         sequence: user.sequence,
         preferences: user.preferences,
+        deactivated: user.deactivated,
     };
     let key = state.email.clone().unwrap_or_else(|| {
         let (source, login) = (state.source.as_deref(), state.login.as_deref());

@@ -2,13 +2,14 @@
 
 use schemas::topics::REPLY_TO_HEADER;
 use schemas::{
-    InboxInput, ReadNotifications, ReadingTold, UserCommand, UserEvent, UserLookupReplied, UserLookupRequested,
-    UserState,
+    DeactivateUser, InboxInput, ReactivateUser, ReadNotifications, ReadingTold, UserCommand, UserEvent,
+    UserLookupReplied, UserLookupRequested, UserState, UserTold,
 };
 use topology::broker::partition_for_key;
 use topology::{Context, InitContext, Output, ProcessingError, Processor, Record, Store, TopologyError};
 use uuid::Uuid;
 
+use crate::activity::{ActivityChange, decide_activity, told};
 use crate::decision::Accepted;
 use crate::desk::{fingerprint, misrouted, outcome_record, schema};
 use crate::memory::{Known, Memory, USER_COMMAND_MEMORY};
@@ -33,6 +34,7 @@ struct Wired {
     events: Output<Uuid, UserEvent>,
     outcomes: Output<Uuid, Vec<u8>>,
     inboxes: Output<Uuid, InboxInput>,
+    projects: Output<Uuid, UserTold>,
 }
 
 /// Decides about commands of users.
@@ -52,6 +54,7 @@ impl Processor for UserProcessor {
             events: ctx.output(USER_EVENTS_SINK)?,
             outcomes: ctx.output(USER_OUTCOMES_SINK)?,
             inboxes: ctx.output(INBOX_INPUTS)?,
+            projects: ctx.output(USER_REPLIES)?,
         });
         Ok(())
     }
@@ -90,6 +93,8 @@ impl Wired {
             UserCommand::RegisterUser(command) => decide_user(known, command, at).map(Some),
             UserCommand::UpdatePreferences(command) => decide_preferences(known, command, at),
             UserCommand::ReadNotifications(command) => self.tell_inbox(ctx, known, &command, at).map(|()| None),
+            UserCommand::DeactivateUser(command) => self.change_activity(ctx, known, &command.into(), at),
+            UserCommand::ReactivateUser(command) => self.change_activity(ctx, known, &command.into(), at),
         };
         let event = match decided {
             Ok(event) => event,
@@ -106,6 +111,21 @@ impl Wired {
         }
         // So that whoever sent it can wait until the user can be read.
         answer.accepted(&Accepted { user_id, ..Accepted::default() }, sequence).map_err(schema)
+    }
+
+    /// Only the projects know their members: each partition of them is told.
+    fn change_activity(
+        &self,
+        ctx: &mut Context<'_>,
+        known: Option<&UserState>,
+        change: &ActivityChange,
+        at: i64,
+    ) -> Result<Option<UserEvent>, Rejection> {
+        let event = decide_activity(known, change, at)?;
+        for (key, told) in told(change, ctx.partitions()) {
+            ctx.forward(self.projects, Record::new(key, told.into(), at));
+        }
+        Ok(event)
     }
 
     /// Only the inbox knows the notifications.
@@ -129,6 +149,21 @@ impl Wired {
     }
 }
 
+/// Makes of a command what both have in common.
+macro_rules! activity_change {
+    ($record:ident, $deactivated:literal) => {
+        impl From<$record> for ActivityChange {
+            fn from(command: $record) -> Self {
+                let $record { command_id, correlation_id, actor_id, actor_admin, user_key, .. } = command;
+                Self { command_id, correlation_id, actor_id, actor_admin, user_key, deactivated: $deactivated }
+            }
+        }
+    };
+}
+
+activity_change!(DeactivateUser, true);
+activity_change!(ReactivateUser, false);
+
 /// The envelope of the answer to a command that came with a record of this timestamp, but for the fingerprint.
 pub(crate) fn answer_to_user(command: &UserCommand, decided_at: i64) -> Answer {
     Answer {
@@ -144,7 +179,7 @@ pub(crate) fn answer_to_user(command: &UserCommand, decided_at: i64) -> Answer {
 /// Answers whether a user is known.
 #[derive(Debug, Default)]
 pub(crate) struct LookupProcessor {
-    wired: Option<(Store<String, UserState>, Output<Uuid, UserLookupReplied>)>,
+    wired: Option<(Store<String, UserState>, Output<Uuid, UserTold>)>,
 }
 
 impl Processor for LookupProcessor {
@@ -172,8 +207,9 @@ impl Processor for LookupProcessor {
             reply_to,
             user_id: user.as_deref().map(|user| user.user_id),
             suggested_handle: user.as_deref().and_then(handle_of),
+            deactivated: user.as_deref().is_some_and(|user| user.deactivated),
         };
-        ctx.forward(replies, Record::new(project_id, reply, record.timestamp));
+        ctx.forward(replies, Record::new(project_id, reply.into(), record.timestamp));
         Ok(())
     }
 }

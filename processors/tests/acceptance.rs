@@ -12,7 +12,7 @@ mod common;
 
 use common::*;
 use processors::{
-    Decision, decide, decide_added_member, decide_joined_pool, decide_user, evolve, evolve_user, handle_of,
+    Decision, LookedUp, decide, decide_added_member, decide_joined_pool, decide_user, evolve, evolve_user, handle_of,
 };
 use rstest::rstest;
 use schemas::{RegisterUser, TicketCommand, TicketEvent, UserEvent, ids};
@@ -173,7 +173,8 @@ fn should_number_a_handle_that_is_taken_and_free_it_again() {
     let add = |model: &mut processors::ProjectModel, id: u128, handle: Option<&str>, suggested: Option<&str>| {
         let command = add_member(OWNER, |c| c.handle = handle.map(str::to_owned));
         let TicketCommand::AddMember(command) = with_id(command, id) else { unreachable!() };
-        let accepted = decide_added_member(model, command, Some(Uuid::from_u128(id)), suggested, AT).unwrap();
+        let user = LookedUp { user_id: Uuid::from_u128(id), suggested_handle: suggested, deactivated: false };
+        let accepted = decide_added_member(model, command, Some(user), AT).unwrap();
         accepted.events.iter().for_each(|e| processors::evolve(model, e).unwrap());
         model.members[&Uuid::from_u128(id)].handle.clone()
     };

@@ -210,6 +210,25 @@ fn should_add_a_member_whom_the_user_sub_topology_knows() {
 }
 
 #[test]
+fn should_add_nobody_who_is_deactivated_until_they_are_reactivated() {
+    let mut driver = with_project();
+    register(&mut driver, 2, "new@example.org");
+    set_activity(&mut driver, 3, "new@example.org", true);
+    send(&mut driver, with_id(add_member(OWNER, |_| {}), 4), AT);
+    set_activity(&mut driver, 5, "new@example.org", true);
+    settle(&mut driver);
+    set_activity(&mut driver, 6, "new@example.org", false);
+    send(&mut driver, with_id(add_member(OWNER, |_| {}), 7), AT);
+    settle(&mut driver);
+    let mut answers = outcomes(&mut driver);
+    answers.sort_by_key(Outcome::command_id);
+    let codes: Vec<&str> = answers.iter().map(code).collect();
+    assert_eq!(codes, ["accepted", "accepted", "user_deactivated", "accepted", "accepted", "accepted"]);
+    let reached: Vec<i64> = answers.iter().map(Outcome::sequence).collect();
+    assert_eq!([reached[1], reached[3], reached[4]], [2, 2, 3], "who is deactivated already is so without an event");
+}
+
+#[test]
 fn should_find_a_user_whatever_the_case_of_the_key() {
     let mut driver = with_project();
     register(&mut driver, 2, "new@example.org");

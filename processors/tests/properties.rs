@@ -11,7 +11,7 @@
 mod common;
 
 use common::*;
-use processors::{Decision, ProjectModel, decide, decide_added_member, decide_joined_pool, evolve};
+use processors::{Decision, LookedUp, ProjectModel, decide, decide_added_member, decide_joined_pool, evolve};
 use proptest::prelude::*;
 use schemas::{TicketCommand, TicketEvent, Workflow, WorkflowState, WorkflowTransition};
 use uuid::Uuid;
@@ -104,7 +104,8 @@ fn step(model: &mut ProjectModel, command: TicketCommand) -> Option<Vec<TicketEv
         Ok(Decision::Accepted(accepted)) => accepted,
         Ok(Decision::LookUpUser(command)) => {
             let who = ACTORS.into_iter().zip(0..).find(|(_, n)| command.user_key == format!("user{n}@example.org"));
-            decide_added_member(model, *command, who.map(|(id, _)| id), Some("user"), AT).ok()?
+            let user = who.map(|(user_id, _)| LookedUp { user_id, suggested_handle: Some("user"), deactivated: false });
+            decide_added_member(model, *command, user, AT).ok()?
         }
         Ok(Decision::LookUpPool(command)) => {
             let (known, open) = (command.pool != Some(no_project()), command.pool == Some(open_project()));

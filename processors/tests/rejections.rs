@@ -12,8 +12,8 @@
 mod common;
 
 use common::*;
-use processors::decide_user;
 use processors::fields::{CONTENT_MAX_BYTES, DATE_MAX_MS, DESCRIPTION_MAX_BYTES};
+use processors::{ActivityChange, Rejection, decide_activity, decide_user, evolve_user};
 use rstest::rstest;
 use schemas::{RegisterUser, TicketCommand, UserState, ids};
 use uuid::Uuid;
@@ -129,6 +129,7 @@ fn should_reject_update_project(#[case] command: TicketCommand, #[case] code: &s
 #[case::too_many_skills(add_member(OWNER, |c| c.skills = texts(51)), "skill_invalid")]
 #[case::handle(add_member(OWNER, |c| (c.handle, c.user_key) = (Some("a b".into()), "nobody@example.org".into())), "handle_invalid")]
 #[case::unknown(add_member(OWNER, |c| c.user_key = "nobody@example.org".into()), "user_unknown")]
+#[case::deactivated(add_member(OWNER, |c| c.user_key = "gone@example.org".into()), "user_deactivated")]
 #[case::already(add_member(OWNER, |c| c.user_key = "member@example.org".into()), "already_member")]
 #[case::update_of_no_member(update_member(OWNER, |c| (c.user_id, c.role) = (STRANGER, Some("boss".into()))), "member_not_found")]
 #[case::update_role(update_member(OWNER, |c| (c.user_id, c.role) = (MEMBER, Some("boss".into()))), "role_invalid")]
@@ -249,6 +250,71 @@ fn should_reject_register_user(#[case] command: RegisterUser, #[case] known: boo
     let known = known.then(UserState::default);
     let rejection = decide_user(known.as_ref(), command, AT).unwrap_err();
     assert_eq!(rejection.code(), code, "{rejection}");
+}
+
+#[rstest]
+#[case::create(create(MEMBER, |c| c.title = String::new()), Some("actor_deactivated"))]
+#[case::update(update_project(MEMBER, |_| {}), Some("actor_deactivated"))]
+#[case::watch(watch(MEMBER, |c| c.number = 1), Some("actor_deactivated"))]
+#[case::assignee(create(OWNER, |c| (c.assignee_id, c.due_date) = (Some(MEMBER), Some(-1))), Some("assignee_deactivated"))]
+#[case::assign(assign(OWNER, |c| (c.number, c.assignee_id, c.expected_version) = (2, MEMBER, Some(7))), Some("assignee_deactivated"))]
+#[case::assign_what_they_have(assign(OWNER, |c| (c.number, c.assignee_id) = (1, MEMBER)), Some("assignee_deactivated"))]
+#[case::import(import(OWNER, |c| c.assignee_id = Some(MEMBER)), None)]
+#[case::unassign(unassign(OWNER, |c| c.number = 1), None)]
+#[case::edit(edit(OWNER, |c| (c.number, c.title) = (1, Some("B".into()))), None)]
+#[case::update_member(update_member(OWNER, |c| (c.user_id, c.available) = (MEMBER, Some(true))), None)]
+#[case::remove(remove_member(OWNER, |c| c.user_id = MEMBER), None)]
+fn should_let_a_deactivated_member_do_and_be_given_nothing(#[case] command: TicketCommand, #[case] code: Option<&str>) {
+    let mut world = world();
+    assert!(tell_activity(&mut world, MEMBER, true));
+    assert_eq!(refusal(&world, command.clone()).as_ref().map(Rejection::code), code);
+    assert!(tell_activity(&mut world, MEMBER, false));
+    let now = refusal(&world, command).map(|rejection| rejection.code());
+    assert!(now.is_none_or(|now| !now.ends_with("_deactivated")), "{now:?}");
+}
+
+#[rstest]
+#[case::by_another(STRANGER, false, true, Some(false), Err("insufficient_role"))]
+#[case::unknown_by_another(STRANGER, false, true, None, Err("insufficient_role"))]
+#[case::unknown(ADMIN, true, true, None, Err("user_unknown"))]
+#[case::by_oneself(ids::user_id("ana@example.org"), false, true, Some(false), Ok(true))]
+#[case::by_an_admin(ADMIN, true, true, Some(false), Ok(true))]
+#[case::again(ADMIN, true, true, Some(true), Ok(false))]
+#[case::back_by_oneself(ids::user_id("ana@example.org"), false, false, Some(true), Err("insufficient_role"))]
+#[case::back_unknown(ADMIN, true, false, None, Err("user_unknown"))]
+#[case::back_by_an_admin(ADMIN, true, false, Some(true), Ok(true))]
+#[case::back_again(ADMIN, true, false, Some(false), Ok(false))]
+fn should_let_admins_and_oneself_deactivate_and_only_admins_reactivate(
+    #[case] actor_id: Uuid,
+    #[case] actor_admin: bool,
+    #[case] deactivated: bool,
+    #[case] was: Option<bool>,
+    #[case] expected: Result<bool, &str>,
+) {
+    let known = was.map(|deactivated| UserState { sequence: 4, deactivated, ..UserState::default() });
+    let (command_id, correlation_id, user_key) = (Uuid::from_u128(9), Uuid::nil(), "ana@example.org".to_owned());
+    let change = ActivityChange { command_id, correlation_id, actor_id, actor_admin, user_key, deactivated };
+    let decided = decide_activity(known.as_ref(), &change, AT).map_err(|rejection| rejection.code());
+    assert_eq!(decided.as_ref().map(Option::is_some).map_err(|code| *code), expected);
+    if let Ok(Some(event)) = decided {
+        let (_, state) = evolve_user(&event);
+        assert_eq!((state.deactivated, state.sequence), (deactivated, 5));
+    }
+}
+
+#[test]
+fn should_keep_what_a_membership_is_while_its_user_is_deactivated() {
+    let mut world = world();
+    let before = world.members[&MEMBER].clone();
+    assert!(!tell_activity(&mut world, STRANGER, true), "no member");
+    assert!(!tell_activity(&mut world, MEMBER, false), "is active");
+    assert!(tell_activity(&mut world, MEMBER, true));
+    assert!(!tell_activity(&mut world, MEMBER, true), "told again");
+    accept(&mut world, 90, update_member(OWNER, |c| (c.user_id, c.skills) = (MEMBER, Some(texts(1)))));
+    assert!(world.members[&MEMBER].deactivated, "whoever changes the membership does not reactivate the user");
+    assert!(tell_activity(&mut world, MEMBER, false));
+    accept(&mut world, 91, update_member(OWNER, |c| (c.user_id, c.skills) = (MEMBER, Some(Vec::new()))));
+    assert_eq!(world.members[&MEMBER], before);
 }
 
 #[test]

@@ -97,9 +97,16 @@ fn said(event: &TicketEvent) -> Map<String, Value> {
         TicketEvent::ProjectMemberAdded(e) => json!({
             "role": e.role, "capacity": e.capacity, "skills": e.skills, "available": e.available,
         }),
-        TicketEvent::ProjectMemberUpdated(e) => json!({
-            "role": e.role, "capacity": e.capacity, "skills": e.skills, "available": e.available,
-        }),
+        TicketEvent::ProjectMemberUpdated(e) => {
+            let mut said = json!({
+                "role": e.role, "capacity": e.capacity, "skills": e.skills, "available": e.available,
+            });
+            // Rows from before there was such a thing say nothing of it either.
+            if let (true, Value::Object(said)) = (e.deactivated, &mut said) {
+                said.insert("deactivated".to_owned(), json!(true));
+            }
+            said
+        }
         TicketEvent::TicketCreated(e) => json!({
             "title": e.title, "description": text(&e.description), "priority": e.priority, "status": e.status,
             "labels": e.labels, "assigneeId": e.assignee_id, "dueDate": e.due_date,

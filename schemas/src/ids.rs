@@ -24,6 +24,9 @@ pub const NAMESPACE_MAIL: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c
 /// Namespace of the ids of deliveries to webhooks.
 pub const NAMESPACE_DELIVERY: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b0a);
 
+/// Namespace of what changes of memberships are called by that a change of the user led to.
+pub const NAMESPACE_MEMBERSHIP: Uuid = Uuid::from_u128(0x2b1d_0c1e_7a54_4d0e_9a3f_5e1c_8d20_4b0b);
+
 /// Id of the project with this key. One partition so decides who gets a key.
 #[must_use]
 pub fn project_id(key: &str) -> Uuid {
@@ -72,6 +75,15 @@ pub fn assignment_id(ticket: Uuid, round: i64) -> Uuid {
     name[..16].copy_from_slice(ticket.as_bytes());
     name[16..].copy_from_slice(&round.to_be_bytes());
     Uuid::new_v5(&NAMESPACE_ASSIGNMENT, &name)
+}
+
+/// What stands in for the command where it changes memberships of a user in many projects.
+#[must_use]
+pub fn membership_id(command: Uuid, project: Uuid) -> Uuid {
+    let mut name = [0; 32];
+    name[..16].copy_from_slice(command.as_bytes());
+    name[16..].copy_from_slice(project.as_bytes());
+    Uuid::new_v5(&NAMESPACE_MEMBERSHIP, &name)
 }
 
 /// Id of the notification that tells `user` of `event`.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::command::{AddMember, ConfigureAssignment};
-use crate::record::internal_record;
+use crate::record::{internal_record, record_enum};
 
 internal_record! {
     /// Asks the user sub-topology whether the user that `AddMember` names is known. Keyed by user key.
@@ -21,7 +21,7 @@ internal_record! {
 
 internal_record! {
     /// Answers [`UserLookupRequested`]. Keyed by project.
-    UserLookupReplied = 302 {
+    UserLookupReplied = 312 version 2 {
         /// The command that waits for the answer.
         command: AddMember,
         /// Value of the command's reply-to header.
@@ -30,7 +30,37 @@ internal_record! {
         user_id: Option<Uuid>,
         /// Handle that the e-mail's local part or the login suggests.
         suggested_handle: Option<String>,
+        /// Whether the user may do nothing any more, and so cannot become a member.
+        #[serde(default)]
+        deactivated: bool,
     }
+}
+
+internal_record! {
+    /// A user was deactivated or reactivated, or is said to be so again. One for each partition of projects, keyed by any id that lies there.
+    UserActivityTold = 311 {
+        /// Id that ties together everything one request caused.
+        correlation_id: Uuid,
+        /// Id of the command that led to it.
+        causation_id: Uuid,
+        /// Id of the user: the `UUIDv5` of the user key.
+        user_id: Uuid,
+        /// User who made the change.
+        changed_by: Uuid,
+        /// Whether the user may do nothing any more.
+        deactivated: bool,
+    }
+}
+
+record_enum! {
+    /// What the user sub-topology tells that of tickets, in one order for each user and partition of projects.
+    UserTold {
+        /// The answer to a question.
+        UserLookupReplied(UserLookupReplied),
+        /// A user was deactivated or reactivated.
+        UserActivityTold(UserActivityTold),
+    }
+    get {}
 }
 
 internal_record! {

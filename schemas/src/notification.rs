@@ -207,7 +207,7 @@ state_record! {
 
 state_record! {
     /// A user's inbox. Key: user id (16 bytes).
-    InboxState = 441 version 2 {
+    InboxState = 446 version 3 {
         /// Sequence last given to a record of `notifications`; 0: none yet.
         sequence: i64,
         /// What the user wants to hear of.
@@ -228,5 +228,8 @@ state_record! {
         /// How many further ones it only counts.
         #[serde(default)]
         more: i32,
+        /// Whether the user may do nothing any more, and so is told nothing.
+        #[serde(default)]
+        deactivated: bool,
     }
 }

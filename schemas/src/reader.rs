@@ -465,6 +465,8 @@ pub struct UserRow {
     pub created_at: i64,
     /// What the user wants to hear of.
     pub preferences: Preferences,
+    /// Whether the user may do nothing any more.
+    pub deactivated: bool,
 }
 
 /// An outcome in the read model.

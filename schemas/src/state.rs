@@ -56,7 +56,7 @@ state_record! {
 
 state_record! {
     /// A membership. Key: project id, user id (32 bytes).
-    MemberState = 403 {
+    MemberState = 444 version 2 {
         /// Name for @handle, unique in the project.
         handle: String,
         /// Role in the project: owner, maintainer, member or viewer.
@@ -68,6 +68,9 @@ state_record! {
         skills: Vec<String>,
         /// Whether the member can be given work (false: away).
         available: bool,
+        /// Whether the user may do nothing any more: is given no work, available or not.
+        #[serde(default)]
+        deactivated: bool,
     }
 }
 
@@ -148,7 +151,7 @@ state_record! {
 
 state_record! {
     /// A user. Key: user key.
-    UserState = 440 version 3 {
+    UserState = 445 version 4 {
         /// Id of the user: the `UUIDv5` of the user key.
         user_id: Uuid,
         /// E-mail in lower case; none for a placeholder.
@@ -168,6 +171,9 @@ state_record! {
         /// What the user wants to hear of.
         #[serde(default)]
         preferences: crate::event::Preferences,
+        /// Whether the user may do nothing any more.
+        #[serde(default)]
+        deactivated: bool,
     }
 }
 

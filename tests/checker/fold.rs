@@ -78,13 +78,15 @@ impl Project {
             TicketEvent::ProjectMemberAdded(e) => {
                 let (handle, role, skills) = (e.handle.clone(), e.role.clone(), e.skills.clone());
                 let (capacity, available) = (e.capacity, e.available);
-                self.members.insert(e.user_id, MemberState { handle, role, capacity, skills, available });
+                let deactivated = false;
+                self.members.insert(e.user_id, MemberState { handle, role, capacity, skills, available, deactivated });
                 self.count();
             }
             TicketEvent::ProjectMemberUpdated(e) => {
                 let (handle, role, skills) = (e.handle.clone(), e.role.clone(), e.skills.clone());
                 let (capacity, available) = (e.capacity, e.available);
-                self.members.insert(e.user_id, MemberState { handle, role, capacity, skills, available });
+                let deactivated = e.deactivated;
+                self.members.insert(e.user_id, MemberState { handle, role, capacity, skills, available, deactivated });
                 self.count();
             }
             TicketEvent::ProjectMemberRemoved(e) => {

@@ -111,6 +111,7 @@ fn users(seen: &Seen) -> Entries<UserState> {
             created_at: user.created_at,
             sequence: user.sequence,
             preferences: user.preferences,
+            deactivated: user.deactivated,
         };
         users.insert(key.into_bytes(), state);
     }

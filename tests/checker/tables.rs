@@ -179,7 +179,8 @@ fn users(seen: &Seen, is_in: impl Fn(&Place) -> bool) -> Vec<Value> {
     for (_, event) in seen.users.iter().filter(|(at, _)| is_in(at)) {
         let user = UserEvent::into_user(event.clone());
         let row = json!({"id": user.user_id, "email": user.email, "name": user.name, "role": user.role,
-            "source": user.login_source, "login": user.login, "sequence": user.sequence, "created_at": user.created_at});
+            "source": user.login_source, "login": user.login, "sequence": user.sequence, "created_at": user.created_at,
+            "deactivated": user.deactivated});
         users.insert(user.user_id, row);
     }
     users.into_values().collect()

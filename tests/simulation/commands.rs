@@ -379,9 +379,22 @@ fn about_oneself(rng: &mut SmallRng) -> Message {
         let own = ReadNotifications { command_id, actor_id, correlation_id, user_key, up_to, ..Default::default() };
         UserCommand::from(own)
     };
+    let command = activity(&command).unwrap_or(command);
     let mut value = Vec::new();
     command.encode(&mut value).expect("a command fits its schema");
     message(rng, USER_COMMANDS, &key, value, command.command_id(), command.type_name())
+}
+
+/// What an admin sends now and then in the place of a command: that somebody is to do nothing any more, and more often that they are. No draw
+/// of its own, as with traces.
+fn activity(of: &UserCommand) -> Option<UserCommand> {
+    let (command_id, correlation_id, user_key) = (of.command_id(), of.correlation_id(), of.user_key().to_owned());
+    let actor_admin = true;
+    match command_id.as_u128() % 16 {
+        0 => Some(DeactivateUser { command_id, correlation_id, actor_admin, user_key, ..Default::default() }.into()),
+        1..4 => Some(ReactivateUser { command_id, correlation_id, actor_admin, user_key, ..Default::default() }.into()),
+        _ => None,
+    }
 }
 
 fn ticket(command: impl Into<TicketCommand>, rng: &mut SmallRng) -> Message {

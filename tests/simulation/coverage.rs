@@ -18,6 +18,7 @@ pub(crate) const CLOSED: &str = "closed in order";
 pub(crate) const MOVED: &str = "project moved to another pool";
 pub(crate) const ARCHIVED: &str = "project archived, and one no more";
 pub(crate) const OWN_WORKFLOW: &str = "workflow of its own, and a move after";
+pub(crate) const DEACTIVATED: &str = "membership of somebody deactivated";
 pub(crate) const WIPED: &str = "state directory deleted";
 
 impl Coverage {
@@ -38,7 +39,8 @@ impl Coverage {
     /// The kinds of mishap that never came.
     pub(crate) fn missing(&self) -> Vec<String> {
         let others =
-            [LOST_COMMIT, LOST_ANSWER, TOLD, DIGEST, MOVED, ARCHIVED, OWN_WORKFLOW, CLOSED, WIPED].map(str::to_owned);
+            [LOST_COMMIT, LOST_ANSWER, TOLD, DIGEST, MOVED, ARCHIVED, OWN_WORKFLOW, DEACTIVATED, CLOSED, WIPED]
+                .map(str::to_owned);
         let all = Step::ALL.into_iter().map(Self::crash).chain(others);
         all.filter(|what| !self.0.contains_key(what)).collect()
     }

@@ -99,7 +99,7 @@ pub(crate) struct Told<'a> {
 }
 
 /// Holds the notifications against the events: each that was due is there once, with its reason, and no other. Those that somebody who ever
-/// muted something may have missed may be missing.
+/// muted something or was deactivated may have missed may be missing.
 pub(crate) fn check(events: &[TicketEvent], users: &[UserEvent], told: &Told<'_>) -> Result<usize, String> {
     let mut projects: BTreeMap<Uuid, Project> = BTreeMap::new();
     let mut due: BTreeMap<(Uuid, Uuid), &str> = BTreeMap::new();
@@ -108,8 +108,9 @@ pub(crate) fn check(events: &[TicketEvent], users: &[UserEvent], told: &Told<'_>
         due.extend(told.into_iter().map(|(user, reason)| ((event.event_id(), user), reason)));
     }
     let muted = |event: &UserEvent| match event {
-        UserEvent::UserUpdated(e) => Some(e.user_id)
-            .filter(|_| !e.preferences.muted_kinds.is_empty() || !e.preferences.muted_projects.is_empty()),
+        UserEvent::UserUpdated(e) => Some(e.user_id).filter(|_| {
+            e.deactivated || !e.preferences.muted_kinds.is_empty() || !e.preferences.muted_projects.is_empty()
+        }),
         UserEvent::UserCreated(_) => None,
     };
     let muted: BTreeSet<Uuid> = users.iter().filter_map(muted).collect();
@@ -150,7 +151,7 @@ fn mails(users: &[UserEvent], made: &BTreeMap<Uuid, Vec<&NotificationCreated>>, 
     for user in users {
         let user = user.clone().into_user();
         addresses.extend(user.email.map(|email| (user.user_id, email)));
-        if user.preferences.email == "none" {
+        if user.preferences.email == "none" || user.deactivated {
             declined.insert(user.user_id);
         }
     }

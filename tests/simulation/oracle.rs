@@ -39,6 +39,8 @@ pub(crate) struct Seen {
     pub(crate) archived: bool,
     /// Whether a project had a workflow of its own, and tickets were moved after.
     pub(crate) own_workflow: bool,
+    /// How often a membership was told that its user was deactivated.
+    pub(crate) deactivated: usize,
 }
 
 pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Result<Seen> {
@@ -46,6 +48,7 @@ pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Resu
     let events = decoded(broker, TICKET_EVENTS, TicketEvent::decode)?;
     crate::pools::check(&events, &stores[POOL_LOADS], &stores[POOL_TICKETS]).map_err(anyhow::Error::msg)?;
     let users = decoded(broker, USER_EVENTS, UserEvent::decode)?;
+    let deactivated = activity(&events, &users)?;
     let notifications = decoded(broker, NOTIFICATIONS, Notification::decode)?;
     let mails = decoded(broker, EMAIL_OUTBOX, Mail::decode)?;
     let mut waiting = BTreeSet::new();
@@ -67,7 +70,32 @@ pub(crate) fn check(broker: &dyn Broker, stores: &Stores, sent: &[Sent]) -> Resu
         |event: &TicketEvent| matches!(event, TicketEvent::ProjectUpdated(event) if event.workflow.is_some());
     let moves = |event: &TicketEvent| matches!(event, TicketEvent::TicketStatusUpdated(_));
     let own_workflow = events.iter().skip_while(|event| !configures(event)).any(moves);
-    Ok(Seen { told, digests, moved: events.iter().filter(joins).count(), archived, own_workflow })
+    Ok(Seen { told, digests, moved: events.iter().filter(joins).count(), archived, own_workflow, deactivated })
+}
+
+/// Memberships are told of what becomes of their users, but for those of whoever made the project, who was not looked up.
+fn activity(events: &[TicketEvent], users: &[UserEvent]) -> Result<usize> {
+    let users = users.iter().map(|event| event.clone().into_user()).map(|user| (user.user_id, user.deactivated));
+    let users: BTreeMap<Uuid, bool> = users.collect();
+    let (mut members, mut owners, mut told) = (BTreeMap::new(), BTreeSet::new(), 0);
+    for event in events {
+        let project = event.project_id();
+        match event {
+            TicketEvent::ProjectCreated(e) => drop(owners.insert((project, e.owner_id))),
+            TicketEvent::ProjectMemberAdded(e) => drop(members.insert((project, e.user_id), false)),
+            TicketEvent::ProjectMemberUpdated(e) => {
+                let before = members.insert((project, e.user_id), e.deactivated);
+                told += usize::from(e.deactivated && before == Some(false));
+            }
+            TicketEvent::ProjectMemberRemoved(e) => drop(members.remove(&(project, e.user_id))),
+            _ => {}
+        }
+    }
+    for (member, deactivated) in members.iter().filter(|(member, _)| !owners.contains(member)) {
+        let user = users.get(&member.1).copied().unwrap_or_default();
+        ensure!(user == *deactivated, "member {member:?}: deactivated is {deactivated}, but {user} of the user");
+    }
+    Ok(told)
 }
 
 fn decoded<T>(

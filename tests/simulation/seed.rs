@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use topology::Step;
 
 use crate::commands::{Commands, Message, last_words};
-use crate::coverage::{ARCHIVED, Coverage, DIGEST, MOVED, OWN_WORKFLOW, TOLD};
+use crate::coverage::{ARCHIVED, Coverage, DEACTIVATED, DIGEST, MOVED, OWN_WORKFLOW, TOLD};
 use crate::oracle::Sent;
 use crate::world::World;
 use crate::{compare, oracle, records, reference};
@@ -182,6 +182,7 @@ impl Run {
             (seen.digests > 0, DIGEST),
             (seen.archived, ARCHIVED),
             (seen.own_workflow, OWN_WORKFLOW),
+            (seen.deactivated > 0, DEACTIVATED),
         ];
         for (_, what) in kinds.into_iter().filter(|(seen, _)| *seen) {
             self.world.luck.lock().coverage.count(what);

@@ -10,7 +10,7 @@ use super::token::Identity;
 use crate::problem::Problem;
 use crate::state::AppState;
 
-/// Proof that the request came with a valid bearer token. Cookies do not count, so there is nothing to forge across sites.
+/// Proof that the request came with a valid bearer token of somebody who is not deactivated. Cookies do not count, so there is nothing to forge across sites.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller(pub(crate) Arc<Identity>);
 
@@ -25,9 +25,14 @@ impl FromRequestParts<AppState> for Caller {
         let Some((_, token)) = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
             return Err(Problem::unauthorized("token_missing", "the scheme must be Bearer"));
         };
-        state
-            .verified(token.trim())
-            .map(Self)
-            .map_err(|error| Problem::unauthorized("token_invalid", error.to_string()))
+        let identity =
+            state.verified(token.trim()).map_err(|error| Problem::unauthorized("token_invalid", error.to_string()))?;
+        if state.is_deactivated(identity.user_id).await {
+            return Err(Problem::forbidden(
+                "actor_deactivated",
+                "you are deactivated: only an admin can reactivate you",
+            ));
+        }
+        Ok(Self(identity))
     }
 }

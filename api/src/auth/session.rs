@@ -13,7 +13,7 @@ use crate::state::AppState;
 /// Name of the cookie.
 pub(crate) const SESSION_COOKIE: &str = "syncroboard_session";
 
-/// Who looks at a page; none if there is no valid cookie.
+/// Who looks at a page; none if there is no valid cookie, or they are deactivated.
 #[derive(Debug, Clone)]
 pub(crate) struct Visitor(pub(crate) Option<Arc<Identity>>);
 
@@ -25,7 +25,9 @@ impl FromRequestParts<AppState> for Visitor {
         let token = cookies
             .flat_map(|header| header.split(';'))
             .find_map(|pair| pair.trim().strip_prefix(SESSION_COOKIE)?.strip_prefix('='));
-        Ok(Self(token.and_then(|token| state.verified(token).ok())))
+        let Some(identity) = token.and_then(|token| state.verified(token).ok()) else { return Ok(Self(None)) };
+        let deactivated = state.is_deactivated(identity.user_id).await;
+        Ok(Self((!deactivated).then_some(identity)))
     }
 }
 

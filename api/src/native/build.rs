@@ -2,9 +2,9 @@
 
 use schemas::{
     AddMember, AssignTicket, CommentTicket, ConfigureAssignment, ConfigureWorkflow, CreateProject, CreateTicket,
-    DeleteTicket, EditTicket, ImportTicket, MoveTicket, ReadNotifications, RegisterUser, RemoveMember, TicketCommand,
-    UnassignTicket, UnwatchTicket, UpdateMember, UpdatePreferences, UpdateProject, UserCommand, WatchTicket, Workflow,
-    WorkflowState, WorkflowTransition, ids,
+    DeactivateUser, DeleteTicket, EditTicket, ImportTicket, MoveTicket, ReactivateUser, ReadNotifications,
+    RegisterUser, RemoveMember, TicketCommand, UnassignTicket, UnwatchTicket, UpdateMember, UpdatePreferences,
+    UpdateProject, UserCommand, WatchTicket, Workflow, WorkflowState, WorkflowTransition, ids,
 };
 use uuid::Uuid;
 
@@ -54,12 +54,13 @@ macro_rules! user_record {
 }
 
 /// The names of the commands about users.
-pub(super) const USER_TYPES: [&str; 3] = ["RegisterUser", "UpdatePreferences", "ReadNotifications"];
+pub(super) const USER_TYPES: [&str; 5] =
+    ["RegisterUser", "UpdatePreferences", "ReadNotifications", "DeactivateUser", "ReactivateUser"];
 
 /// The names of all commands, for messages.
 pub(super) const TYPES: &str = "CreateProject, UpdateProject, ConfigureWorkflow, ConfigureAssignment, AddMember, UpdateMember, RemoveMember, CreateTicket, ImportTicket, \
      EditTicket, MoveTicket, AssignTicket, UnassignTicket, CommentTicket, WatchTicket, UnwatchTicket, DeleteTicket, RegisterUser, \
-     UpdatePreferences, ReadNotifications";
+     UpdatePreferences, ReadNotifications, DeactivateUser, ReactivateUser";
 
 /// Builds a command of `ticket.commands`.
 pub(crate) fn ticket_command(
@@ -125,7 +126,11 @@ pub(crate) fn user_command(
         .opt_string("user")?
         .map(|text| user_key(&text).ok_or_else(|| FieldError::invalid("user", "an e-mail address or source:login")));
     let key = named.transpose()?.unwrap_or_else(|| own_key.to_owned());
-    let command = if kind == "UpdatePreferences" {
+    let command = if kind == "DeactivateUser" {
+        user_record!(by, key, DeactivateUser {})
+    } else if kind == "ReactivateUser" {
+        user_record!(by, key, ReactivateUser {})
+    } else if kind == "UpdatePreferences" {
         let muted_kinds = from.opt_strings("mutedKinds")?;
         let muted_projects = from.opt_strings("mutedProjects")?;
         let muted_projects = muted_projects.map(|texts| texts.iter().map(|text| project_id(text)).collect());

@@ -40,7 +40,7 @@ const PRIORITY: (Need, &str, &str) = (Optional, "priority", "`LOW`, `MEDIUM`, `H
 const LABELS: (Need, &str, &str) = (Optional, "labels", "list of texts");
 const DUE: (Need, &str, &str) = (Optional, "dueDate", "a time");
 
-const COMMANDS: [Documented; 20] = [
+const COMMANDS: [Documented; 22] = [
     Documented {
         name: "RegisterUser",
         who: "oneself, administrators",
@@ -303,6 +303,18 @@ const COMMANDS: [Documented; 20] = [
             (Or, "notificationId", "the one that was read"),
         ],
         examples: &[r#"{"type": "ReadNotifications", "upTo": 0}"#],
+    },
+    Documented {
+        name: "DeactivateUser",
+        who: "oneself, administrators",
+        fields: &[(Optional, "user", "an e-mail address or `source:login`; the sender if missing")],
+        examples: &[r#"{"type": "DeactivateUser", "user": "github:octocat"}"#],
+    },
+    Documented {
+        name: "ReactivateUser",
+        who: "administrators",
+        fields: &[(Optional, "user", "an e-mail address or `source:login`; the sender if missing")],
+        examples: &[r#"{"type": "ReactivateUser", "user": "github:octocat"}"#],
     },
 ];
 

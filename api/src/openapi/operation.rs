@@ -245,7 +245,7 @@ impl Operation {
     /// It needs a token.
     pub(super) fn secure(&mut self) {
         self.secured = true;
-        self.refuse(&["token_missing", "token_invalid", "rate_limited", "unavailable"]);
+        self.refuse(&["token_missing", "token_invalid", "actor_deactivated", "rate_limited", "unavailable"]);
     }
 
     /// As the document has it.

@@ -15,9 +15,11 @@ pub(super) const IF_MATCH_FAILED: &str = "version_conflict, If-Match";
 pub(super) const IF_MATCH_FAILED_FOR_WORKFLOW: &str = "workflow_conflict, If-Match";
 
 /// What is refused by the rules about tickets, projects, people and webhooks.
-const RULES: [(&str, &str); 59] = [
+const RULES: [(&str, &str); 62] = [
+    ("actor_deactivated", "The caller is deactivated, and may do nothing."),
     ("already_imported", "The external reference was imported before."),
     ("already_member", "The user is a member already."),
+    ("assignee_deactivated", "The assignee is deactivated, and is given no work."),
     ("assignee_is_viewer", "The assignee is a viewer, who does not work on tickets."),
     ("assignee_not_a_member", "The assignee is no member of the project."),
     ("capacity_invalid", "A capacity is 0 to 1,000,000."),
@@ -69,6 +71,7 @@ const RULES: [(&str, &str); 59] = [
         "The workflow has no such way from the ticket's state; `allowed` names those that there are.",
     ),
     ("url_invalid", "The address is not one that is delivered to."),
+    ("user_deactivated", "The user is deactivated, and cannot become a member."),
     ("user_unknown", "There is no such user, or the caller may not see them."),
     ("version_conflict", "The ticket has another version by now."),
     ("workflow_conflict", "The workflow is another one by now."),

@@ -5,6 +5,7 @@ use schemas::reader::UserRow;
 use schemas::{CommandAccepted, ids};
 use uuid::Uuid;
 
+use super::users::key_of;
 use crate::access;
 use crate::answer::Answer;
 use crate::extract::{Body, Path, Reader, Writer};
@@ -92,11 +93,7 @@ async fn named_user(state: &AppState, fields: &mut Fields) -> Result<String, Ear
     if let Some(id) = hyphenated(&text) {
         let user: Option<UserRow> = state.read_model().user(id).await?;
         let user = user.ok_or_else(|| Problem::not_found("user", &text))?;
-        return match (user.email, user.source, user.login) {
-            (Some(email), ..) => Ok(email),
-            (None, Some(source), Some(login)) => Ok(ids::placeholder_key(&source, &login)),
-            _ => Err(Problem::not_found("user", &text).into()),
-        };
+        return key_of(&user).ok_or_else(|| Problem::not_found("user", &text).into());
     }
     user_key(&text).ok_or_else(|| FieldError::invalid(name, PERSON).into())
 }

@@ -1,10 +1,12 @@
-//! `/users`, `/users/{id}` and `/users/me`.
+//! `/users`, `/users/{id}` and `/users/me`, and whether somebody may do anything: `/users/{id}/deactivate`, `/users/{id}/reactivate`.
 
 use axum::extract::State;
+use schemas::ids;
+use schemas::reader::UserRow;
 
 use crate::answer::Answer;
 use crate::extract::{Body, Path, Reader, Writer};
-use crate::fields::person_id;
+use crate::fields::{person_id, user_key};
 use crate::native::{Command, user_command};
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -30,6 +32,57 @@ pub(crate) async fn read(
         None => None,
     };
     user.map(|user| Answer::ok(User::from(user))).ok_or_else(|| Problem::not_found("user", &text))
+}
+
+/// Of oneself, or by an administrator.
+pub(crate) async fn deactivate(
+    State(state): State<AppState>,
+    Path(text): Path<String>,
+    writer: Writer,
+    body: Body,
+) -> Result<Answer, Early> {
+    change_activity(&state, "DeactivateUser", &text, &writer, body).await
+}
+
+/// By an administrator.
+pub(crate) async fn reactivate(
+    State(state): State<AppState>,
+    Path(text): Path<String>,
+    writer: Writer,
+    body: Body,
+) -> Result<Answer, Early> {
+    change_activity(&state, "ReactivateUser", &text, &writer, body).await
+}
+
+async fn change_activity(
+    state: &AppState,
+    kind: &str,
+    text: &str,
+    writer: &Writer,
+    body: Body,
+) -> Result<Answer, Early> {
+    let unknown = || Problem::not_found("user", text);
+    let id = person_id(text).filter(|&id| writer.identity.admin || id == writer.identity.user_id);
+    let id = id.ok_or_else(unknown)?;
+    // Of an id only the read model knows whose it is.
+    let key = match user_key(text) {
+        Some(key) => key,
+        None => state.read_model().user(id).await?.as_ref().and_then(key_of).ok_or_else(unknown)?,
+    };
+    let command = user_command(kind, body.0, &key, writer.envelope())?;
+    let done = submit(state, writer, &Command::User(command)).await?;
+    state.forget_deactivated();
+    let user = state.read_model().user(id).await?.ok_or_else(unknown)?;
+    Ok(Answer::ok(User::from(user)).after(&done))
+}
+
+/// What commands name a user by.
+pub(super) fn key_of(user: &UserRow) -> Option<String> {
+    match (&user.email, &user.source, &user.login) {
+        (Some(email), ..) => Some(email.clone()),
+        (None, Some(source), Some(login)) => Some(ids::placeholder_key(source, login)),
+        _ => None,
+    }
 }
 
 /// Registers someone: `{ email, name }`, or a placeholder `{ source, login, name? }`.

@@ -1,5 +1,7 @@
 //! The registration of whoever comes with a token for the first time.
 
+use std::sync::atomic::Ordering;
+
 use axum::http::Method;
 use serde_json::{Value, json};
 
@@ -47,4 +49,23 @@ async fn should_not_register_again_whom_the_read_model_knows() {
     world.send("ada", Method::POST, "/projects", Value::Null).await;
     assert!(world.log.sent_users().is_empty());
     assert_eq!(ids::user_id("ada@example.org"), user("ada"));
+}
+
+#[tokio::test]
+async fn should_refuse_whoever_is_deactivated_before_anything_is_sent() {
+    let world = World::new();
+    world.ticket(1, "one");
+    world.log.decide(|command| Answer::Outcome(accepted(command, 1)));
+    world.model.tables().users.iter_mut().find(|row| row.id == user("bob")).unwrap().deactivated = true;
+    let change = json!({ "status": "DONE" });
+    for (method, path) in [(Method::GET, "/users/me"), (Method::PATCH, "/tickets/WEB-1/status")] {
+        world.send("bob", method, path, change.clone()).await.problem(403, "actor_deactivated");
+    }
+    assert!(world.log.sent().is_empty());
+    // What was read last counts while nothing can be read, and writes of others go on.
+    world.send("ada", Method::PATCH, "/tickets/WEB-1/status", change.clone()).await;
+    world.model.down.store(true, Ordering::SeqCst);
+    world.send("bob", Method::PATCH, "/tickets/WEB-1/status", change.clone()).await.problem(403, "actor_deactivated");
+    world.send("ada", Method::PATCH, "/tickets/WEB-1/status", change).await;
+    assert_eq!(world.log.sent().len(), 2);
 }

@@ -14,7 +14,7 @@ use super::ticket_list::ListStatement;
 use super::write::{READ_ALL, READ_ONE};
 use super::{Grants, PostgresConfig, deliveries, history, mails, migrate, search};
 use crate::read_model::{Assignee, Period, TicketOrder, TicketQuery, Words};
-use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD};
+use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, DEACTIVATED, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
 #[path = "../../../tests/support/services.rs"]
 mod services;
@@ -25,7 +25,7 @@ const FILL: &str = "
     INSERT INTO projects SELECT pg_temp.id('p', n), 'P' || n, 'Project ' || n, '', pg_temp.id('u', n), FALSE, n, n
         FROM generate_series(0, 10000) n;
     INSERT INTO project_sequences SELECT pg_temp.id('p', n), 1000 FROM generate_series(0, 10000) n;
-    INSERT INTO users SELECT pg_temp.id('u', n), n || '@example.org', 'User ' || n, 'member', NULL, NULL, 1, n
+    INSERT INTO users SELECT pg_temp.id('u', n), n || '@example.org', 'User ' || n, 'member', NULL, NULL, 1, n, '{}', n % 500 = 7
         FROM generate_series(0, 10000) n;
     INSERT INTO members SELECT pg_temp.id('p', n), pg_temp.id('u', (n * 7 + m * 131) % 10001), 'm' || m, 'member', 10, '{rust}', TRUE
         FROM generate_series(0, 10000) n, generate_series(1, 5) m ON CONFLICT DO NOTHING;
@@ -56,7 +56,7 @@ const FILL: &str = "
 /// What the program asks, other than lists of tickets.
 fn questions() -> Vec<String> {
     let mut questions: Vec<String> =
-        [OUTCOME, PROJECT_SEQUENCE, ANY_SEQUENCE, STATUS_COUNTS, BOARD_COUNTS].map(str::to_owned).into();
+        [OUTCOME, PROJECT_SEQUENCE, ANY_SEQUENCE, STATUS_COUNTS, BOARD_COUNTS, DEACTIVATED].map(str::to_owned).into();
     questions.extend([sql::all_projects(), sql::projects_of_member(), sql::project(), sql::members(), sql::member()]);
     questions.extend([sql::user(), users_sql(), sql::ticket_by_id(), sql::ticket_by_number(), sql::board_column()]);
     questions.extend([sql::comments(), sql::comment(), sql::watchers()]);

@@ -1,6 +1,6 @@
 //! The answers to what can be asked of the read model. Each costs what it returns: none walks through a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use schemas::Outcome;
@@ -18,7 +18,7 @@ use crate::read_model::{
     Answer, BOARD_COLUMN_PAGE, Board, BoardColumn, DeliveryCursor, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel,
     SearchCursor, TicketCard, TicketCursor, TicketQuery, Words, page_size,
 };
-use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD, USER};
+use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, DEACTIVATED, OUTCOME, PROJECT_SEQUENCE, UNREAD, USER};
 
 /// How long to wait before looking again whether a sequence is reached, when no one tells; it doubles up to the second.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
@@ -309,6 +309,13 @@ impl ReadModel for PostgresReadModel {
             }
             let users = fetch(db, users_sql(), arguments![ids], rows::user).await?;
             Ok(users.into_iter().map(|user| (user.id, user)).collect())
+        }))
+    }
+
+    fn deactivated_users(&self) -> Answer<'_, HashSet<Uuid>> {
+        Box::pin(self.ask(async move |db| {
+            let users: Vec<Uuid> = sqlx::query_scalar(DEACTIVATED).fetch_all(db).await?;
+            Ok(users.into_iter().collect())
         }))
     }
 

@@ -306,13 +306,13 @@ async fn write_users(db: &mut PgConnection, users: &AHashMap<Uuid, Option<UserRo
     known.sort_unstable_by_key(|user| user.id);
     let preferences: Result<Vec<String>, _> = known.iter().map(|u| serde_json::to_string(&u.preferences)).collect();
     sqlx::query(
-        "INSERT INTO users (id, email, name, role, source, login, sequence, created_at, preferences) \
+        "INSERT INTO users (id, email, name, role, source, login, sequence, created_at, preferences, deactivated) \
          SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], \
-         $9::text[]) \
+         $9::text[], $10::boolean[]) \
          ON CONFLICT (id) DO UPDATE \
          SET email = excluded.email, name = excluded.name, role = excluded.role, source = excluded.source, \
          login = excluded.login, sequence = excluded.sequence, created_at = excluded.created_at, \
-         preferences = excluded.preferences",
+         preferences = excluded.preferences, deactivated = excluded.deactivated",
     )
     .bind(column(&known, |user| user.id))
     .bind(column(&known, |user| user.email.as_deref()))
@@ -323,6 +323,7 @@ async fn write_users(db: &mut PgConnection, users: &AHashMap<Uuid, Option<UserRo
     .bind(column(&known, |user| user.sequence))
     .bind(column(&known, |user| user.created_at))
     .bind(preferences.map_err(|error| sqlx::Error::Encode(error.into()))?)
+    .bind(column(&known, |user| user.deactivated))
     .execute(db)
     .await
     .map(drop)

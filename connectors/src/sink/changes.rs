@@ -229,6 +229,7 @@ impl Changes {
             sequence: user.sequence,
             created_at: user.created_at,
             preferences: user.preferences,
+            deactivated: user.deactivated,
         };
         self.users.insert(row.id, Some(row));
     }

@@ -87,11 +87,11 @@ impl Writer {
                 "ON CONFLICT DO UPDATE SET sequence = excluded.sequence",
             ),
             users: MultiRow::new(
-                "INSERT INTO users (id, email, name, role, source, login, sequence, created_at, preferences) VALUES",
-                9,
+                "INSERT INTO users (id, email, name, role, source, login, sequence, created_at, preferences, deactivated) VALUES",
+                10,
                 "ON CONFLICT DO UPDATE SET email = excluded.email, name = excluded.name, role = excluded.role, \
                  source = excluded.source, login = excluded.login, sequence = excluded.sequence, created_at = excluded.created_at, \
-                 preferences = excluded.preferences",
+                 preferences = excluded.preferences, deactivated = excluded.deactivated",
             ),
             // A failed command was not decided: sent again, it is, and that counts.
             outcomes: MultiRow::new(
@@ -180,7 +180,8 @@ impl Writer {
                 a.add(user.login)?;
                 a.add(user.sequence)?;
                 a.add(user.created_at)?;
-                a.add(serde_json::to_string(&user.preferences)?)
+                a.add(serde_json::to_string(&user.preferences)?)?;
+                a.add(user.deactivated)
             })
             .await
     }

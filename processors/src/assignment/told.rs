@@ -132,7 +132,7 @@ pub(super) fn ticket(address: Address, number: i64, ticket: &TicketState) -> Poo
 
 pub(super) fn member(address: Address, user_id: Uuid, member: &MemberState) -> PoolInput {
     let (role, skills) = (member.role.clone(), member.skills.clone());
-    let (capacity, available) = (member.capacity, member.available);
+    let (capacity, available) = (member.capacity, member.available && !member.deactivated);
     told!(address, PoolMemberChanged { user_id, removed: false, role, capacity, skills, available })
 }
 

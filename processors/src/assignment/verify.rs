@@ -87,7 +87,8 @@ pub fn verify_pools_at_rest(
         for (user_id, member) in &model.members {
             let mut skills = member.skills.clone();
             skills.sort_unstable();
-            let (role, capacity, available) = (member.role.clone(), member.capacity, member.available);
+            let (role, capacity) = (member.role.clone(), member.capacity);
+            let available = member.available && !member.deactivated;
             let state = PoolMembershipState { role, capacity, skills, available, since: 0 };
             for pool in [pool, id] {
                 expected_memberships.insert(PoolMembershipKey(pool, id, *user_id), state.clone());

@@ -18,6 +18,7 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: CreateTick
         labels: command.labels,
         assignee_id: command.assignee_id,
         due_date: command.due_date,
+        imported: false,
     };
     let Checked { title, description, priority, labels, assignee_id, due_date } = fields.check(view)?;
     let stamp = issue.stamp(view)?;
@@ -60,6 +61,8 @@ pub(super) struct TicketFields {
     pub(super) labels: Vec<String>,
     pub(super) assignee_id: Option<Uuid>,
     pub(super) due_date: Option<i64>,
+    /// Whether another system says so, of what may be long ago.
+    pub(super) imported: bool,
 }
 
 /// The same, found good and as they are kept.
@@ -79,7 +82,11 @@ impl TicketFields {
         let priority = fields::priority(self.priority)?;
         let labels = fields::labels(self.labels)?;
         if let Some(assignee_id) = self.assignee_id {
-            guard::assignee(view, assignee_id)?;
+            if self.imported {
+                guard::former_assignee(view, assignee_id)?;
+            } else {
+                guard::assignee(view, assignee_id)?;
+            }
         }
         let due_date = self.due_date.map(|date| fields::date("dueDate", date)).transpose()?;
         Ok(Checked { title, description, priority, labels, assignee_id: self.assignee_id, due_date })

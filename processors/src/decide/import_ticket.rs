@@ -21,6 +21,7 @@ pub(super) fn decide(view: &impl ProjectView, issue: &Issue, command: ImportTick
         labels: command.labels,
         assignee_id: command.assignee_id,
         due_date: command.due_date,
+        imported: true,
     };
     let Checked { title, description, priority, labels, assignee_id, due_date } = fields.check(view)?;
     let workflow = entry.project.workflow();

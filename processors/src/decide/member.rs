@@ -13,15 +13,25 @@ use crate::rejection::Rejection;
 use crate::role::Role;
 use crate::view::{Fault, ProjectView, Refused};
 
-/// Decides about an AddMember whose user was looked up: `user_id` is none if no such user is known.
+/// A user who was looked up.
+#[derive(Debug, Clone, Copy)]
+pub struct LookedUp<'a> {
+    /// Who it is.
+    pub user_id: Uuid,
+    /// The handle that the e-mail or login suggests.
+    pub suggested_handle: Option<&'a str>,
+    /// Whether they may do nothing any more.
+    pub deactivated: bool,
+}
+
+/// Decides about an AddMember whose user was looked up: `user` is none if no such user is known.
 ///
 /// # Errors
 /// The rules refuse the command, or the state cannot be read.
 pub fn decide_added_member(
     view: &impl ProjectView,
     command: AddMember,
-    user_id: Option<Uuid>,
-    suggested_handle: Option<&str>,
+    user: Option<LookedUp<'_>>,
     at: i64,
 ) -> Result<Accepted, Refused> {
     let issue = Issue {
@@ -33,11 +43,14 @@ pub fn decide_added_member(
         at,
     };
     let Checked { role, capacity, skills, handle } = check_add(view, &issue, &command)?;
-    let Some(user_id) = user_id else {
+    let Some(LookedUp { user_id, suggested_handle, deactivated }) = user else {
         return Err(Rejection::UserUnknown { user_key: command.user_key }.into());
     };
     if view.member(user_id)?.is_some() {
         return Err(Rejection::AlreadyMember.into());
+    }
+    if deactivated {
+        return Err(Rejection::UserDeactivated { user_key: command.user_key }.into());
     }
     let wanted = handle.as_deref().or(suggested_handle).unwrap_or("member");
     let handle = free_handle(view, wanted)?;
@@ -97,6 +110,7 @@ pub(super) fn decide_update(
         skills: command.skills.map(fields::skills).transpose()?.unwrap_or_else(|| old.skills.clone()),
         available: command.available.unwrap_or(old.available),
         handle: old.handle.clone(),
+        deactivated: old.deactivated,
     };
     if old_role == Role::Owner && role != Role::Owner {
         another_owner(&entry)?;
@@ -115,6 +129,7 @@ pub(super) fn decide_update(
             capacity: new.capacity,
             skills: new.skills,
             available: new.available,
+            deactivated: new.deactivated,
             changed_by: issue.actor_id,
             changed_at: issue.at,
         }

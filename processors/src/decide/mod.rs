@@ -5,18 +5,18 @@
 //! | command | guards, in order |
 //! |---|---|
 //! | CreateProject | key_invalid, key_taken, name_*, description_too_long, handle_invalid |
-//! | all others first | project_not_found, not_a_member, insufficient_role (an admin counts as an owner), project_archived |
+//! | all others first | project_not_found, not_a_member, actor_deactivated, insufficient_role (an admin counts as an owner), project_archived |
 //! | UpdateProject | name_*, description_too_long, then project_archived unless it is to be no more |
 //! | ConfigureWorkflow | workflow_invalid (in itself), workflow_conflict, workflow_invalid (for the tickets that there are) |
 //! | ConfigureAssignment | policy_invalid, own_pool_open, then, if another pool is to be joined, with its answer all again and pool_unknown, pool_not_open |
-//! | AddMember | role_invalid, insufficient_role (owners are made by owners), capacity_invalid, skill_invalid, handle_invalid, then, with the answer, all again and user_unknown, already_member |
+//! | AddMember | role_invalid, insufficient_role (owners are made by owners), capacity_invalid, skill_invalid, handle_invalid, then, with the answer, all again and user_unknown, already_member, user_deactivated |
 //! | UpdateMember | member_not_found, role_invalid, insufficient_role (only owners change owners), capacity_invalid, skill_invalid, last_owner |
 //! | RemoveMember | member_not_found, insufficient_role (only owners remove owners), last_owner |
-//! | CreateTicket | title_*, description_too_long, priority_invalid, too_many_labels, label_invalid, assignee_not_a_member, assignee_is_viewer, date_invalid |
-//! | ImportTicket | as CreateTicket, status_unknown, date_invalid (createdAt, updatedAt), external_reference_invalid, already_imported |
+//! | CreateTicket | title_*, description_too_long, priority_invalid, too_many_labels, label_invalid, assignee_not_a_member, assignee_is_viewer, assignee_deactivated, date_invalid |
+//! | ImportTicket | as CreateTicket (but for assignee_deactivated), status_unknown, date_invalid (createdAt, updatedAt), external_reference_invalid, already_imported |
 //! | EditTicket | ticket_not_found, version_conflict, then the fields as in CreateTicket |
 //! | MoveTicket | ticket_not_found, transition_illegal, content_too_long, transition_guarded (roles, assignee, comment), version_conflict |
-//! | AssignTicket | ticket_not_found, assignee_not_a_member, assignee_is_viewer, version_conflict |
+//! | AssignTicket | ticket_not_found, assignee_not_a_member, assignee_is_viewer, assignee_deactivated, version_conflict |
 //! | UnassignTicket, DeleteTicket | ticket_not_found, version_conflict |
 //! | CommentTicket | (a viewer: insufficient_role unless the project lets viewers comment) ticket_not_found, content_empty, content_too_long, parent_unknown |
 //! | WatchTicket, UnwatchTicket | not_a_member (administrators too), ticket_not_found |
@@ -39,7 +39,7 @@ mod update_project;
 mod watch_ticket;
 
 pub use configure_assignment::decide_joined_pool;
-pub use member::decide_added_member;
+pub use member::{LookedUp, decide_added_member};
 pub use proposal::decide_proposal;
 
 use schemas::TicketCommand;

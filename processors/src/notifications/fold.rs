@@ -33,7 +33,8 @@ impl FanOutHandles {
             }
             TicketEvent::ProjectMemberAdded(e) => {
                 let (handle, role, skills) = (e.handle.clone(), e.role.clone(), e.skills.clone());
-                let member = MemberState { handle, role, capacity: e.capacity, skills, available: e.available };
+                let (capacity, available) = (e.capacity, e.available);
+                let member = MemberState { handle, role, capacity, skills, available, deactivated: false };
                 let key = HandleKey(project_id, e.handle.clone());
                 self.handles.put(ctx, &key, HandleState { user_id: e.user_id })?;
                 self.members.put(ctx, &MemberKey(project_id, e.user_id), member)?;

@@ -73,12 +73,12 @@ impl Processor for InboxProcessor {
 }
 
 impl Inboxes {
-    /// Makes the notification, and the mail that tells of it, unless the user does not want it or has it.
+    /// Makes the notification, and the mail that tells of it, unless the user is deactivated, does not want it or has it.
     fn notify(&self, ctx: &mut Context<'_>, intended: NotificationIntended, at: i64) -> Result<(), ProcessingError> {
         let NotificationIntended { correlation_id, causation_id, user_id, reason, about } = intended;
         let known = self.stores.inbox(ctx, user_id)?;
         let Preferences { muted_kinds, muted_projects, .. } = &known.preferences;
-        if muted_kinds.contains(&about.kind) || muted_projects.contains(&about.project_id) {
+        if known.deactivated || muted_kinds.contains(&about.kind) || muted_projects.contains(&about.project_id) {
             return Ok(());
         }
         let event_id = ids::notification_id(about.event_id, user_id);
@@ -175,9 +175,9 @@ impl Processor for PreferencesProcessor {
         if let Some(mail) = user.as_ref().and_then(|user| mail::of_welcome(&old, user)) {
             ctx.forward(mails, Record::new(record.key, mail, record.timestamp));
         }
-        let UserUpdated { email, name, preferences, .. } = user.unwrap_or_default();
+        let UserUpdated { email, name, preferences, deactivated, .. } = user.unwrap_or_default();
         let address = email.unwrap_or_default();
-        let mut new = InboxState { preferences, address, name, ..InboxState::clone(&*old) };
+        let mut new = InboxState { preferences, address, name, deactivated, ..InboxState::clone(&*old) };
         if new == *old {
             return Ok(());
         }

@@ -19,9 +19,9 @@ const WELCOME: &str = "welcome";
 const NOTIFICATION: &str = "notification";
 const DIGEST: &str = "digest";
 
-/// When a user is mailed of what happens `at`: never without an address.
+/// When a user is mailed of what happens `at`: never without an address, or if they are deactivated.
 pub(super) fn time(inbox: &InboxState, at: i64) -> MailTime {
-    if inbox.address.is_empty() { MailTime::Never } else { mail_time(&inbox.preferences, at) }
+    if inbox.address.is_empty() || inbox.deactivated { MailTime::Never } else { mail_time(&inbox.preferences, at) }
 }
 
 /// Whether both are mailed at the same times.
@@ -29,7 +29,8 @@ pub(super) fn same_times(a: &InboxState, b: &InboxState) -> bool {
     let of = |p: &Preferences| {
         (p.email.clone(), p.email_hour, [&p.time_zone, &p.quiet_from, &p.quiet_to].map(String::clone))
     };
-    a.address.is_empty() == b.address.is_empty() && of(&a.preferences) == of(&b.preferences)
+    let never = |inbox: &InboxState| inbox.address.is_empty() || inbox.deactivated;
+    never(a) == never(b) && of(&a.preferences) == of(&b.preferences)
 }
 
 /// The mail that tells of a notification.

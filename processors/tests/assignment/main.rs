@@ -12,6 +12,7 @@ mod choice;
 #[path = "../common/mod.rs"]
 mod common;
 mod crossing;
+mod deactivated;
 mod fairness;
 mod firm;
 mod loads;

@@ -91,7 +91,7 @@ fn read<'e>(events: impl IntoIterator<Item = &'e TicketEvent>) -> Result<BTreeMa
                 project.members.insert(e.user_id, Member { works, capacity, skills: set(&e.skills) });
             }
             TicketEvent::ProjectMemberUpdated(e) => {
-                let (works, capacity) = (worker(&e.role, e.available), e.capacity.into());
+                let (works, capacity) = (worker(&e.role, e.available && !e.deactivated), e.capacity.into());
                 project.members.insert(e.user_id, Member { works, capacity, skills: set(&e.skills) });
             }
             TicketEvent::ProjectMemberRemoved(e) => drop(project.members.remove(&e.user_id)),

@@ -2,11 +2,11 @@
 
 use processors::{PipelineConfig, pipeline};
 use schemas::topics::{COMMAND_OUTCOMES, TICKET_COMMANDS, TICKET_EVENTS, USER_COMMANDS};
-use schemas::{Outcome, RegisterUser, TicketCommand, TicketEvent, UserCommand, ids};
+use schemas::{DeactivateUser, Outcome, ReactivateUser, RegisterUser, TicketCommand, TicketEvent, UserCommand, ids};
 use topology::{OutputRecord, TestDriver};
 use uuid::Uuid;
 
-use super::{AT, OWNER, create_project, with_id};
+use super::{ADMIN, AT, OWNER, create_project, with_id};
 
 pub const PARTITIONS: u32 = 4;
 
@@ -42,6 +42,20 @@ pub fn register(driver: &mut TestDriver, id: u128, email: &str) {
         user_key,
         ..RegisterUser::default()
     });
+    let mut bytes = Vec::new();
+    command.encode(&mut bytes).unwrap();
+    driver.pipe(USER_COMMANDS, email.as_bytes(), &bytes, AT).unwrap();
+}
+
+/// Has an admin deactivate a user, or reactivate them.
+pub fn set_activity(driver: &mut TestDriver, id: u128, email: &str, deactivated: bool) {
+    let (command_id, user_key) = (Uuid::from_u128(id), email.to_owned());
+    let command = if deactivated {
+        DeactivateUser { command_id, actor_id: ADMIN, actor_admin: true, user_key, ..Default::default() }.into()
+    } else {
+        let command = ReactivateUser { command_id, actor_id: ADMIN, actor_admin: true, user_key, ..Default::default() };
+        UserCommand::from(command)
+    };
     let mut bytes = Vec::new();
     command.encode(&mut bytes).unwrap();
     driver.pipe(USER_COMMANDS, email.as_bytes(), &bytes, AT).unwrap();

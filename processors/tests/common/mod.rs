@@ -4,7 +4,8 @@
 pub mod driver;
 
 use processors::{
-    Accepted, Decision, ProjectModel, Refused, Rejection, decide, decide_added_member, decide_joined_pool, evolve,
+    Accepted, Decision, LookedUp, ProjectModel, Refused, Rejection, decide, decide_added_member, decide_joined_pool,
+    decide_membership, evolve,
 };
 use schemas::*;
 use uuid::Uuid;
@@ -117,7 +118,8 @@ pub fn world() -> ProjectModel {
     {
         let command = add_member(OWNER, |c| role.clone_into(&mut c.role));
         let TicketCommand::AddMember(command) = with_id(command, 10 + n as u128) else { unreachable!() };
-        let accepted = decide_added_member(&model, command, Some(user), Some(role), AT).unwrap();
+        let user = LookedUp { user_id: user, suggested_handle: Some(role), deactivated: false };
+        let accepted = decide_added_member(&model, command, Some(user), AT).unwrap();
         accepted.events.iter().for_each(|e| evolve(&mut model, e).unwrap());
     }
     accept(&mut model, 21, create(MEMBER, |c| c.assignee_id = Some(MEMBER)));
@@ -133,6 +135,13 @@ pub fn world() -> ProjectModel {
 /// The comment on ticket 1 of [`world`].
 pub fn known_comment() -> Uuid {
     ids::comment_id(Uuid::from_u128(25))
+}
+
+/// Tells a project that a user was deactivated, or reactivated; whether that changes anything.
+pub fn tell_activity(model: &mut ProjectModel, user_id: Uuid, deactivated: bool) -> bool {
+    let told = UserActivityTold { user_id, deactivated, changed_by: ADMIN, ..UserActivityTold::default() };
+    let event = decide_membership(model, project_id(), &told, AT).unwrap();
+    event.inspect(|event| evolve(model, event).unwrap()).is_some()
 }
 
 /// Decides and applies.
@@ -156,14 +165,16 @@ pub fn open_project() -> Uuid {
     ids::project_id("OPEN")
 }
 
-/// Why a command is refused; AddMember is answered with a known user, the question for a pool as the project's name says.
+/// Why a command is refused; AddMember is answered with a known user (gone@example.org is deactivated), the question for a pool as the project's name says.
 pub fn refusal(model: &ProjectModel, command: TicketCommand) -> Option<Rejection> {
     let refused = match decide(model, command, AT) {
         Ok(Decision::Accepted(_)) => return None,
         Ok(Decision::LookUpUser(command)) => {
             let user = Some(ids::user_id(&command.user_key)).filter(|_| command.user_key != "nobody@example.org");
             let user = if command.user_key == "member@example.org" { Some(MEMBER) } else { user };
-            match decide_added_member(model, *command, user, Some("new"), AT) {
+            let deactivated = command.user_key == "gone@example.org";
+            let user = user.map(|user_id| LookedUp { user_id, suggested_handle: Some("new"), deactivated });
+            match decide_added_member(model, *command, user, AT) {
                 Ok(_) => return None,
                 Err(refused) => refused,
             }

@@ -6,7 +6,7 @@ use topology::TestDriver;
 use uuid::Uuid;
 
 use crate::common::AT;
-use crate::common::driver::{code, settle};
+use crate::common::driver::{code, set_activity, settle};
 use crate::town::{Town, event, times, user};
 
 /// The full hour after AT, which is at 22:13:20 UTC.
@@ -48,6 +48,21 @@ fn digests(town: &mut Town) -> Vec<MailRequested> {
 
 fn told_of(digest: &MailRequested) -> Vec<Uuid> {
     digest.items.iter().map(|item| item.about.event_id).collect()
+}
+
+#[test]
+fn should_forget_what_is_gathered_for_whoever_is_deactivated() {
+    let mut town = town();
+    comments(&mut town, 3);
+    set_activity(&mut town.driver, 3, "ben@example.org", true);
+    town.rest();
+    wall(&mut town, HOUR + 500);
+    assert_eq!(digests(&mut town).len(), 0);
+    set_activity(&mut town.driver, 4, "ben@example.org", false);
+    let events = comments(&mut town, 1);
+    wall(&mut town, HOUR + 2 * AN_HOUR);
+    let digests = digests(&mut town);
+    assert_eq!(digests.iter().map(told_of).collect::<Vec<_>>(), [events]);
 }
 
 #[test]

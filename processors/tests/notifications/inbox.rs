@@ -6,7 +6,7 @@ use schemas::topics::{NOTIFICATIONS, USER_EVENTS};
 use schemas::{Notification, NotificationCreated, Outcome, UserEvent, ids};
 use uuid::Uuid;
 
-use crate::common::driver::code;
+use crate::common::driver::{code, set_activity};
 use crate::common::{AT, project_id};
 use crate::town::{INBOX_INPUTS, Town, event, preferences, read, user};
 
@@ -48,6 +48,24 @@ fn should_leave_out_what_is_muted_until_it_is_not() {
 }
 
 #[test]
+fn should_tell_nothing_to_whoever_is_deactivated_and_go_on_after() {
+    let mut town = town();
+    let before = comment(&mut town);
+    town.rest();
+    set_activity(&mut town.driver, 2, "ben@example.org", true);
+    town.rest();
+    let mails = town.mails().len();
+    let missed = comment(&mut town);
+    assert_eq!(town.mails().len(), mails);
+    set_activity(&mut town.driver, 3, "ben@example.org", false);
+    town.rest();
+    let after = comment(&mut town);
+    let of: Vec<Uuid> = made(&mut town).into_iter().map(|n| n.about.event_id).collect();
+    assert_eq!([before, missed, after].map(|event| of.contains(&event)), [true, false, true]);
+    assert_eq!(town.mails().len(), mails + 1, "no second welcome");
+}
+
+#[test]
 fn should_have_the_whole_user_in_each_event_of_theirs() {
     let mut town = town();
     let twice = ["ticket.deleted", "ticket.commented", "ticket.deleted"];
@@ -81,7 +99,7 @@ fn should_refuse_preferences_that_mean_nothing_or_are_not_ones_own() {
             schemas::UserCommand::ReadNotifications(c) => {
                 schemas::ReadNotifications { actor_id: user("ann"), ..c }.into()
             }
-            other @ schemas::UserCommand::RegisterUser(_) => other,
+            other => other,
         };
         assert_eq!(code(&town.command(&foreign)), "insufficient_role");
     }

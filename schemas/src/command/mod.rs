@@ -11,7 +11,7 @@ pub use ticket::{
     AssignTicket, CommentTicket, CreateTicket, DeleteTicket, EditTicket, ImportTicket, MoveTicket, UnassignTicket,
     UnwatchTicket, WatchTicket,
 };
-pub use user::{ReadNotifications, RegisterUser, UpdatePreferences, UserCommand};
+pub use user::{DeactivateUser, ReactivateUser, ReadNotifications, RegisterUser, UpdatePreferences, UserCommand};
 
 use uuid::Uuid;
 

@@ -52,6 +52,16 @@ user_command! {
     }
 }
 
+user_command! {
+    /// Takes everything from a user that they may do, until they are reactivated.
+    DeactivateUser = 25 {}
+}
+
+user_command! {
+    /// Gives a user back what [`DeactivateUser`] took.
+    ReactivateUser = 26 {}
+}
+
 record_enum! {
     /// A record of `user.commands`, whose key is the user key.
     UserCommand {
@@ -61,6 +71,10 @@ record_enum! {
         UpdatePreferences(UpdatePreferences),
         /// A user has read notifications.
         ReadNotifications(ReadNotifications),
+        /// Takes everything from a user that they may do.
+        DeactivateUser(DeactivateUser),
+        /// Gives it back.
+        ReactivateUser(ReactivateUser),
     }
     get {
         /// Id of the command, and its idempotency key.
@@ -84,6 +98,8 @@ impl UserCommand {
             Self::RegisterUser(command) => &command.user_key,
             Self::UpdatePreferences(command) => &command.user_key,
             Self::ReadNotifications(command) => &command.user_key,
+            Self::DeactivateUser(command) => &command.user_key,
+            Self::ReactivateUser(command) => &command.user_key,
         }
     }
 }

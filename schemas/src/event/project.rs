@@ -75,7 +75,7 @@ ticket_event! {
 
 ticket_event! {
     /// A membership changed; the event has its whole new state.
-    ProjectMemberUpdated = 104 {
+    ProjectMemberUpdated = 124 version 2 {
         /// Id of the user: the `UUIDv5` of the user key.
         user_id: Uuid,
         /// Name for @handle, unique in the project.
@@ -93,6 +93,9 @@ ticket_event! {
         changed_by: Uuid,
         /// When it was changed, in milliseconds since 1970-01-01T00:00Z.
         changed_at: i64,
+        /// Whether the user may do nothing any more: is given no work, available or not.
+        #[serde(default)]
+        deactivated: bool,
     }
 }
 

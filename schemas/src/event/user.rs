@@ -24,7 +24,7 @@ user_event! {
 
 user_event! {
     /// A user changed; the record has the whole state of the user.
-    UserUpdated = 123 version 2 {
+    UserUpdated = 125 version 3 {
         /// E-mail in lower case; none for a placeholder.
         email: Option<String>,
         /// Name for people.
@@ -40,6 +40,9 @@ user_event! {
         /// What the user wants to hear of.
         #[serde(default)]
         preferences: Preferences,
+        /// Whether the user may do nothing any more.
+        #[serde(default)]
+        deactivated: bool,
     }
 }
 
@@ -119,6 +122,7 @@ impl UserEvent {
                 login: created.login,
                 created_at: created.created_at,
                 preferences: Preferences::default(),
+                deactivated: false,
             },
         }
     }

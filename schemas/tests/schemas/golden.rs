@@ -117,9 +117,14 @@ fn should_write_an_internal_record_and_a_state_as_ever() {
         ..AddMember::default()
     };
     let nested = [ID_1, ID_2, b"\0", MS_BYTES, ID_3, b"\0", ID_4, b"\x1eada@example.org\x0cmember\0\0\0"].concat();
-    let reply =
-        UserLookupReplied { command, reply_to: None, user_id: Some(id(5)), suggested_handle: Some("ada".to_owned()) };
-    assert_wire(&reply, &[b"\0\0\0\x01\x2e", &nested[..], b"\0\x02", ID_5, b"\x02\x06ada"].concat());
+    let reply = UserLookupReplied {
+        command,
+        reply_to: None,
+        user_id: Some(id(5)),
+        suggested_handle: Some("ada".to_owned()),
+        deactivated: true,
+    };
+    assert_wire(&reply, &[b"\0\0\0\x01\x38", &nested[..], b"\0\x02", ID_5, b"\x02\x06ada\x01"].concat());
 
     assert_wire(&ProjectCounters { sequence: 42, last_number: 101 }, b"\0\0\0\x01\x92\x54\xca\x01");
 }

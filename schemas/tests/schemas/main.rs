@@ -27,12 +27,12 @@ macro_rules! for_each_record {
         crate::for_each_record!(@expand [
             CreateProject UpdateProject ConfigureAssignment ConfigureWorkflow AddMember UpdateMember RemoveMember CreateTicket ImportTicket EditTicket
             MoveTicket AssignTicket UnassignTicket CommentTicket WatchTicket UnwatchTicket DeleteTicket RegisterUser
-            UpdatePreferences ReadNotifications UserUpdated
+            UpdatePreferences ReadNotifications DeactivateUser ReactivateUser UserUpdated
             ProjectCreated ProjectUpdated ProjectMemberAdded ProjectMemberUpdated ProjectMemberRemoved
             TicketCreated TicketUpdated TicketStatusUpdated TicketAssigned TicketUnassigned TicketCommented
             TicketWatchAdded TicketWatchRemoved
             TicketDeleted UserCreated CommandAccepted CommandRejected CommandFailed
-            UserLookupRequested UserLookupReplied ProjectState ProjectCounters MemberState HandleState TicketState
+            UserLookupRequested UserLookupReplied UserActivityTold ProjectState ProjectCounters MemberState HandleState TicketState
             ExternalState CommentState WatcherState UserState
             PoolTicketChanged PoolMemberChanged PoolProjectChanged PoolProjectLeft AssignmentDeclined AssignmentProposed
             PoolLookupRequested PoolLookupReplied PoolMoved PoolState

@@ -21,7 +21,15 @@ const OUTCOME: &[&str] =
     &["commandId", "correlationId", "commandType", "decidedAt", "duplicate", "projectId", "sequence"];
 
 /// The commands and events that are about users and not about projects.
-const OF_USERS: [&str; 5] = ["RegisterUser", "UpdatePreferences", "ReadNotifications", "UserCreated", "UserUpdated"];
+const OF_USERS: [&str; 7] = [
+    "RegisterUser",
+    "UpdatePreferences",
+    "ReadNotifications",
+    "DeactivateUser",
+    "ReactivateUser",
+    "UserCreated",
+    "UserUpdated",
+];
 
 /// What became of mails and deliveries.
 const RESULTS: [&str; 4] = ["MailSent", "MailFailed", "DeliverySucceeded", "DeliveryFailed"];

@@ -166,6 +166,8 @@ pub(crate) const CASES: &[(&str, Case)] = cases! {
     users {
         should_show_people_to_themselves_and_to_administrators
         should_register_placeholders
+        should_refuse_everything_to_whoever_is_deactivated_until_they_are_reactivated
+        should_let_anybody_deactivate_themselves
     }
     webhooks {
         should_make_change_and_delete_a_webhook_of_ones_own

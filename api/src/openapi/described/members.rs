@@ -19,7 +19,8 @@ pub(crate) fn create() -> Operation {
         skills: Some(vec!["frontend".to_owned()]),
         ..NewMember::default()
     };
-    let refusals = &["role_invalid", "capacity_invalid", "skill_invalid", "handle_invalid", "already_member"];
+    let refusals =
+        &["role_invalid", "capacity_invalid", "skill_invalid", "handle_invalid", "user_deactivated", "already_member"];
     Operation::new("addMember", Tag::Members, "Makes a user a member")
         .takes(&body)
         .gives(201, "The member.", &examples::member())

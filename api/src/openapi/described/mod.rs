@@ -33,4 +33,4 @@ const FIELDS: &[&str] = &[
 ];
 
 /// Refusals of an assignee.
-const ASSIGNEE: &[&str] = &["assignee_not_a_member", "assignee_is_viewer"];
+const ASSIGNEE: &[&str] = &["assignee_not_a_member", "assignee_is_viewer", "assignee_deactivated"];

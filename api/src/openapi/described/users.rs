@@ -21,6 +21,25 @@ pub(crate) fn create() -> Operation {
         .command(&[refusals])
 }
 
+pub(crate) fn deactivate() -> Operation {
+    Operation::new("deactivateUser", Tag::Users, "Takes everything from somebody that they may do")
+        .about(
+            "Oneself, or anybody by administrators. Their requests are refused, they are told nothing, become members of no project and are given no \
+             tickets; those that they have they keep until somebody moves them. Whoever is deactivated already stays so.",
+        )
+        .gives(200, "The user.", &examples::user())
+        .refuses(&["user_not_found"])
+        .command(&[&["insufficient_role", "user_unknown"]])
+}
+
+pub(crate) fn reactivate() -> Operation {
+    Operation::new("reactivateUser", Tag::Users, "Gives somebody back what deactivating them took")
+        .about("For administrators. They are members where they were, and available where they were.")
+        .gives(200, "The user.", &examples::user())
+        .refuses(&["user_not_found"])
+        .command(&[&["insufficient_role", "user_unknown"]])
+}
+
 pub(crate) fn read_me() -> Operation {
     Operation::new("getMe", Tag::Users, "The caller")
         .about("Whoever has not written yet is not known yet.")

@@ -1,6 +1,6 @@
 //! A read model in memory, as simple as can be, that can be told to fail or to lag.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
@@ -204,6 +204,10 @@ impl ReadModel for Model {
 
     fn users<'a>(&'a self, _: &'a [Uuid]) -> Answer<'a, BTreeMap<Uuid, UserRow>> {
         not_asked()
+    }
+
+    fn deactivated_users(&self) -> Answer<'_, HashSet<Uuid>> {
+        self.answer(|tables| tables.users.iter().filter(|row| row.deactivated).map(|row| row.id).collect())
     }
 
     fn outcome(&self, command: Uuid) -> Answer<'_, Option<Outcome>> {

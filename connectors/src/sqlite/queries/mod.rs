@@ -5,7 +5,7 @@ mod projects;
 mod ticket_list;
 mod tickets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 use schemas::Outcome;
@@ -22,7 +22,7 @@ use crate::read_model::{
     Answer, Board, DeliveryCursor, MOST_UNREAD, MailCursor, Page, ReadError, ReadModel, SearchCursor, TicketCard,
     TicketCursor, TicketQuery, Words, page_size,
 };
-use crate::sql::{self, ANY_SEQUENCE, OUTCOME, PROJECT_SEQUENCE, UNREAD};
+use crate::sql::{self, ANY_SEQUENCE, DEACTIVATED, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
 impl ReadModel for SqliteReadModel {
     fn projects<'a>(
@@ -193,6 +193,13 @@ impl ReadModel for SqliteReadModel {
 
     fn users<'a>(&'a self, ids: &'a [Uuid]) -> Answer<'a, BTreeMap<Uuid, UserRow>> {
         Box::pin(async move { Ok(people::users(&self.pool, ids).await?) })
+    }
+
+    fn deactivated_users(&self) -> Answer<'_, HashSet<Uuid>> {
+        Box::pin(async move {
+            let users: Vec<Uuid> = sqlx::query_scalar(DEACTIVATED).fetch_all(&self.pool).await?;
+            Ok(users.into_iter().collect())
+        })
     }
 
     fn outcome(&self, command: Uuid) -> Answer<'_, Option<Outcome>> {

@@ -11,7 +11,7 @@ use super::ticket_list::ListStatement;
 use super::tickets::search_sql;
 use super::{people, projects};
 use crate::read_model::{Assignee, Period, TicketOrder, TicketQuery, Words};
-use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, OUTCOME, PROJECT_SEQUENCE, UNREAD};
+use crate::sql::{self, ANY_SEQUENCE, BOARD_COUNTS, DEACTIVATED, OUTCOME, PROJECT_SEQUENCE, UNREAD};
 
 async fn plan(path: &Path, sql: &str) -> Vec<String> {
     let mut db = open_writer(path).await.expect("the database opens");
@@ -70,6 +70,9 @@ async fn should_answer_every_question_from_an_index() {
         let plan = plan(&path, &sql).await;
         assert!(!plan.iter().any(|detail| walks(detail)), "{sql}\n{plan:#?}");
     }
+    // An index has just those that are asked for.
+    let plan = plan(&path, DEACTIVATED).await;
+    assert!(plan.iter().all(|detail| detail.contains("INDEX users_deactivated")), "{plan:#?}");
 }
 
 #[tokio::test]
