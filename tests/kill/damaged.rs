@@ -38,7 +38,8 @@ fn is_whole(home: &Home) {
     let token = home.token();
     server.settle(&token, "WEB");
     let columns = server.columns(&token, "WEB");
-    assert_eq!(columns.iter().map(|(_, count)| count).sum::<u64>(), TICKETS, "{columns:?}");
+    let tickets: u64 = columns.iter().map(|(_, count)| count).sum();
+    assert!((TICKETS..=TICKETS + 1).contains(&tickets), "{columns:?}");
     server.stop();
     let verified = home.run(&["verify"]);
     assert_eq!(verified.status.code(), Some(0), "{}", text(&verified));
@@ -70,13 +71,17 @@ fn should_set_a_damaged_read_model_aside_and_fill_it_anew() {
         let model = home.data().join("read-model.sqlite");
         let pages = std::fs::metadata(&model).unwrap().len() as usize / 4_096;
         let places =
-            if from == 0 { (0..16).collect() } else { (1..pages).map(|page| page * 4_096).collect::<Vec<_>>() };
+            if from == 0 { (0..16).collect() } else { (pages / 3..pages).map(|page| page * 4_096).collect::<Vec<_>>() };
         flip(&model, places.into_iter());
         let mut server = home.launch();
+        server.wait_until_running();
+        // What is found at the start is mended there; what the sink finds ends the process.
         if from == 0 {
-            server.wait_until_running();
             server.stop();
         } else {
+            let request = http().post(format!("{}/projects/WEB/tickets", server.url)).bearer_auth(home.token());
+            // It may end before it has answered.
+            let _ = request.json(&json!({ "title": "One more" })).send();
             let ended = server.wait_until_ended(Duration::from_secs(60));
             let said = server.logged().join("\n");
             assert_eq!(ended.code(), Some(3), "{what}: {said}");

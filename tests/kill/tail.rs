@@ -30,7 +30,7 @@ fn should_show_what_a_topic_has_from_where_it_is_told_on() {
     assert_eq!(created["key"]["text"], created["value"]["fields"]["projectId"]);
     let (partition, offset) = (created["partition"].to_string(), created["offset"].to_string());
     assert_eq!(tail(&home, &["--partition", &partition, "--from", &offset])[0], *created);
-    assert_eq!(tail(&home, &["--from", created["time"].as_str().unwrap()]).last(), Some(created));
+    assert!(tail(&home, &["--from", created["time"].as_str().unwrap()]).contains(created));
     assert_eq!(tail(&home, &["--from", "1h"]), all);
     assert_eq!(tail(&home, &["--from", "end"]), [Value::Null; 0]);
 

@@ -125,7 +125,8 @@ async fn generic_plan(db: &mut PgConnection, sql: &str) -> Vec<String> {
             .await
             .expect("a statement");
     let nulls = vec!["NULL"; usize::try_from(values).expect("a count")].join(", ");
-    let explain = AssertSqlSafe(format!("EXPLAIN EXECUTE asked({nulls})"));
+    let nulls = if nulls.is_empty() { nulls } else { format!("({nulls})") };
+    let explain = AssertSqlSafe(format!("EXPLAIN EXECUTE asked{nulls}"));
     let rows = sqlx::raw_sql(explain).fetch_all(&mut *db).await.expect("a plan");
     run(db, "DEALLOCATE asked; RESET plan_cache_mode").await;
     rows.iter().map(|row| row.get::<String, _>(0)).collect()
