@@ -93,7 +93,7 @@ fn validator(name: &str, schema: &Value) -> &'static Validator {
 fn should_find_an_answer_that_is_not_described() {
     let user = json!({
         "id": "6ee401cd-8aac-5f8f-a910-b089b4c080b4", "email": null, "name": "Ada", "role": "member", "source": "github",
-        "login": "ada", "createdAt": "2026-01-31T12:00:00.000Z",
+        "login": "ada", "createdAt": "2026-01-31T12:00:00.000Z", "active": true,
     });
     let found = |path: &str, status: u16, told: &[(&'static str, &str)], body: &Value| {
         let mut headers = HeaderMap::new();
