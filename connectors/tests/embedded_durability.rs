@@ -236,7 +236,7 @@ fn logged(dir: &Path, count: i64) -> std::path::PathBuf {
     let [p, _] = topic(broker.as_ref());
     let mut producer = broker.transactional_producer("tx").expect("a producer");
     for n in 0..count {
-        producer.begin().and_then(|()| producer.send(&p, batch(n..n + 1))).expect("sent");
+        producer.begin().and_then(|()| producer.send(&p, batch(n..=n))).expect("sent");
         producer.commit().expect("committed");
     }
     drop((producer, broker));

@@ -148,12 +148,12 @@ impl SinkError {
     /// Whether the file of a SQLite read model is damaged. (What is flipped in the text of a cell no database notices; `verify` does.)
     #[must_use]
     pub fn is_damage(&self) -> bool {
-        let error = match self {
-            Self::Database(error)
-            | Self::Migration(
-                sqlx::migrate::MigrateError::Execute(error) | sqlx::migrate::MigrateError::ExecuteMigration(error, _),
-            ) => error,
-            _ => return false,
+        let (Self::Database(error)
+        | Self::Migration(
+            sqlx::migrate::MigrateError::Execute(error) | sqlx::migrate::MigrateError::ExecuteMigration(error, _),
+        )) = self
+        else {
+            return false;
         };
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         let code = code.and_then(|code| code.parse::<i64>().ok());

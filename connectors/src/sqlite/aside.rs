@@ -13,7 +13,11 @@ const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
 /// It cannot be renamed.
 pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let named = |n: u32| PathBuf::from(with(path, &format!(".corrupt-{n}")));
-    let target = (1..).map(named).find(|target| !target.exists()).unwrap_or_else(|| named(0));
+    let mut n = 1;
+    while named(n).exists() {
+        n += 1;
+    }
+    let target = named(n);
     for suffix in BESIDE {
         match std::fs::rename(with(path, suffix), with(&target, suffix)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !suffix.is_empty() => {}

@@ -40,8 +40,6 @@ struct Scan {
     /// Where the last text began that stands directly in the object, and whether it is the name of the page's field.
     text_at: usize,
     in_page_field: bool,
-    /// Too long to be held: only its end is looked for.
-    is_too_long: bool,
 }
 
 /// What one byte did.
@@ -62,6 +60,8 @@ impl Split for Values {
             return None;
         }
         let mut scan = Scan::default();
+        // Then it is not held, and only its end is looked for.
+        let mut is_too_long = false;
         loop {
             let chunk = match self.reader.fill_buf() {
                 Ok(chunk) => chunk,
@@ -130,13 +130,14 @@ impl Split for Values {
             if complete {
                 self.item += 1;
                 let place = Place::Item(self.item);
-                return Some(if scan.is_too_long {
+                return Some(if is_too_long {
                     (place, Vec::new(), Some(Damage::too_long()))
                 } else {
                     (place, one_line(scan.bytes), None)
                 });
             }
-            if scan.is_too_long || scan.bytes.len() > MAX_RECORD_BYTES {
+            is_too_long |= scan.bytes.len() > MAX_RECORD_BYTES;
+            if is_too_long {
                 scan.pass_over();
             }
         }
@@ -176,9 +177,8 @@ impl Scan {
         Self { depth: 1, bytes: vec![b'.'], ..Self::default() }
     }
 
-    /// Goes on to the end of a record that is too long to be held.
+    /// Drops what was read of a record, in which nothing is looked for any more but its end.
     fn pass_over(&mut self) {
-        self.is_too_long = true;
         self.bytes = vec![b'.'];
     }
 
