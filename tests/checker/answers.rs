@@ -11,11 +11,17 @@ use crate::oracle::{self, CommandKey, Log};
 
 /// Their answers may take a question to another task; what repeats them until then is answered by that one answer.
 const TWO_STEPS: [&str; 2] = ["AddMember", "ConfigureAssignment"];
+/// What they change of a user is told to all projects that have them as a member, whose events follow when they will.
+const OF_USERS: [&str; 2] = ["DeactivateUser", "ReactivateUser"];
 
 pub(super) fn check(seen: &Seen, at: &Where<'_>, found: &mut Vec<Finding>) {
     let types = seen.types();
     let two_steps = |key: &CommandKey| types.get(key).is_some_and(|name| TWO_STEPS.contains(name));
-    for finding in oracle::check(&log(seen, two_steps), at.acknowledged) {
+    let of_users = |event: &TicketEvent| {
+        let command = types.get(&(None, event.causation_id()));
+        matches!(event, TicketEvent::ProjectMemberUpdated(_)) && command.is_some_and(|name| OF_USERS.contains(name))
+    };
+    for finding in oracle::check(&log(seen, two_steps, of_users), at.acknowledged) {
         use oracle::Finding::{Outcomes, Undecided};
         let answered_once = |key, answered: usize, sent| two_steps(key) && (1..=sent).contains(&answered);
         match &finding {
@@ -24,11 +30,11 @@ pub(super) fn check(seen: &Seen, at: &Where<'_>, found: &mut Vec<Finding>) {
             _ => found.push(Finding::new(Law::Decided, format!("{finding:?}"))),
         }
     }
-    whole(seen, found);
+    whole(seen, of_users, found);
 }
 
 /// The log as the oracle of `tests/kill` knows it. What failed was not decided, and may be sent again.
-fn log(seen: &Seen, two_steps: impl Fn(&CommandKey) -> bool) -> Log {
+fn log(seen: &Seen, two_steps: impl Fn(&CommandKey) -> bool, of_users: impl Fn(&TicketEvent) -> bool) -> Log {
     let mut failed: HashMap<CommandKey, usize> = HashMap::new();
     let mut log = Log::default();
     for (at, outcome) in &seen.outcomes {
@@ -54,7 +60,8 @@ fn log(seen: &Seen, two_steps: impl Fn(&CommandKey) -> bool) -> Log {
         }
     }
     for (at, event) in &seen.events {
-        let automatic = is_automatic(event) || two_steps(&(Some(event.project_id()), event.causation_id()));
+        let automatic =
+            is_automatic(event) || of_users(event) || two_steps(&(Some(event.project_id()), event.causation_id()));
         log.events.push(oracle::Event {
             at: *at,
             project: event.project_id(),
@@ -73,12 +80,12 @@ fn is_automatic(event: &TicketEvent) -> bool {
 }
 
 /// A command's events end with the sequence that its answer tells; what was refused has none.
-fn whole(seen: &Seen, found: &mut Vec<Finding>) {
+fn whole(seen: &Seen, of_users: impl Fn(&TicketEvent) -> bool, found: &mut Vec<Finding>) {
     let mut last: BTreeMap<Uuid, i64> = BTreeMap::new();
     let mut caused: HashMap<CommandKey, i64> = HashMap::new();
     for (_, event) in &seen.events {
         last.insert(event.project_id(), event.sequence());
-        if !is_automatic(event) {
+        if !is_automatic(event) && !of_users(event) {
             caused.insert((Some(event.project_id()), event.causation_id()), event.sequence());
         }
     }
