@@ -1,6 +1,7 @@
 //! Rows of a table (RFC 4180; commas, semicolons or tabs), each as an object of its cells by column.
 //!
-//! A quote that is broken spoils the line it stands in and no other: reading goes on at the next line.
+//! A quote that is broken spoils the lines from its row's first to the one where that shows, one that is never closed its first line alone: reading
+//! goes on at the next line.
 
 use std::collections::HashMap;
 use std::io::BufRead;
