@@ -26,9 +26,10 @@ pub(crate) async fn limited(State(state): State<AppState>, request: Request, nex
     // Pages know people by their cookie.
     let identity = match Caller::from_request_parts(&mut parts, &state).await {
         Ok(Caller(identity)) => Some(identity),
-        Err(_) => match Visitor::from_request_parts(&mut parts, &state).await {
-            Ok(Visitor(identity)) => identity,
-        },
+        Err(_) => {
+            let Ok(Visitor(identity)) = Visitor::from_request_parts(&mut parts, &state).await;
+            identity
+        }
     };
     let request = Request::from_parts(parts, body);
     let Some(identity) = identity else { return next.run(request).await };

@@ -100,9 +100,7 @@ impl ProjectHandles {
             watchers: ctx.store(WATCHERS)?,
         })
     }
-}
 
-impl ProjectHandles {
     /// Every project of the task that a user is a member of. Looks through all memberships.
     pub(crate) fn projects_of(&self, ctx: &mut Context<'_>, user: Uuid) -> Result<Vec<Uuid>, ProcessingError> {
         let mut projects = Vec::new();

@@ -125,26 +125,29 @@ pub fn verify_stores(fold: &Fold, stores: &dyn Stores, each: &mut dyn FnMut(Diff
         entries(models(), |id, m| m.watchers.iter().map(move |((n, u), s)| (TicketPartKey(id, *n, *u), s.clone()))),
     )?;
     check.store(USERS, fold.users.iter().map(|(key, user)| (UserKey(key.clone()), user.clone())))?;
-    verify_memory(COMMAND_MEMORY, |answer| answer.project_id().is_some(), fold, stores, each)?;
-    verify_memory(USER_COMMAND_MEMORY, |answer| answer.project_id().is_none(), fold, stores, each)
+    let (mut of_projects, mut of_users) = (Answers::new(), Answers::new());
+    for row in fold.outcome_rows.values().filter(|row| !row.failed) {
+        let Ok(answer) = Outcome::decode(&row.bytes) else { continue };
+        let memory = if answer.project_id().is_some() { &mut of_projects } else { &mut of_users };
+        memory.entry(row.command_id).or_default().push(answer);
+    }
+    verify_memory(COMMAND_MEMORY, of_projects, fold, stores, each)?;
+    verify_memory(USER_COMMAND_MEMORY, of_users, fold, stores, each)
 }
+
+/// First answers to commands, by their ids.
+type Answers = BTreeMap<Uuid, Vec<Outcome>>;
 
 /// A command memory, which is the first answers to commands. What the stream's time has gone past may be in it or not; that time may be
 /// ahead of the newest outcome, as not every record leads to one, so there is a day to either side.
 fn verify_memory(
     place: &'static str,
-    mine: impl Fn(&Outcome) -> bool,
+    mut answers: Answers,
     fold: &Fold,
     stores: &dyn Stores,
     each: &mut dyn FnMut(Difference),
 ) -> Result<(), ReadError> {
     let kept_from = newest_outcome(fold).map_or(i64::MIN, |newest| newest - COMMAND_MEMORY_MS + MEMORY_SLACK_MS);
-    let mut answers: BTreeMap<Uuid, Vec<Outcome>> = BTreeMap::new();
-    for row in fold.outcome_rows.values().filter(|row| !row.failed) {
-        if let Some(answer) = Outcome::decode(&row.bytes).ok().filter(|answer| mine(answer)) {
-            answers.entry(row.command_id).or_default().push(answer);
-        }
-    }
     let known: BTreeSet<Uuid> = answers.keys().copied().collect();
     stores.entries(place, &mut |key, value| {
         let id = Uuid::from_slice(key).unwrap_or_default();

@@ -17,11 +17,15 @@ const OF_USERS: [&str; 2] = ["DeactivateUser", "ReactivateUser"];
 pub(super) fn check(seen: &Seen, at: &Where<'_>, found: &mut Vec<Finding>) {
     let types = seen.types();
     let two_steps = |key: &CommandKey| types.get(key).is_some_and(|name| TWO_STEPS.contains(name));
-    let of_users = |event: &TicketEvent| {
-        let command = types.get(&(None, event.causation_id()));
-        matches!(event, TicketEvent::ProjectMemberUpdated(_)) && command.is_some_and(|name| OF_USERS.contains(name))
+    let comes_by_itself = |event: &TicketEvent| match event {
+        TicketEvent::TicketAssigned(e) => e.automatic,
+        TicketEvent::TicketUnassigned(e) => e.automatic,
+        TicketEvent::ProjectMemberUpdated(e) => {
+            types.get(&(None, e.causation_id)).is_some_and(|name| OF_USERS.contains(name))
+        }
+        _ => false,
     };
-    for finding in oracle::check(&log(seen, two_steps, of_users), at.acknowledged) {
+    for finding in oracle::check(&log(seen, two_steps, comes_by_itself), at.acknowledged) {
         use oracle::Finding::{Outcomes, Undecided};
         let answered_once = |key, answered: usize, sent| two_steps(key) && (1..=sent).contains(&answered);
         match &finding {
@@ -30,11 +34,11 @@ pub(super) fn check(seen: &Seen, at: &Where<'_>, found: &mut Vec<Finding>) {
             _ => found.push(Finding::new(Law::Decided, format!("{finding:?}"))),
         }
     }
-    whole(seen, of_users, found);
+    whole(seen, comes_by_itself, found);
 }
 
 /// The log as the oracle of `tests/kill` knows it. What failed was not decided, and may be sent again.
-fn log(seen: &Seen, two_steps: impl Fn(&CommandKey) -> bool, of_users: impl Fn(&TicketEvent) -> bool) -> Log {
+fn log(seen: &Seen, two_steps: impl Fn(&CommandKey) -> bool, comes_by_itself: impl Fn(&TicketEvent) -> bool) -> Log {
     let mut failed: HashMap<CommandKey, usize> = HashMap::new();
     let mut log = Log::default();
     for (at, outcome) in &seen.outcomes {
@@ -60,8 +64,7 @@ fn log(seen: &Seen, two_steps: impl Fn(&CommandKey) -> bool, of_users: impl Fn(&
         }
     }
     for (at, event) in &seen.events {
-        let automatic =
-            is_automatic(event) || of_users(event) || two_steps(&(Some(event.project_id()), event.causation_id()));
+        let automatic = comes_by_itself(event) || two_steps(&(Some(event.project_id()), event.causation_id()));
         log.events.push(oracle::Event {
             at: *at,
             project: event.project_id(),
@@ -74,18 +77,13 @@ fn log(seen: &Seen, two_steps: impl Fn(&CommandKey) -> bool, of_users: impl Fn(&
     log
 }
 
-fn is_automatic(event: &TicketEvent) -> bool {
-    matches!(event, TicketEvent::TicketAssigned(e) if e.automatic)
-        || matches!(event, TicketEvent::TicketUnassigned(e) if e.automatic)
-}
-
 /// A command's events end with the sequence that its answer tells; what was refused has none.
-fn whole(seen: &Seen, of_users: impl Fn(&TicketEvent) -> bool, found: &mut Vec<Finding>) {
+fn whole(seen: &Seen, comes_by_itself: impl Fn(&TicketEvent) -> bool, found: &mut Vec<Finding>) {
     let mut last: BTreeMap<Uuid, i64> = BTreeMap::new();
     let mut caused: HashMap<CommandKey, i64> = HashMap::new();
     for (_, event) in &seen.events {
         last.insert(event.project_id(), event.sequence());
-        if !is_automatic(event) && !of_users(event) {
+        if !comes_by_itself(event) {
             caused.insert((Some(event.project_id()), event.causation_id()), event.sequence());
         }
     }

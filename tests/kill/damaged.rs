@@ -8,18 +8,17 @@ use serde_json::json;
 use crate::support::{Home, http, text};
 
 const TICKETS: u64 = 200;
+/// Bytes of a page of SQLite's.
+const PAGE: usize = 4_096;
 
 /// A server that has made tickets, and was stopped.
 fn stopped(home: &Home) {
     let mut server = home.start();
     let token = home.token();
-    let post = |path: &str, body: &serde_json::Value| {
-        let request = http().post(format!("{}{path}", server.url)).bearer_auth(&token).json(body);
-        assert_eq!(request.send().unwrap().status().as_u16(), 201);
-    };
-    post("/projects", &json!({ "key": "WEB", "name": "The site" }));
+    server.post(&token, "/projects", &json!({ "key": "WEB", "name": "The site" }));
     for n in 0..TICKETS {
-        post("/projects/WEB/tickets", &json!({ "title": format!("Ticket {n}"), "description": "x".repeat(2_000) }));
+        let ticket = json!({ "title": format!("Ticket {n}"), "description": "x".repeat(2_000) });
+        server.post(&token, "/projects/WEB/tickets", &ticket);
     }
     server.settle(&token, "WEB");
     server.stop();
@@ -62,32 +61,42 @@ fn should_name_a_flipped_byte_in_the_log_and_leave_all_as_it_is() {
     is_whole(&home);
 }
 
-/// The file's head, so that it cannot be opened; and its pages, so that the sink stumbles.
+/// The read model of a server that does not run, and how many pages it has.
+fn read_model(home: &Home) -> (PathBuf, usize) {
+    stopped(home);
+    let path = home.data().join("read-model.sqlite");
+    let pages = std::fs::metadata(&path).unwrap().len() as usize / PAGE;
+    (path, pages)
+}
+
+fn is_set_aside(home: &Home) -> bool {
+    home.data().join("read-model.sqlite.corrupt-1").exists()
+}
+
 #[test]
-fn should_set_a_damaged_read_model_aside_and_fill_it_anew() {
-    for (what, from) in [("head", 0), ("pages", 1)] {
-        let home = Home::new();
-        stopped(&home);
-        let model = home.data().join("read-model.sqlite");
-        let pages = std::fs::metadata(&model).unwrap().len() as usize / 4_096;
-        let places =
-            if from == 0 { (0..16).collect() } else { (pages / 3..pages).map(|page| page * 4_096).collect::<Vec<_>>() };
-        flip(&model, places.into_iter());
-        let mut server = home.launch();
-        server.wait_until_running();
-        // What is found at the start is mended there; what the sink finds ends the process.
-        if from == 0 {
-            server.stop();
-        } else {
-            let request = http().post(format!("{}/projects/WEB/tickets", server.url)).bearer_auth(home.token());
-            // It may end before it has answered.
-            let _ = request.json(&json!({ "title": "One more" })).send();
-            let ended = server.wait_until_ended(Duration::from_secs(60));
-            let said = server.logged().join("\n");
-            assert_eq!(ended.code(), Some(3), "{what}: {said}");
-            assert!(said.contains("the read model is damaged, and was set aside as"), "{what}: {said}");
-        }
-        assert!(home.data().join("read-model.sqlite.corrupt-1").exists(), "{what}");
-        is_whole(&home);
-    }
+fn should_set_a_read_model_aside_that_cannot_be_opened_and_fill_it_anew() {
+    let home = Home::new();
+    let (model, _) = read_model(&home);
+    flip(&model, 0..16);
+    let mut server = home.start();
+    server.stop();
+    assert!(is_set_aside(&home));
+    is_whole(&home);
+}
+
+#[test]
+fn should_end_and_set_a_read_model_aside_over_which_the_sink_stumbles_and_fill_it_anew() {
+    let home = Home::new();
+    let (model, pages) = read_model(&home);
+    flip(&model, (pages / 3..pages).map(|page| page * PAGE));
+    let mut server = home.start();
+    let request = http().post(format!("{}/projects/WEB/tickets", server.url)).bearer_auth(home.token());
+    // It may end before it has answered.
+    let _ = request.json(&json!({ "title": "One more" })).send();
+    let ended = server.wait_until_ended(Duration::from_secs(60));
+    let said = server.logged().join("\n");
+    assert_eq!(ended.code(), Some(3), "{said}");
+    assert!(said.contains("the read model is damaged, and was set aside as"), "{said}");
+    assert!(is_set_aside(&home));
+    is_whole(&home);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, http, text};
+use crate::support::{Home, text};
 
 fn tail(home: &Home, more: &[&str]) -> Vec<Value> {
     let output = home.run(&[&["tail", "ticket.events"], more].concat());
@@ -15,12 +15,8 @@ fn should_show_what_a_topic_has_from_where_it_is_told_on() {
     let home = Home::new();
     let mut server = home.start();
     let token = home.token();
-    let post = |path: &str, body: &Value| {
-        let request = http().post(format!("{}{path}", server.url)).bearer_auth(&token).json(body);
-        assert_eq!(request.send().unwrap().status().as_u16(), 201);
-    };
-    post("/projects", &json!({ "key": "WEB", "name": "The site" }));
-    post("/projects/WEB/tickets", &json!({ "title": "It flickers" }));
+    server.post(&token, "/projects", &json!({ "key": "WEB", "name": "The site" }));
+    server.post(&token, "/projects/WEB/tickets", &json!({ "title": "It flickers" }));
     server.kill();
 
     let all = tail(&home, &[]);

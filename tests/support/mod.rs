@@ -234,6 +234,12 @@ impl Server {
         response.json().unwrap()
     }
 
+    /// POST, as the bearer of `token`: something is made.
+    pub(crate) fn post(&self, token: &str, path: &str, body: &Value) {
+        let response = http().post(format!("{}{path}", self.url)).bearer_auth(token).json(body).send().unwrap();
+        assert_eq!(response.status().as_u16(), 201, "{path}");
+    }
+
     /// As [`Self::get`], once the read model shows a project's event of this sequence.
     pub(crate) fn get_since(&self, token: &str, path: &str, project: Uuid, sequence: i64) -> Value {
         let request = http().get(format!("{}{path}", self.url)).bearer_auth(token);

@@ -126,39 +126,42 @@ pub(crate) fn user_command(
         .opt_string("user")?
         .map(|text| user_key(&text).ok_or_else(|| FieldError::invalid("user", "an e-mail address or source:login")));
     let key = named.transpose()?.unwrap_or_else(|| own_key.to_owned());
-    let command = if kind == "DeactivateUser" {
-        user_record!(by, key, DeactivateUser {})
-    } else if kind == "ReactivateUser" {
-        user_record!(by, key, ReactivateUser {})
-    } else if kind == "UpdatePreferences" {
-        let muted_kinds = from.opt_strings("mutedKinds")?;
-        let muted_projects = from.opt_strings("mutedProjects")?;
-        let muted_projects = muted_projects.map(|texts| texts.iter().map(|text| project_id(text)).collect());
-        let (locale, email) = (from.opt_string("locale")?, from.opt_string("email")?);
-        let (email_hour, time_zone) = (from.opt_i32("emailHour")?, from.opt_string("timeZone")?);
-        let (quiet_from, quiet_to) = (from.opt_string("quietFrom")?, from.opt_string("quietTo")?);
-        user_record!(
-            by,
-            key,
-            UpdatePreferences {
-                muted_kinds,
-                muted_projects,
-                locale,
-                email,
-                email_hour,
-                time_zone,
-                quiet_from,
-                quiet_to
-            }
-        )
-    } else {
-        let (notification_id, up_to) = (from.opt_uuid("notificationId")?, from.opt_i64("upTo")?);
-        match (notification_id, up_to) {
-            (None, None) => return Err(FieldError::missing("notificationId")),
-            (Some(_), Some(_)) => return Err(FieldError::invalid("upTo", "alone, or `notificationId` in its place")),
-            _ => {}
+    let command = match kind {
+        "DeactivateUser" => user_record!(by, key, DeactivateUser {}),
+        "ReactivateUser" => user_record!(by, key, ReactivateUser {}),
+        "UpdatePreferences" => {
+            let muted_kinds = from.opt_strings("mutedKinds")?;
+            let muted_projects = from.opt_strings("mutedProjects")?;
+            let muted_projects = muted_projects.map(|texts| texts.iter().map(|text| project_id(text)).collect());
+            let (locale, email) = (from.opt_string("locale")?, from.opt_string("email")?);
+            let (email_hour, time_zone) = (from.opt_i32("emailHour")?, from.opt_string("timeZone")?);
+            let (quiet_from, quiet_to) = (from.opt_string("quietFrom")?, from.opt_string("quietTo")?);
+            user_record!(
+                by,
+                key,
+                UpdatePreferences {
+                    muted_kinds,
+                    muted_projects,
+                    locale,
+                    email,
+                    email_hour,
+                    time_zone,
+                    quiet_from,
+                    quiet_to
+                }
+            )
         }
-        user_record!(by, key, ReadNotifications { notification_id, up_to })
+        _ => {
+            let (notification_id, up_to) = (from.opt_uuid("notificationId")?, from.opt_i64("upTo")?);
+            match (notification_id, up_to) {
+                (None, None) => return Err(FieldError::missing("notificationId")),
+                (Some(_), Some(_)) => {
+                    return Err(FieldError::invalid("upTo", "alone, or `notificationId` in its place"));
+                }
+                _ => {}
+            }
+            user_record!(by, key, ReadNotifications { notification_id, up_to })
+        }
     };
     fields.finish()?;
     Ok(command)

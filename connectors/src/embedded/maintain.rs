@@ -77,7 +77,7 @@ pub(super) fn maintain(core: &Core, now_ms: i64) -> Result<(), BrokerError> {
         }
     }
     let _turn = core.housekeeping.turn.lock();
-    core.store.collect_garbage()
+    core.store.collect_garbage(&core.config)
 }
 
 /// Removes what lies below an offset.

@@ -29,7 +29,6 @@ const BLOCK_CACHE_BYTES: usize = 4 << 20;
 pub(super) struct Store {
     db: DB,
     sync: bool,
-    garbage_from_bytes: u64,
     /// Why writes are refused. After a failed write nobody knows what the log holds (a later `fsync` may succeed and mean
     /// nothing), so only a restart, which reads it anew, may go on.
     refused: RwLock<Option<String>>,
@@ -47,8 +46,7 @@ impl Store {
         ];
         let db = DB::open_cf_descriptors(&db_options(config), &config.dir, families)
             .map_err(|e| explain_open(&config.dir, &e))?;
-        let garbage_from_bytes = GARBAGE_FROM_BUFFERS * config.write_buffer_bytes as u64;
-        Ok(Self { db, sync: config.sync == SyncMode::Commit, garbage_from_bytes, refused: RwLock::new(None) })
+        Ok(Self { db, sync: config.sync == SyncMode::Commit, refused: RwLock::new(None) })
     }
 
     /// Writes a batch, as durable as configured. After a failure every later write is refused.
@@ -160,12 +158,12 @@ impl Store {
 
     /// Writes the blob files anew, without what was removed, once that is more than half of them. So the work is never more
     /// than what was removed since the last time.
-    pub(super) fn collect_garbage(&self) -> Result<(), BrokerError> {
+    pub(super) fn collect_garbage(&self, config: &EmbeddedConfig) -> Result<(), BrokerError> {
         let log = self.log()?;
         let size = |name: &str| self.db.property_int_value_cf(log, name).map_err(|e| read_error(&e));
         let garbage = size("rocksdb.live-blob-file-garbage-size")?.unwrap_or_default();
         let total = size("rocksdb.live-blob-file-size")?.unwrap_or_default();
-        if garbage < self.garbage_from_bytes || garbage < total / 2 {
+        if garbage < GARBAGE_FROM_BUFFERS * config.write_buffer_bytes as u64 || garbage < total / 2 {
             return Ok(());
         }
         let switch =

@@ -1,6 +1,7 @@
 //! Why a sink stopped.
 
 use schemas::SchemaError;
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 use topology::broker::{BrokerError, TopicPartition};
 use uuid::Uuid;
@@ -110,6 +111,20 @@ impl SinkError {
             _ => false,
         }
     }
+
+    /// Whether the file of a SQLite read model is damaged. (What is flipped in the text of a cell no database notices; `verify` does.)
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        let (Self::Database(error)
+        | Self::Migration(
+            sqlx::migrate::MigrateError::Execute(error) | sqlx::migrate::MigrateError::ExecuteMigration(error, _),
+        )) = self
+        else {
+            return false;
+        };
+        // SQLite's 11: the file is damaged. 26: it is none of its own.
+        error.as_database_error().and_then(sqlite_code).is_some_and(|code| matches!(code, 11 | 26))
+    }
 }
 
 fn may_pass(error: &sqlx::Error) -> bool {
@@ -118,13 +133,16 @@ fn may_pass(error: &sqlx::Error) -> bool {
             error.code().is_some_and(|code| postgres_may_pass(&code))
         }
         // SQLite's 5 and 6: another connection holds the lock.
-        sqlx::Error::Database(error) => {
-            error.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
-        }
+        sqlx::Error::Database(error) => sqlite_code(&**error).is_some_and(|code| matches!(code, 5 | 6)),
         // The server is away, is going away, or does not say what it should: a new connection may find it well.
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut => true,
         _ => false,
     }
+}
+
+/// SQLite's primary result code, of which extended ones have more to say.
+fn sqlite_code(error: &dyn DatabaseError) -> Option<i32> {
+    Some(error.code()?.parse::<i32>().ok()? & 0xff)
 }
 
 /// Whether an SQLSTATE speaks of the server's condition and not of the statement.
@@ -139,24 +157,4 @@ fn postgres_may_pass(code: &str) -> bool {
     ];
     // 25006: a standby, until it is promoted. 55P03: a lock was not to be had.
     CLASSES.iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "55P03")
-}
-
-/// SQLite's primary result codes for a file that is damaged, and for one that is none of its own.
-const SQLITE_DAMAGE: [i64; 2] = [11, 26];
-
-impl SinkError {
-    /// Whether the file of a SQLite read model is damaged. (What is flipped in the text of a cell no database notices; `verify` does.)
-    #[must_use]
-    pub fn is_damage(&self) -> bool {
-        let (Self::Database(error)
-        | Self::Migration(
-            sqlx::migrate::MigrateError::Execute(error) | sqlx::migrate::MigrateError::ExecuteMigration(error, _),
-        )) = self
-        else {
-            return false;
-        };
-        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        let code = code.and_then(|code| code.parse::<i64>().ok());
-        code.is_some_and(|code| SQLITE_DAMAGE.contains(&(code & 0xff)))
-    }
 }
